@@ -1,0 +1,87 @@
+"""Keywords that bring a Kafka cluster up and say which one it is."""
+
+from typing import Literal
+
+from fairpoll.cluster import ClusterOptions
+from fairpoll.errors import ClusterError
+from robot.api.deco import keyword, library
+from robot.api.types import Secret
+from session import SESSION
+
+
+@library(scope="GLOBAL", doc_format="MARKDOWN", listener="SELF")
+class ClusterLibrary:
+    """Brings up the Kafka cluster that the suites judge on, and stops it at the end of the run.
+
+    There is one cluster in a Robot run. It is started by the first `Ensure Cluster` and stopped when
+    Robot ends, also after Ctrl-C.
+    """
+
+    @keyword
+    def ensure_cluster(
+        self,
+        kind: Literal["", "local", "mock", "compose", "external"] = "",
+        *,
+        brokers: int | None = None,
+        bootstrap_servers: str = "",
+        security_protocol: str = "",
+        sasl_mechanism: str = "",
+        sasl_username: str = "",
+        sasl_password: Secret | str = "",
+        ssl_ca_location: str = "",
+    ) -> None:
+        """Starts the cluster, unless it runs already, and waits until it answers.
+
+        Args:
+            kind: `local` (Apache Kafka on this machine), `mock` (librdkafka's mock cluster),
+                `compose` or `external`. Not given: local, or mock with a warning where there is no
+                Java or no way to get Kafka's jars.
+            brokers: how many brokers, 1 or 3; default 1. For local and mock.
+            bootstrap_servers: `host:port[,...]` of an external cluster.
+            security_protocol: for an external cluster; also the other security settings. Passwords are
+                taken as Robot's Secret, from an environment variable.
+
+        Fails if the cluster does not answer within 90 seconds, or cannot run here; the message says
+        why and what to do about it.
+
+        Example: `Ensure Cluster    local    brokers=3`
+        """
+        password = sasl_password.value if isinstance(sasl_password, Secret) else sasl_password
+        security = {
+            "security.protocol": security_protocol,
+            "sasl.mechanism": sasl_mechanism,
+            "sasl.username": sasl_username,
+            "sasl.password": password,
+            "ssl.ca.location": ssl_ca_location,
+        }
+        options = ClusterOptions(
+            log_folder=SESSION.output_folder / "evidence" / "cluster",
+            brokers=brokers or 1,
+            bootstrap_servers=bootstrap_servers,
+            security={name: value for name, value in security.items() if value},
+        )
+        SESSION.ensure_cluster(kind, options)
+
+    @keyword
+    def stop_cluster(self) -> None:
+        """Stops the cluster that `Ensure Cluster` started and deletes its data; its logs stay.
+
+        Does nothing when none runs. Called for you at the end of the run.
+        """
+        SESSION.close()
+
+    @keyword
+    def cluster_should_answer(self) -> str:
+        """Fails if no cluster runs, or if it does not answer a request for its metadata.
+
+        Returns what answered, such as `Apache Kafka 4.3.1 (KRaft), 1 broker`.
+        """
+        if SESSION.cluster is None:
+            raise ClusterError("no cluster is running; begin with the keyword 'Ensure Cluster'")
+        return SESSION.cluster.description
+
+    def close(self) -> None:
+        """Robot calls this once after everything, also after Ctrl-C and SIGTERM."""
+        SESSION.close()
+
+

@@ -1,0 +1,53 @@
+"""Keywords that run a scenario and record what happened."""
+
+from pathlib import Path
+
+from fairpoll.errors import ScenarioError
+from fairpoll.scenario import load_scenario
+from robot.api.deco import keyword, library
+from session import SESSION
+
+SCENARIO_FOLDER = Path(__file__).parent.parent / "resources" / "scenarios"
+
+
+@library(scope="GLOBAL", doc_format="MARKDOWN")
+class ScenarioLibrary:
+    """Runs a scenario once, with several consumers side by side, and leaves a recording to judge."""
+
+    @keyword
+    def run_scenario(self, scenario: str, *modes: str, speed: float | None = None) -> None:
+        """Produces the scenario's traffic once while each consumer reads it in a group of its own.
+
+        A scenario that this Robot run has already recorded at this speed is not run again: each suite
+        can ask for it and gets the same recording.
+
+        Args:
+            scenario: name of a file in resources/scenarios, or a path.
+            modes: the consumers, such as `sync` and `async`.
+            speed: divides every interval and multiplies the sink's rate; default 1.
+
+        Fails if the scenario file is wrong, if no cluster runs, or if the producer or a consumer
+        cannot do its work; what was recorded until then stays in the output folder.
+
+        Example: `Run Scenario    specified.yaml    sync    async    speed=10`
+        """
+        SESSION.record(find_scenario(scenario), 1.0 if speed is None else speed, modes or ("sync", "async"))
+
+    @keyword
+    def scenario_should_be_valid(self, scenario: str) -> None:
+        """Fails if the scenario file is wrong; names the line, the key and what is allowed there.
+
+        Example: `Scenario Should Be Valid    specified.yaml`
+        """
+        load_scenario(find_scenario(scenario))
+
+
+def find_scenario(name: str) -> Path:
+    """The file of this name in resources/scenarios, or the path itself. Raises ScenarioError."""
+    for path in (SCENARIO_FOLDER / name, Path(name)):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.name for path in SCENARIO_FOLDER.glob("*.yaml")))
+    raise ScenarioError(f"no scenario file '{name}'; in resources/scenarios there are: {known}")
+
+

@@ -1,0 +1,99 @@
+"""What a checker returns, and what keeps a recording from proving anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fairpoll.history import Recording, waits
+
+Status = Literal["pass", "fail", "inconclusive"]
+
+# What SPEED cannot divide, in real seconds: the broker may hold a fetch back for 500 ms (the default
+# of fetch.wait.max.ms), and a message that just missed one fetch waits for the next as well.
+UNSCALED_SECONDS = 1.0
+# Below this, being late changes no verdict: it is a fiftieth of the smallest budget in use (5 s).
+PLAN_LATENESS_SECONDS = 0.1
+# A machine that did not let us run for this long may itself have made a message late.
+HOST_PAUSE_SECONDS = 1.0
+# At most this many examples in a message; the evidence has them all.
+MAX_EXAMPLES = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One criterion, judged for one consumer.
+
+    `sentence` tells actual, expected, unit, consumer and topic; `figures` are the numbers behind it.
+    """
+
+    criterion: str
+    consumer: str
+    expected: str
+    measured: str
+    status: Status
+    sentence: str
+    figures: Mapping[str, float | int | str | None] = field(default_factory=dict)
+
+
+def load_doubts(recording: Recording) -> list[str]:
+    """Reasons why this recording proves nothing about load: fairness, waiting, throughput.
+
+    What it proves about safety (loss, repetition, order) stands all the same.
+    """
+    return [
+        reason
+        for reason in (
+            _cut_off(recording),
+            plan_missed(recording),
+            _host_paused(recording),
+            _control_served(recording),
+        )
+        if reason
+    ]
+
+
+def budget_at_speed(recording: Recording, budget_seconds: float) -> float:
+    """A latency budget in scenario seconds, with what SPEED could not scale allowed for.
+
+    At speed 1 it is the budget itself. At speed s a real second is s scenario seconds, of which the
+    budget already holds one: budget + UNSCALED_SECONDS * (s - 1).
+    """
+    return budget_seconds + UNSCALED_SECONDS * max(recording.speed - 1, 0)
+
+
+def plan_missed(recording: Recording) -> str | None:
+    """Why the producer did not send what was planned, when it was planned; None if it did."""
+    planned = sum(topic.planned_messages(recording.duration) for topic in recording.scenario.topics)
+    acked = len(recording.acked)
+    if acked < planned:
+        return f"the producer got {acked:,} of {planned:,} planned messages acked"
+    late = sorted((m.sent - m.intended) / recording.speed for m in recording.acked if not m.backlog)
+    p99 = late[int(len(late) * 0.99)] if late else 0.0
+    if p99 > PLAN_LATENESS_SECONDS:
+        return f"the producer was {p99 * 1000:.0f} ms late (p99, allowed {PLAN_LATENESS_SECONDS * 1000:.0f} ms)"
+    return None
+
+
+def _cut_off(recording: Recording) -> str | None:
+    return None if recording.complete else "the run was cut off before its end"
+
+
+def _host_paused(recording: Recording) -> str | None:
+    pause = recording.longest_pause_seconds
+    if pause <= HOST_PAUSE_SECONDS:
+        return None
+    return f"this machine stood still for {pause:.1f} s (allowed {HOST_PAUSE_SECONDS:g} s)"
+
+
+def _control_served(recording: Recording) -> str | None:
+    """The control: where even the plain loop does not starve, nobody is put to the test."""
+    needed = recording.scenario.control_wait_seconds
+    if needed is None or "sync" not in recording.consumers:
+        return None
+    oldest = max((wait for wait, _ in waits(recording, "sync", recording.topics_of("low"))), default=0.0)
+    if oldest >= needed:
+        return None
+    return (
+        f"the control did not starve: in sync no low-volume message waited longer than {oldest:.1f} s, "
+        f"needed {needed:g} s"
+    )

@@ -1,0 +1,176 @@
+"""Is every topic served? Counts, shares, waiting and throughput while the live traffic ran.
+
+These criteria depend on the load having been there: with a doubt about the recording they are
+inconclusive, whatever was measured.
+"""
+
+from fairpoll.checkers.model import Finding, Status, budget_at_speed, load_doubts
+from fairpoll.history import Acked, Recording, waits
+
+
+def delivered_at_least(recording: Recording, consumer: str, *, volume: str, records: int) -> Finding:
+    """At least `records` records of the topics of this volume were delivered."""
+    count = recording.delivered_in_window(consumer, recording.topics_of(volume))
+    return _service(
+        recording,
+        f"{volume}-volume delivered",
+        consumer,
+        f"at least {records:,}",
+        f"{count:,}",
+        count >= records,
+        f"{consumer} delivered {_of_acked(recording, count, volume)}, expected at least {records:,}",
+        delivered=count,
+    )
+
+
+def delivered_at_most(recording: Recording, consumer: str, *, volume: str, records: int) -> Finding:
+    """At most `records` records were delivered: how a consumer that starves the topic is recognised."""
+    count = recording.delivered_in_window(consumer, recording.topics_of(volume))
+    return _service(
+        recording,
+        f"{volume}-volume delivered",
+        consumer,
+        f"at most {records:,}",
+        f"{count:,}",
+        count <= records,
+        f"{consumer} delivered {_of_acked(recording, count, volume)}, expected at most {records:,}",
+        delivered=count,
+    )
+
+
+def share_at_least(recording: Recording, consumer: str, *, volume: str, share: float) -> Finding:
+    """Records of this volume are at least this fraction of all that was delivered."""
+    every = [topic.name for topic in recording.scenario.topics]
+    total = recording.delivered_in_window(consumer, every)
+    count = recording.delivered_in_window(consumer, recording.topics_of(volume))
+    measured = count / total if total else 0.0
+    return _service(
+        recording,
+        f"{volume}-volume share",
+        consumer,
+        f"at least {share:.1%}",
+        f"{measured:.1%}",
+        measured >= share,
+        f"{consumer} gave {_topics(recording, volume)} {count:,} of {total:,} deliveries ({measured:.2%}), "
+        f"expected at least {share:.1%}",
+        share=round(measured, 5),
+    )
+
+
+def oldest_wait_at_most(recording: Recording, consumer: str, *, volume: str, seconds: float) -> Finding:
+    """No message of this volume waited longer than the budget, nor waits so at the end."""
+    wait, message = _oldest(recording, consumer, volume)
+    budget = budget_at_speed(recording, seconds)
+    allowed = f"at most {seconds:g} s"
+    if budget > seconds:
+        allowed += f" (+{budget - seconds:g} s that SPEED does not scale)"
+    return _service(
+        recording,
+        f"{volume}-volume oldest wait",
+        consumer,
+        allowed,
+        f"{wait:.1f} s",
+        wait <= budget,
+        f"{consumer} let {_describe(recording, consumer, message)} wait {wait:.1f} s, expected {allowed}",
+        oldest_wait_seconds=round(wait, 3),
+        partition=message.partition if message else None,
+    )
+
+
+def oldest_wait_at_least(recording: Recording, consumer: str, *, volume: str, seconds: float) -> Finding:
+    """Some message of this volume waited at least this long: the mark of starvation, for a control."""
+    wait, message = _oldest(recording, consumer, volume)
+    return _service(
+        recording,
+        f"{volume}-volume oldest wait",
+        consumer,
+        f"at least {seconds:g} s",
+        f"{wait:.1f} s",
+        wait >= seconds,
+        f"{consumer} let {_describe(recording, consumer, message)} wait only {wait:.1f} s, "
+        f"expected at least {seconds:g} s",
+        oldest_wait_seconds=round(wait, 3),
+    )
+
+
+def throughput_at_least(recording: Recording, consumer: str, *, of: str, share: float) -> Finding:
+    """At least this fraction of what another consumer of the same run delivered: no fairness by collapse."""
+    every = [topic.name for topic in recording.scenario.topics]
+    mine, theirs = (recording.delivered_in_window(name, every) for name in (consumer, of))
+    ratio = mine / theirs if theirs else 0.0
+    return _service(
+        recording,
+        f"throughput against {of}",
+        consumer,
+        f"at least {share:.0%}",
+        f"{ratio:.1%} ({mine:,} of {theirs:,})",
+        theirs > 0 and ratio >= share,
+        f"{consumer} delivered {mine:,} records where {of} delivered {theirs:,} ({ratio:.1%}), "
+        f"expected at least {share:.0%}",
+        ratio=round(ratio, 4),
+    )
+
+
+def due_messages_delivered(recording: Recording, consumer: str, *, volume: str, seconds: float) -> Finding:
+    """Every acked message that was `seconds` old before the end had been delivered by then."""
+    budget = budget_at_speed(recording, seconds)
+    topics = recording.topics_of(volume)
+    due = [m for m in recording.acked if m.topic in topics and m.intended <= recording.duration - budget]
+    first = recording.consumers[consumer].first_delivery
+    missing = [m for m in due if first.get(m.spot, float("inf")) > recording.duration]
+    return _service(
+        recording,
+        f"{volume}-volume due messages delivered",
+        consumer,
+        f"all {len(due):,}",
+        f"{len(due) - len(missing):,}",
+        bool(due) and not missing,
+        f"{consumer} delivered {len(due) - len(missing):,} of {len(due):,} acked messages of "
+        f"{_topics(recording, volume)} that were older than {budget:g} s at the end, expected all"
+        + (f"; first missing: {missing[0].topic}/{missing[0].partition}@{missing[0].offset}" if missing else ""),
+        due=len(due),
+        missing=len(missing),
+    )
+
+
+def _service(
+    recording: Recording,
+    criterion: str,
+    consumer: str,
+    expected: str,
+    measured: str,
+    met: bool,
+    sentence: str,
+    **figures: float | int | str | None,
+) -> Finding:
+    doubts = load_doubts(recording)
+    status: Status = "inconclusive" if doubts else ("pass" if met else "fail")
+    if doubts:
+        sentence = f"{'; '.join(doubts)} ({sentence})"
+    return Finding(criterion, consumer, expected, measured, status, sentence, figures)
+
+
+def _oldest(recording: Recording, consumer: str, volume: str) -> tuple[float, Acked | None]:
+    found = waits(recording, consumer, recording.topics_of(volume))
+    return max(found, key=lambda pair: pair[0], default=(0.0, None))
+
+
+def _of_acked(recording: Recording, count: int, volume: str) -> str:
+    topics = recording.topics_of(volume)
+    acked = sum(1 for m in recording.acked if m.topic in topics)
+    share = count / acked if acked else 0.0
+    return f"{count:,} of {acked:,} acked messages of {_topics(recording, volume)} ({share:.1%})"
+
+
+def _topics(recording: Recording, volume: str) -> str:
+    names = recording.topics_of(volume)
+    return names[0] if len(names) == 1 else f"{len(names)} {volume}-volume topics"
+
+
+def _describe(recording: Recording, consumer: str, message: Acked | None) -> str:
+    if message is None:
+        return "no message"
+    where = f"{message.topic}/{message.partition}@{message.offset}"
+    if message.spot not in recording.consumers[consumer].first_delivery:
+        where += " (never delivered)"
+    return f"message {where}"

@@ -1,0 +1,194 @@
+"""The `fairpoll` command: what runs outside Robot Framework."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from fairpoll import client_config, clock
+from fairpoll.consumers import MODES, Consumer, ConsumerConfig
+from fairpoll.errors import FairpollError
+from fairpoll.events import EventWriter
+from fairpoll.scenario import PollSettings, load_scenario
+from fairpoll.traffic import TrafficProducer
+
+bootstrap_option = click.option(
+    "--bootstrap-servers",
+    required=True,
+    metavar="HOST:PORT[,...]",
+    help="Where the cluster answers.",
+)
+controlled_option = click.option(
+    "--controlled",
+    is_flag=True,
+    help="Take orders, one a line, from standard input; its end means stop. Used by the suites.",
+)
+
+
+@click.group(
+    context_settings={"show_default": True, "max_content_width": 100},
+    epilog="Each option can be given as an environment variable: --group as FAIRPOLL_GROUP, and so on. "
+    "Further Kafka client properties, passwords among them, are taken from the environment only: "
+    "FAIRPOLL_KAFKA_SECURITY_PROTOCOL sets security.protocol.",
+)
+@click.version_option(package_name="fairpoll")
+def main() -> None:
+    """Decide whether a Kafka consumer starves a low-volume topic.
+
+    The acceptance suites are run with `robot suites/`; these are the parts that run on their own.
+    Both print newline-delimited JSON events on standard output and their client's log on standard error.
+    """
+
+
+# Without the command's own name in it, so that every consumer is told the same way, ours or not.
+FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
+
+
+@main.command(short_help="Produce a scenario's traffic.", context_settings=FROM_ENVIRONMENT)
+@bootstrap_option
+@click.option(
+    "--scenario",
+    "scenario_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The scenario file, such as resources/scenarios/specified.yaml.",
+)
+@click.option("--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Divides every interval.")
+@click.option("--run-id", default="manual", help="Stands in every message.")
+@click.option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
+@controlled_option
+def produce(
+    bootstrap_servers: str,
+    scenario_file: Path,
+    speed: float,
+    run_id: str,
+    topic_suffix: str,
+    controlled: bool,
+) -> None:
+    """Send a scenario's backlog, then its live traffic on schedule; print one event for each acked message.
+
+    The topics must exist. Under --controlled the live traffic begins at the moment of the order
+    `start SECONDS` (since the epoch); otherwise right after the backlog.
+    """
+    scenario = load_scenario(scenario_file).at_speed(speed)
+    emit = EventWriter()
+    stop, ordered = threading.Event(), threading.Event()
+    start_at: list[float] = []
+
+    def obey(line: str) -> None:
+        match line.split():
+            case ["start", seconds]:
+                start_at.append(float(seconds))
+                ordered.set()
+            case ["stop"]:
+                stop.set()
+                ordered.set()
+
+    _stop_on_signals(lambda: obey("stop"))
+    names = {topic.name: topic.name + topic_suffix for topic in scenario.topics}
+    config = {**_client_config(bootstrap_servers), "client.id": "fairpoll-producer"}
+    producer = TrafficProducer(scenario, run_id, names, config, emit)
+    emit("startup_complete")
+    producer.produce_backlog()
+    if controlled:
+        _follow_orders(obey)
+        ordered.wait()
+    if not stop.is_set():
+        producer.produce_live(start_at[0] if start_at else clock.now_seconds(), stop)
+    emit("shutdown_complete", failed=producer.failed)
+
+
+@main.command(short_help="Run one of the built-in consumers.", context_settings=FROM_ENVIRONMENT)
+@bootstrap_option
+@click.option("--mode", type=click.Choice(sorted(MODES)), required=True, help="Which built-in consumer.")
+@click.option("--group", required=True, help="The consumer group.")
+@click.option(
+    "--topic",
+    "topics",
+    multiple=True,
+    required=True,
+    metavar="TOPIC=FILE",
+    help="A topic to read and its output file; once for each topic.",
+)
+@click.option("--output-folder", type=click.Path(path_type=Path), required=True, help="Where the output files go.")
+@click.option("--sink-rate", type=click.FloatRange(min=0, min_open=True), help="Records per second; none: no limit.")
+@click.option("--poll-interval-ms", default=50, help="The longest a poll waits.")
+@click.option("--max-poll-records", default=100, help="The most records a poll takes.")
+@click.option("--partition-pause-threshold", default=500, help="Buffered records that pause a partition (async).")
+@controlled_option
+def consume(mode: str, controlled: bool, **options: object) -> None:
+    """Read topics as one group member and write each record to its topic's file, as one JSON object a line.
+
+    sync: poll a batch, write it, commit it. async: poll all the time into a bounded buffer for each
+    partition, and write from them in turn. Offsets are committed only for what the files hold.
+    """
+    run_consumer(MODES[mode], controlled, **options)
+
+
+def run_consumer(kind: type[Consumer], controlled: bool, **options: object) -> None:
+    """Run a consumer of this class with the options of `fairpoll consume` until it is stopped."""
+    config = _consumer_config(**options)  # type: ignore[arg-type]
+    consumer = kind(config, EventWriter())
+    _stop_on_signals(consumer.stopping.set)
+    if controlled:
+        _follow_orders(consumer.control)
+    consumer.start()
+
+
+def _consumer_config(
+    *,
+    bootstrap_servers: str,
+    group: str,
+    topics: tuple[str, ...],
+    output_folder: Path,
+    sink_rate: float | None,
+    **settings: int,
+) -> ConsumerConfig:
+    outputs = dict(topic.split("=", 1) if "=" in topic else (topic, f"{topic}.json") for topic in topics)
+    return ConsumerConfig(
+        group=group,
+        outputs=outputs,
+        output_folder=output_folder,
+        sink_rate=sink_rate,
+        client_config={**_client_config(bootstrap_servers), "client.id": group},
+        settings=PollSettings(**settings),
+    )
+
+
+def _client_config(bootstrap_servers: str) -> dict[str, str]:
+    return {**client_config.from_environment(os.environ), "bootstrap.servers": bootstrap_servers}
+
+
+def _stop_on_signals(stop: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())
+
+
+def _follow_orders(obey: Callable[[str], None]) -> None:
+    """Obey each line of standard input. Its end means that whoever gave the orders is gone: stop."""
+
+    def read() -> None:
+        for line in sys.stdin:
+            obey(line.strip())
+        obey("stop")
+
+    threading.Thread(target=read, name="orders", daemon=True).start()
+
+
+def run() -> None:
+    """Entry point: an expected error is one sentence on standard error, and exit code 1."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        main()
+    except FairpollError as error:
+        click.echo(f"fairpoll: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,53 @@
+"""Where the Kafka cluster comes from: one choice, behind one small protocol."""
+
+from collections.abc import Callable
+
+from fairpoll.cluster.base import Cluster, ClusterOptions
+from fairpoll.cluster.external import ExternalCluster
+from fairpoll.cluster.leftovers import Registry, clear_leftovers
+from fairpoll.cluster.local import LocalCluster
+from fairpoll.cluster.mock import MockCluster
+from fairpoll.errors import ClusterError, ClusterUnavailableError
+
+KINDS = ("local", "mock", "compose", "external")
+
+Tell = Callable[[str], None]
+
+__all__ = ["KINDS", "Cluster", "ClusterOptions", "open_cluster"]
+
+
+def open_cluster(
+    kind: str, options: ClusterOptions, registry: Registry, *, warn: Tell, progress: Tell = lambda _text: None
+) -> Cluster:
+    """Start the cluster of this kind and return it.
+
+    No kind given ("") is local, and mock with one warning where no local one can run. Before it
+    starts, what killed runs have left behind is cleared. Raises ClusterError.
+    """
+    for cleared in clear_leftovers():
+        warn(f"cleared what a killed run had left behind: {cleared}")
+    if kind:
+        cluster = _new(kind, options, registry, warn, progress)
+        cluster.start()
+        return cluster
+    try:
+        return open_cluster("local", options, registry, warn=warn, progress=progress)
+    except ClusterUnavailableError as reason:
+        warn(f"judged on librdkafka's mock cluster, not on a real broker: {reason}")
+        return open_cluster("mock", options, registry, warn=warn, progress=progress)
+
+
+def _new(kind: str, options: ClusterOptions, registry: Registry, warn: Tell, progress: Tell) -> Cluster:
+    match kind:
+        case "local":
+            return LocalCluster(options, registry, progress)
+        case "mock":
+            return MockCluster(options, registry)
+        case "external":
+            return ExternalCluster(options, warn)
+        case "compose":
+            raise ClusterUnavailableError(
+                "CLUSTER:compose is not built yet; use local, mock or external in the meantime"
+            )
+        case _:
+            raise ClusterError(f"unknown cluster '{kind}'; one of: {', '.join(KINDS)}")

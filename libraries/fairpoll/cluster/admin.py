@@ -1,0 +1,110 @@
+"""What both real brokers and foreign clusters are asked through Kafka's admin client."""
+
+import logging
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic
+
+from fairpoll.errors import ClusterError
+from fairpoll.waiting import wait_until
+
+REQUEST_SECONDS = 10.0
+# Metadata spreads to every broker within a few heartbeats; a busy machine may need much longer.
+VISIBLE_SECONDS = 30.0
+
+
+class Admin:
+    """An admin client whose own log goes to a file: without a broker it prints thousands of lines."""
+
+    def __init__(self, client_config: Mapping[str, str], log_file: Path) -> None:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        self._logger = logging.getLogger(f"fairpoll.admin.{id(self)}")
+        self._logger.propagate = False
+        self._handler = logging.FileHandler(log_file, delay=True)
+        self._logger.addHandler(self._handler)
+        self.last_error: KafkaError | None = None
+        self._client = AdminClient(
+            {**client_config, "error_cb": self._on_error, "client.id": "fairpoll-admin"}, logger=self._logger
+        )
+
+    def close(self) -> None:
+        """Close the log; the client itself goes with its last reference."""
+        self._logger.removeHandler(self._handler)
+        self._handler.close()
+
+    def metadata(self, timeout_seconds: float = REQUEST_SECONDS) -> ClusterMetadata | None:
+        """The cluster's metadata, or None when it did not answer in time; then see `last_error`."""
+        self._client.poll(0)
+        try:
+            return self._client.list_topics(timeout=timeout_seconds)
+        except KafkaException as error:
+            self._client.poll(0)
+            self.last_error = self.last_error or error.args[0]
+            return None
+
+    def create_topics(self, partitions: Mapping[str, int], replication_factor: int) -> None:
+        """Create topics and wait until they are seen with their partitions. Raises ClusterError."""
+        topics = [
+            NewTopic(name, num_partitions=count, replication_factor=replication_factor)
+            for name, count in partitions.items()
+        ]
+        for name, future in self._client.create_topics(topics, request_timeout=REQUEST_SECONDS).items():
+            error = _error_of(future)
+            if error is not None and error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise ClusterError(f"topic {name} could not be created: {_reason(error)}")
+        seen: dict[str, int] = {}
+
+        def visible() -> bool:
+            metadata = self.metadata()
+            for name, wanted in partitions.items():
+                topic = metadata.topics.get(name) if metadata else None
+                seen[name] = len(topic.partitions) if topic else 0
+                if seen[name] not in (0, wanted):
+                    raise ClusterError(
+                        f"topic {name} exists with {seen[name]} partitions, the scenario needs {wanted}; "
+                        "delete it or choose another name"
+                    )
+                if topic and any(p.leader < 0 for p in topic.partitions.values()):
+                    return False
+            return seen == dict(partitions)
+
+        wait_until(visible, VISIBLE_SECONDS, f"topics {', '.join(partitions)}", last_seen=lambda: str(seen))
+
+    def delete(self, topics: Collection[str], groups: Collection[str]) -> list[str]:
+        """Delete topics and groups; what is gone already is fine. Returns what could not be deleted."""
+        left: list[str] = []
+        if groups:
+            for name, future in self._client.delete_consumer_groups(list(groups)).items():
+                error = _error_of(future)
+                if error is not None and error.code() != KafkaError.GROUP_ID_NOT_FOUND:
+                    left.append(f"group {name}: {_reason(error)}")
+        if topics:
+            for name, future in self._client.delete_topics(list(topics)).items():
+                error = _error_of(future)
+                if error is not None and error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    left.append(f"topic {name}: {_reason(error)}")
+        return left
+
+    def _on_error(self, error: KafkaError) -> None:
+        # The first specific reason (refused, authentication) is worth more than "all brokers down".
+        if self.last_error is None or self.last_error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self.last_error = error
+
+
+def _error_of(future: "Future[Any]") -> KafkaError | None:
+    try:
+        future.result(REQUEST_SECONDS)
+    except KafkaException as error:
+        reason: KafkaError = error.args[0]
+        return reason
+    return None
+
+
+def _reason(error: KafkaError) -> str:
+    if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED):
+        return "this user may not do that (authorization failed); ask for Create and Delete on topics"
+    return str(error.str())

@@ -1,0 +1,51 @@
+"""What every cluster offers, wherever it runs. See `fairpoll.cluster.open_cluster` for the choice."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """How to bring a cluster up. Folders are created when needed.
+
+    `log_folder` receives broker logs and stays; `security` holds librdkafka client properties
+    (such as `security.protocol`, `sasl.password`) and is only used by `external`.
+    """
+
+    log_folder: Path
+    brokers: int = 1
+    bootstrap_servers: str = ""
+    security: Mapping[str, str] | None = None
+    start_timeout_seconds: float = 90.0
+
+
+class Cluster(Protocol):
+    """A running Kafka cluster, ours or somebody's.
+
+    `kind` is one of local, mock, compose, external. `description` says which broker judges, for
+    people: "Apache Kafka 4.3.1 (KRaft), 1 broker, Java 17". `client_config` holds everything a
+    confluent-kafka client needs to connect, as string properties.
+    """
+
+    kind: str
+    description: str
+
+    @property
+    def client_config(self) -> dict[str, str]: ...
+
+    def start(self) -> None:
+        """Bring it up and wait until it is our own cluster that answers. Raises ClusterError."""
+
+    def stop(self) -> None:
+        """Stop everything `start` started and remove its data; logs stay. Safe to call twice."""
+
+    def create_topics(self, partitions: Mapping[str, int]) -> None:
+        """Create topics (name -> number of partitions) and wait until clients see them.
+
+        Raises ClusterError, for one, when a topic exists with another number of partitions.
+        """
+
+    def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
+        """Delete what a run created on a cluster that outlives it; a no-op where it does not."""

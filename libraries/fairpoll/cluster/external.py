@@ -1,0 +1,95 @@
+"""The `external` cluster: anybody's. Used through its address, never started or stopped by us."""
+
+from collections.abc import Callable, Collection, Mapping
+
+from confluent_kafka import KafkaError
+
+from fairpoll.cluster.admin import Admin
+from fairpoll.cluster.base import ClusterOptions
+from fairpoll.errors import ClusterError
+from fairpoll.waiting import wait_until
+
+ANSWER_SECONDS = 15.0
+PROBE_SECONDS = 2.0
+BROKER_DEFAULT = -1
+
+
+class ExternalCluster:
+    """A cluster at `bootstrap_servers`; what a run creates on it is deleted at the end of the run."""
+
+    kind = "external"
+
+    def __init__(self, options: ClusterOptions, warn: Callable[[str], None]) -> None:
+        if not options.bootstrap_servers:
+            raise ClusterError("CLUSTER:external needs an address: --variable BOOTSTRAP_SERVERS:host:9092")
+        self._options = options
+        self._warn = warn
+        self._admin: Admin | None = None
+        self._brokers = 0
+
+    @property
+    def description(self) -> str:
+        return f"external cluster at {self._options.bootstrap_servers}, {self._brokers} brokers"
+
+    @property
+    def client_config(self) -> dict[str, str]:
+        return {**(self._options.security or {}), "bootstrap.servers": self._options.bootstrap_servers}
+
+    def start(self) -> None:
+        """Wait until it answers. Raises ClusterError with the client's own reason."""
+        self._admin = admin = Admin(self.client_config, self._options.log_folder / "admin.log")
+
+        def answered() -> bool:
+            metadata = admin.metadata(PROBE_SECONDS)
+            if metadata is None and admin.last_error and admin.last_error.code() in HOPELESS:
+                raise ClusterError(self._why(admin.last_error))
+            self._brokers = len(metadata.brokers) if metadata else 0
+            return self._brokers > 0
+
+        try:
+            wait_until(answered, ANSWER_SECONDS, "an answer")
+        except ClusterError:
+            self.stop()
+            raise
+        except Exception as error:
+            self.stop()
+            raise ClusterError(self._why(admin.last_error)) from error
+
+    def stop(self) -> None:
+        """Let go of it; the cluster goes on."""
+        if self._admin:
+            self._admin.close()
+            self._admin = None
+
+    def create_topics(self, partitions: Mapping[str, int]) -> None:
+        """Create topics with the cluster's default replication. Raises ClusterError."""
+        self._connected().create_topics(partitions, replication_factor=BROKER_DEFAULT)
+
+    def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
+        """Delete the run's topics and groups; what cannot be deleted is told, not hidden."""
+        if left := self._connected().delete(topics, groups):
+            self._warn("left on the cluster, please delete: " + "; ".join(left))
+
+    def _connected(self) -> Admin:
+        if self._admin is None:
+            raise ClusterError("the external cluster is not connected")
+        return self._admin
+
+    def _why(self, error: KafkaError | None) -> str:
+        servers = self._options.bootstrap_servers
+        reason = f" ({error.str()})" if error else ""
+        code = error.code() if error else None
+        if code == KafkaError._AUTHENTICATION:
+            return f"{servers} refused the login: check SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD{reason}"
+        if code == KafkaError._SSL:
+            return f"{servers}: TLS failed: check SECURITY_PROTOCOL and SSL_CA_LOCATION{reason}"
+        if code == KafkaError._RESOLVE:
+            return f"{servers}: no such host: check BOOTSTRAP_SERVERS{reason}"
+        return (
+            f"{servers} did not answer as a Kafka broker within {ANSWER_SECONDS:g} s: check BOOTSTRAP_SERVERS, "
+            f"and SECURITY_PROTOCOL if it wants TLS or a login{reason}"
+        )
+
+
+# Waiting does not mend these.
+HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)

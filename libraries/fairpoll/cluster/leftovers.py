@@ -1,0 +1,96 @@
+"""What a run has started, written down, so that the next run can clear it when this one is killed.
+
+Each run keeps a small file with its own process, its children and its temporary folders. A process
+is known by its id and the moment it was created: an id alone may have been given to another since.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+import psutil
+
+# psutil reads creation times in clock ticks; two readings of one process may differ by one.
+SAME_CREATION_SECONDS = 0.05
+KILL_WAIT_SECONDS = 5.0
+
+
+def state_folder() -> Path:
+    """Where running runs are written down; `XDG_STATE_HOME` is honoured."""
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "fairpoll" / "running"
+
+
+class Registry:
+    """The file of this run. Everything added is cleared by a later run if this one dies first."""
+
+    def __init__(self) -> None:
+        folder = state_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{uuid.uuid4().hex}.json"
+        self._owner = _identity(os.getpid())
+        self._processes: list[tuple[int, float]] = []
+        self._folders: list[str] = []
+        self._write()
+
+    def add_process(self, pid: int) -> None:
+        """Note a child process; one that is gone already is passed over."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._processes.append(_identity(pid))
+            self._write()
+
+    def add_folder(self, folder: Path) -> None:
+        """Note a temporary folder."""
+        self._folders.append(str(folder))
+        self._write()
+
+    def close(self) -> None:
+        """The run has stopped what it started; nothing is left to clear."""
+        self._path.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        draft = self._path.with_suffix(".part")
+        noted = {"owner": self._owner, "processes": self._processes, "folders": self._folders}
+        draft.write_text(json.dumps(noted), "utf-8")
+        draft.replace(self._path)
+
+
+def clear_leftovers() -> list[str]:
+    """Kill the processes and remove the folders of runs whose owner is dead; tells what was cleared."""
+    cleared: list[str] = []
+    for path in sorted(state_folder().glob("*.json")):
+        try:
+            noted = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            continue  # being written by a run that lives, or cleared by another run just now
+        if _find(noted["owner"]):
+            continue
+        for identity in noted["processes"]:
+            if process := _find(identity):
+                cleared.append(f"process {process.pid}")
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+                    psutil.wait_procs([process], KILL_WAIT_SECONDS)
+        for folder in noted["folders"]:
+            if Path(folder).exists():
+                cleared.append(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+        path.unlink(missing_ok=True)
+    return cleared
+
+
+def _identity(pid: int) -> tuple[int, float]:
+    return pid, psutil.Process(pid).create_time()
+
+
+def _find(identity: tuple[int, float]) -> psutil.Process | None:
+    pid, created = identity
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - created) < SAME_CREATION_SECONDS
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None

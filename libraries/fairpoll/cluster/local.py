@@ -1,0 +1,259 @@
+"""The `local` cluster: Apache Kafka in KRaft mode, as JVM processes of ours on loopback."""
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairpoll.cluster.admin import Admin
+from fairpoll.cluster.base import ClusterOptions
+from fairpoll.cluster.jars import KafkaInstallation, find_kafka
+from fairpoll.cluster.leftovers import Registry
+from fairpoll.errors import ClusterError, DeadlineError
+from fairpoll.processes import last_lines
+from fairpoll.waiting import wait_until
+
+HOST = "127.0.0.1"
+# A free port may be taken by somebody between our choosing it and the broker's binding it.
+START_TRIES = 3
+STOP_SECONDS = 15.0
+FORMAT_SECONDS = 60.0
+PROBE_SECONDS = 1.0
+# Short runs: compile quickly rather than well, and stay small beside the consumers under test.
+JVM_FLAGS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+
+LOG_CONFIG = """\
+status = error
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = [%d] %p %m (%c)%n
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+# How a broker started and stopped is worth reading; what it does in between is too much.
+logger.server.name = kafka.server.KafkaRaftServer
+logger.server.level = info
+logger.broker.name = kafka.server.BrokerServer
+logger.broker.level = info
+"""
+
+
+@dataclass
+class Broker:
+    """One JVM, broker and controller in one: its node id, its ports, its log, its process."""
+
+    node_id: int
+    port: int
+    controller_port: int
+    data: Path
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+
+class LocalCluster:
+    """Apache Kafka on this machine, 1 or 3 brokers, its data in a temporary folder of its own."""
+
+    kind = "local"
+
+    def __init__(
+        self,
+        options: ClusterOptions,
+        registry: Registry,
+        progress: Callable[[str], None] = lambda _text: None,
+        server_properties: Mapping[str, str] | None = None,
+    ) -> None:
+        """`server_properties` are set on top of ours, for tests of secured clusters."""
+        if options.brokers not in (1, 3):
+            raise ClusterError(f"a local cluster has 1 or 3 brokers, not {options.brokers}")
+        self._options = options
+        self._registry = registry
+        self._progress = progress
+        self._extra = dict(server_properties or {})
+        self._kafka: KafkaInstallation | None = None
+        self._folder: Path | None = None
+        self._admin: Admin | None = None
+        self.brokers: list[Broker] = []
+        self.cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+    @property
+    def description(self) -> str:
+        kafka, count = self._kafka, self._options.brokers
+        if kafka is None:
+            return "Apache Kafka, not started"
+        brokers = f"{count} broker{'s' if count > 1 else ''}"
+        return f"Apache Kafka {kafka.kafka_version} (KRaft), {brokers}, Java {kafka.java_version}"
+
+    @property
+    def client_config(self) -> dict[str, str]:
+        return {"bootstrap.servers": ",".join(f"{HOST}:{broker.port}" for broker in self.brokers)}
+
+    def start(self) -> None:
+        """Start the brokers and wait until our own cluster id answers. Raises ClusterError."""
+        self._kafka = find_kafka(self._progress)
+        self._progress(f"starting {self.description}")
+        for attempt in range(1, START_TRIES + 1):
+            try:
+                self._start_once(self._kafka)
+                return
+            except _PortTakenError:
+                self.stop()
+                if attempt == START_TRIES:
+                    raise ClusterError(f"no free port could be bound in {START_TRIES} tries") from None
+            except BaseException:
+                self.stop()
+                raise
+
+    def stop(self) -> None:
+        """SIGTERM to all, SIGKILL to those that do not end; then the data is removed."""
+        if self._admin:
+            self._admin.close()
+            self._admin = None
+        running = [broker.process for broker in self.brokers if broker.process]
+        for process in running:
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.brokers = []
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def create_topics(self, partitions: Mapping[str, int]) -> None:
+        """Create topics, replicated to every broker. Raises ClusterError."""
+        if self._admin is None:
+            raise ClusterError("the local cluster is not running")
+        self._admin.create_topics(partitions, replication_factor=min(3, len(self.brokers)))
+
+    def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
+        """Nothing to do: they go with the cluster."""
+
+    def _start_once(self, kafka: KafkaInstallation) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="fairpoll-kafka-"))
+        self._registry.add_folder(self._folder)
+        self._options.log_folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / "log4j2.properties").write_text(LOG_CONFIG, "utf-8")
+        ports = _free_ports(2 * self._options.brokers)
+        self.brokers = [
+            Broker(
+                node_id=n + 1,
+                port=ports[2 * n],
+                controller_port=ports[2 * n + 1],
+                data=self._folder / f"broker-{n + 1}",
+                log=self._options.log_folder / f"broker-{n + 1}.log",
+            )
+            for n in range(self._options.brokers)
+        ]
+        for broker in self.brokers:
+            broker.data.mkdir()
+            (broker.data / "server.properties").write_text(self._properties(broker), "utf-8")
+        self._format(kafka)
+        for broker in self.brokers:
+            broker.process = self._java(kafka, broker, "kafka.Kafka", str(broker.data / "server.properties"))
+        self._wait_until_ready()
+
+    def _format(self, kafka: KafkaInstallation) -> None:
+        """Give every broker's storage our cluster id, side by side."""
+        tools = [
+            (
+                broker,
+                self._java(
+                    kafka, broker, "kafka.tools.StorageTool", "format", "--cluster-id", self.cluster_id,
+                    "--config", str(broker.data / "server.properties"),
+                ),
+            )
+            for broker in self.brokers
+        ]  # fmt: skip
+        for broker, tool in tools:
+            if tool.wait(FORMAT_SECONDS) != 0:
+                raise ClusterError(f"broker {broker.node_id}'s storage was not formatted:\n{last_lines(broker.log)}")
+
+    def _java(self, kafka: KafkaInstallation, broker: Broker, *arguments: str) -> subprocess.Popen[bytes]:
+        config = f"-Dlog4j2.configurationFile={self._folder}/log4j2.properties"
+        command = [str(kafka.java), *JVM_FLAGS, config, "-cp", kafka.class_path, *arguments]
+        with broker.log.open("ab") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self._registry.add_process(process.pid)
+        return process
+
+    def _wait_until_ready(self) -> None:
+        """Until all brokers answer under our cluster id, which nobody else who holds a port has."""
+        self._admin = admin = Admin(self.client_config, self._options.log_folder / "admin.log")
+        seen = "no answer yet"
+
+        def ready() -> bool:
+            nonlocal seen
+            for broker in self.brokers:
+                if broker.process and broker.process.poll() is not None:
+                    end = last_lines(broker.log)
+                    if "Address already in use" in end or "BindException" in end:
+                        raise _PortTakenError
+                    raise ClusterError(f"broker {broker.node_id} ended while starting ({broker.log}):\n{end}")
+            metadata = admin.metadata(PROBE_SECONDS)
+            if metadata is None:
+                return False
+            seen = f"{len(metadata.brokers)} brokers of cluster {metadata.cluster_id}"
+            return metadata.cluster_id == self.cluster_id and len(metadata.brokers) == len(self.brokers)
+
+        try:
+            wait_until(
+                ready,
+                self._options.start_timeout_seconds,
+                f"{len(self.brokers)} brokers of cluster {self.cluster_id} to answer",
+                last_seen=lambda: seen,
+            )
+        except DeadlineError as error:
+            raise ClusterError(f"Kafka not ready: {error}; broker logs in {self._options.log_folder}") from None
+
+    def _properties(self, broker: Broker) -> str:
+        voters = ",".join(f"{b.node_id}@{HOST}:{b.controller_port}" for b in self.brokers)
+        replicas = len(self.brokers)
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": broker.node_id,
+            "controller.quorum.voters": voters,
+            "listeners": f"PLAINTEXT://{HOST}:{broker.port},CONTROLLER://{HOST}:{broker.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{broker.port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": broker.data / "log",
+            "auto.create.topics.enable": "false",
+            "offsets.topic.num.partitions": 4,
+            "offsets.topic.replication.factor": replicas,
+            "transaction.state.log.num.partitions": 4,
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": 2 if replicas == 3 else 1,
+            "share.coordinator.state.topic.replication.factor": replicas,
+            "share.coordinator.state.topic.min.isr": 2 if replicas == 3 else 1,
+            "min.insync.replicas": 2 if replicas == 3 else 1,
+            # The suites know who joins; waiting for more members only costs time.
+            "group.initial.rebalance.delay.ms": 0,
+            **self._extra,
+        }
+        return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+class _PortTakenError(Exception):
+    """A port that was free when we looked is not any more."""
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now; held open together, so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind((HOST, 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()

@@ -1,0 +1,101 @@
+"""The `mock` cluster: librdkafka's own, which needs nothing but the confluent-kafka wheel.
+
+Good for a first look and for tests of the suite itself. Its bounds: a partition keeps about 5 MB or
+100,000 messages, it has no CreateTopics and no DescribeGroups, and it answers a fetch that found
+nothing only when its wait is over.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+
+import confluent_kafka
+
+from fairpoll.cluster.base import ClusterOptions
+from fairpoll.cluster.leftovers import Registry
+from fairpoll.errors import ClusterError
+
+STOP_SECONDS = 5.0
+
+
+class MockCluster:
+    """librdkafka's mock cluster in a process of its own."""
+
+    kind = "mock"
+
+    def __init__(self, options: ClusterOptions, registry: Registry) -> None:
+        self._options = options
+        self._registry = registry
+        self._process: subprocess.Popen[str] | None = None
+        self._bootstrap_servers = ""
+        self._topics: dict[str, int] = {}
+
+    @property
+    def description(self) -> str:
+        version = confluent_kafka.libversion()[0]
+        count = self._options.brokers
+        return f"librdkafka {version} mock cluster, {count} broker{'s' if count > 1 else ''}"
+
+    @property
+    def client_config(self) -> dict[str, str]:
+        return {"bootstrap.servers": self._bootstrap_servers}
+
+    def start(self) -> None:
+        """Start the process and learn its address. Raises ClusterError."""
+        folder = self._options.log_folder
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "mock.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "fairpoll.cluster.mock_process", str(self._options.brokers)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        self._registry.add_process(self._process.pid)
+        self._bootstrap_servers = self._answer()["bootstrap_servers"]
+
+    def stop(self) -> None:
+        """End its input, which ends the process; kill it if that does not help."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        if process.stdin:
+            process.stdin.close()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+    def create_topics(self, partitions: Mapping[str, int]) -> None:
+        """Create topics; they can be used at once. Raises ClusterError."""
+        for name, count in partitions.items():
+            if self._topics.get(name, count) != count:
+                raise ClusterError(f"topic {name} exists with {self._topics[name]} partitions, not {count}")
+            if name in self._topics:
+                continue
+            self._order({"topic": name, "partitions": count})
+            if error := self._answer()["error"]:
+                raise ClusterError(f"topic {name} could not be created: {error}")
+            self._topics[name] = count
+
+    def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
+        """Nothing to do: they go with the cluster."""
+
+    def _order(self, order: Mapping[str, object]) -> None:
+        if self._process is None or self._process.stdin is None:
+            raise ClusterError("the mock cluster is not running")
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+
+    def _answer(self) -> dict[str, str]:
+        line = self._process.stdout.readline() if self._process and self._process.stdout else ""
+        if not line:
+            raise ClusterError(f"the mock cluster ended on its own; see {self._options.log_folder / 'mock.log'}")
+        answer: dict[str, str] = json.loads(line)
+        return answer

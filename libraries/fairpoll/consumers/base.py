@@ -1,0 +1,195 @@
+"""What both consumers share: their configuration, the client, the events they emit, how they stop."""
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from fairpoll.consumers.sink import FileSink
+from fairpoll.errors import ConsumerError
+from fairpoll.events import EventWriter
+from fairpoll.scenario import PollSettings
+
+Partition = tuple[str, int]
+
+# Errors a poll may return that pass by themselves: the topic is being created, a leader moves.
+PASSING_ERRORS = (
+    KafkaError._PARTITION_EOF,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._RESOLVE,
+    KafkaError._MAX_POLL_EXCEEDED,
+)
+
+
+@dataclass(frozen=True)
+class ConsumerConfig:
+    """One member of one consumer group. `outputs` maps each subscribed topic to its output file."""
+
+    group: str
+    outputs: Mapping[str, str]
+    output_folder: Path
+    sink_rate: float | None
+    client_config: Mapping[str, str]
+    settings: PollSettings = field(default_factory=PollSettings)
+
+
+class Consumer:
+    """A consumer under test. Subclasses bring `run`, the way records get from polls to the sink.
+
+    Delivery is at least once: an offset is committed only after the sink holds the record before it.
+    """
+
+    def __init__(self, config: ConsumerConfig, emit: EventWriter) -> None:
+        self.config = config
+        self.settings = config.settings
+        self.emit = emit
+        self.stopping = threading.Event()
+        self.sink = FileSink(config.output_folder, config.outputs, config.sink_rate)
+        self.assigned: set[Partition] = set()
+        # Next offset to read, for each partition whose records the sink took and nobody committed yet.
+        self.uncommitted: dict[Partition, int] = {}
+        # Held while a record goes to the sink, so that nothing is revoked or committed half-way.
+        self.delivering = threading.RLock()
+        logger = logging.getLogger(f"fairpoll.client.{config.group}")
+        self.client = confluent_kafka.Consumer(
+            {
+                "group.id": config.group,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                **config.client_config,
+                **self.client_properties(),
+                "on_commit": self._on_commit,
+            },
+            logger=logger,
+        )
+
+    def client_properties(self) -> dict[str, str | int]:
+        """Client properties of this kind of consumer, on top of the common ones."""
+        return {}
+
+    def run(self) -> None:
+        """Consume until `stopping` is set. Raises ConsumerError, KafkaException."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Subscribe, run until stopped, and leave the group cleanly."""
+        self.emit("startup_complete")
+        self.client.subscribe(
+            list(self.config.outputs),
+            on_assign=lambda _client, partitions: self.on_assign(partitions),
+            on_revoke=lambda _client, partitions: self.on_revoke(partitions),
+            on_lost=lambda _client, partitions: self.on_lost(partitions),
+        )
+        try:
+            self.run()
+        finally:
+            self.client.close()
+            self.sink.close()
+            self.emit("shutdown_complete")
+
+    def control(self, line: str) -> None:
+        """Take an order from the harness: `sink N` (records per second), `drain` (no limit), `stop`."""
+        match line.split():
+            case ["drain"]:
+                self.sink.set_rate(None)
+            case ["sink", rate]:
+                self.sink.set_rate(float(rate))
+            case ["stop"]:
+                self.stopping.set()
+            case _:
+                raise ConsumerError(f"unknown order '{line}'; known are: sink N, drain, stop")
+
+    def poll(self) -> list[Message]:
+        """At most `max_poll_records` records, waiting at most `poll_interval_ms` for them."""
+        records: list[Message] = self.client.consume(
+            self.settings.max_poll_records, self.settings.poll_interval_ms / 1000
+        )
+        return [record for record in records if self._is_record(record)]
+
+    def deliver(self, record: Message) -> None:
+        """Hand one record to the sink, then say so, then count it as done: in this order."""
+        with self.delivering:
+            self.sink.write(record)
+            self.emit("records_consumed", records=[_spot(record)])
+            self.uncommitted[(record.topic(), record.partition())] = record.offset() + 1
+
+    def on_assign(self, partitions: list[TopicPartition]) -> None:
+        """Take partitions over; the client starts each at the group's committed offset."""
+        self.assigned |= partition_set(partitions)
+        self.emit("partitions_assigned", partitions=spots(partitions))
+
+    def on_revoke(self, partitions: list[TopicPartition]) -> None:
+        """Give partitions back: commit what the sink has of them while they are still ours."""
+        self.let_go(partition_set(partitions))
+        self.commit(wait=True, only=partition_set(partitions))
+        self.emit("partitions_revoked", partitions=spots(partitions))
+
+    def on_lost(self, partitions: list[TopicPartition]) -> None:
+        """They may be somebody else's already: what is not committed now is left for them to repeat."""
+        self.let_go(partition_set(partitions))
+        with self.delivering:
+            for partition in partition_set(partitions):
+                self.uncommitted.pop(partition, None)
+        self.emit("partitions_revoked", partitions=spots(partitions), lost=True)
+
+    def let_go(self, gone: set[Partition]) -> None:
+        """Deliver nothing more of these partitions."""
+        self.assigned -= gone
+
+    def commit(self, *, wait: bool, only: set[Partition] | None = None) -> None:
+        """Commit, for each partition (of `only`), the offset after the last record in the sink."""
+        with self.delivering:
+            chosen = self.uncommitted.keys() if only is None else self.uncommitted.keys() & only
+            offsets = [TopicPartition(t, p, self.uncommitted.pop((t, p))) for t, p in sorted(chosen)]
+        if not offsets:
+            return
+        try:
+            done = self.client.commit(offsets=offsets, asynchronous=not wait)
+        except KafkaException as error:
+            self._on_commit(error.args[0], offsets)
+        else:
+            if wait:
+                self._on_commit(None, done)
+
+    def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        """Say how a commit went; what failed goes back in line, unless it is no longer ours."""
+        if error is not None:
+            with self.delivering:
+                for o in offsets:
+                    if (o.topic, o.partition) in self.assigned:
+                        self.uncommitted.setdefault((o.topic, o.partition), o.offset)
+        self.emit(
+            "offsets_committed",
+            success=error is None,
+            offsets=[{"topic": o.topic, "partition": o.partition, "offset": o.offset} for o in offsets],
+            **({"error": error.str()} if error else {}),
+        )
+
+    def _is_record(self, record: Message) -> bool:
+        error = record.error()
+        if error is None:
+            return True
+        if error.fatal() or error.code() not in PASSING_ERRORS:
+            raise ConsumerError(f"the consumer of group {self.config.group} got: {error.str()}")
+        return False
+
+
+def partition_set(partitions: Iterable[TopicPartition]) -> set[Partition]:
+    """The partitions as plain (topic, partition) pairs."""
+    return {(p.topic, p.partition) for p in partitions}
+
+
+def spots(partitions: Iterable[TopicPartition]) -> list[dict[str, object]]:
+    """Topic and partition of each, as events carry them."""
+    return [{"topic": p.topic, "partition": p.partition} for p in partitions]
+
+
+def _spot(record: Message) -> dict[str, object]:
+    return {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}

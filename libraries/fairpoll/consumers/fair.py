@@ -1,0 +1,101 @@
+"""A fair consumer: one thread always polls, another writes, taking each partition in its turn.
+
+The poll thread never waits for the sink, so records of a quiet partition are seen at once and the
+group never takes this member for dead. Full buffers pause their partition, not the others. All
+calls to the Kafka client are made by the poll thread.
+"""
+
+import threading
+import time
+
+from confluent_kafka import Message, TopicPartition
+
+from fairpoll.consumers.base import Consumer, ConsumerConfig, Partition, partition_set
+from fairpoll.consumers.buffers import PartitionBuffers
+from fairpoll.errors import ConsumerError
+from fairpoll.events import EventWriter
+
+# How often offsets are committed, in real seconds: bounds what is read again after a crash.
+COMMIT_INTERVAL_SECONDS = 0.5
+# How long the worker sleeps when no record waits, before it looks whether it should stop.
+IDLE_SECONDS = 0.1
+# How long the worker may take to finish the record in hand when the consumer stops.
+WORKER_STOP_SECONDS = 10.0
+
+
+class FairConsumer(Consumer):
+    """Bounded buffers for each partition, served round robin.
+
+    `partition_pause_threshold` buffered records pause a partition; at half of that it is resumed.
+    """
+
+    def __init__(self, config: ConsumerConfig, emit: EventWriter) -> None:
+        super().__init__(config, emit)
+        self.buffers: PartitionBuffers[Message] = PartitionBuffers(self.settings.partition_pause_threshold)
+        self.paused: set[Partition] = set()
+        self._worker_error: BaseException | None = None
+
+    def run(self) -> None:
+        worker = threading.Thread(target=self._work, name="sink-worker", daemon=True)
+        worker.start()
+        try:
+            self._poll_until_stopped()
+        finally:
+            self.stopping.set()
+            worker.join(WORKER_STOP_SECONDS)
+            self.commit(wait=True)
+
+    def _poll_until_stopped(self) -> None:
+        commit_due = time.monotonic() + COMMIT_INTERVAL_SECONDS
+        while not self.stopping.is_set():
+            self.buffers.add(self.poll())
+            self.pause_full()
+            self.resume_with_room()
+            if time.monotonic() >= commit_due:
+                self.commit(wait=False)
+                commit_due = time.monotonic() + COMMIT_INTERVAL_SECONDS
+            if self._worker_error:
+                raise ConsumerError(f"the sink failed: {self._worker_error}") from self._worker_error
+
+    def pause_full(self) -> None:
+        """Pause the partitions whose buffers are full."""
+        if full := self.buffers.full(self.assigned - self.paused):
+            self.client.pause([TopicPartition(*p) for p in full])
+            self.paused.update(full)
+            self.emit("partitions_paused", partitions=self.buffers.levels(full))
+
+    def resume_with_room(self) -> None:
+        """Resume paused partitions whose buffers have drained to half the threshold.
+
+        Looked at after every poll, also an empty one: when every partition is paused, all polls are.
+        """
+        if ready := self.buffers.with_room(self.paused):
+            self.client.resume([TopicPartition(*p) for p in ready])
+            self.paused.difference_update(ready)
+            self.emit("partitions_resumed", partitions=self.buffers.levels(ready))
+
+    def _work(self) -> None:
+        try:
+            while self.sink.wait_turn(self.stopping):
+                self.deliver_next()
+        except BaseException as error:
+            self._worker_error = error  # raised again by the poll thread
+
+    def deliver_next(self) -> None:
+        """Take the record whose turn it is and write it; wait a little when there is none."""
+        with self.delivering:  # from its buffer to the sink in one step: not revoked in between
+            record = self.buffers.take()
+            if record is not None:
+                self.deliver(record)
+        if record is None:
+            self.buffers.wait(IDLE_SECONDS)
+
+    def on_assign(self, partitions: list[TopicPartition]) -> None:
+        """Begin with clean hands: nothing buffered, nothing paused, whatever was before."""
+        self.let_go(partition_set(partitions))
+        super().on_assign(partitions)
+
+    def let_go(self, gone: set[Partition]) -> None:
+        super().let_go(gone)
+        self.buffers.discard(gone)
+        self.paused -= gone

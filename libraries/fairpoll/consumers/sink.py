@@ -1,0 +1,81 @@
+"""The sink: one JSON object a line, one file a topic, no faster than its rate allows."""
+
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from confluent_kafka import Message
+
+from fairpoll.clock import now_ms, now_seconds
+from fairpoll.events import dump
+
+
+class FileSink:
+    """Writes records to files at a limited rate.
+
+    A record occupies the sink for 1/rate seconds, counted on an absolute schedule, so that sleeping
+    a little too long does not lower the rate. Each line is handed to the operating system at once:
+    what was written survives the process being killed.
+    """
+
+    def __init__(self, folder: Path, outputs: Mapping[str, str], rate: float | None) -> None:
+        """`outputs` maps topic -> file name; `rate` is records per second, None for no limit."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._files = {topic: (folder / name).open("ab", buffering=0) for topic, name in outputs.items()}
+        self._rate = rate
+        self._free_at = 0.0
+        self._rate_changed = threading.Event()
+
+    def set_rate(self, rate: float | None) -> None:
+        """Change the rate, from any thread; whoever waits for a turn takes it up at once."""
+        self._rate = rate
+        self._rate_changed.set()
+
+    def wait_turn(self, stop: threading.Event) -> bool:
+        """Wait until the sink can take a record. False when `stop` was set first."""
+        while not stop.is_set():
+            wait = self._free_at - now_seconds() if self._rate else 0.0
+            if wait <= 0:
+                return True
+            # Woken by a change of rate; in short steps, so that stop is seen as well.
+            self._rate_changed.wait(min(wait, 0.1))
+            self._rate_changed.clear()
+        return False
+
+    def write(self, record: Message) -> None:
+        """Write one record to its topic's file and occupy the sink for one interval."""
+        line = {
+            "topic": record.topic(),
+            "partition": record.partition(),
+            "offset": record.offset(),
+            "delivered_ms": now_ms(),
+            "value": _parsed(record.value()),
+        }
+        self._files[record.topic()].write(dump(line).encode() + b"\n")
+        if self._rate:
+            interval = 1 / self._rate
+            now = now_seconds()
+            late = now - self._free_at
+            # An idle sink saves up no turns; one that is only a little late keeps its schedule.
+            self._free_at = (self._free_at if late < interval else now) + interval
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def __enter__(self) -> "FileSink":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _parsed(value: bytes | None) -> object:
+    try:
+        return json.loads(value or b"null")
+    except ValueError:
+        return (value or b"").decode("utf-8", "backslashreplace")

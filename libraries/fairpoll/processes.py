@@ -1,0 +1,106 @@
+"""Child processes of a run: output to files, orders on standard input, stopped by their id."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fairpoll.errors import ConsumerError
+
+# A process asked to stop finishes the record in hand, commits and leaves its group: seconds at most.
+STOP_SECONDS = 15.0
+# How much of a log an error message quotes.
+QUOTED_LINES = 8
+
+
+class ChildProcess:
+    """A child with its standard output in `events`, its standard error in `log`, orders on standard input.
+
+    It runs in a session of its own, so that Ctrl-C reaches only us and we decide the order of stopping.
+    When we die without a word its standard input ends, which the built-in programs take for an order
+    to stop. Raises ConsumerError when the program cannot be started.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], events: Path, log: Path
+    ) -> None:
+        self.name = name
+        self.events = events
+        self.log = log
+        events.parent.mkdir(parents=True, exist_ok=True)
+        with events.open("ab") as output, log.open("ab") as errors:
+            try:
+                self._process = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=errors,
+                    env={**os.environ, **environment},
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ConsumerError(f"{name} cannot be started: {command[0]}: {error.strerror}") from None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def check(self) -> None:
+        """Raise ConsumerError with the end of its log if it has ended."""
+        if not self.running:
+            raise ConsumerError(
+                f"{self.name} ended on its own with exit code {self._process.returncode}; "
+                f"its last words ({self.log}):\n{last_lines(self.log)}"
+            )
+
+    def order(self, line: str) -> None:
+        """Send one line to its standard input; a child that is gone is found out by `check`."""
+        if self._process.stdin:
+            try:
+                self._process.stdin.write(line.encode() + b"\n")
+                self._process.stdin.flush()
+            except (BrokenPipeError, ValueError):
+                pass
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM, without waiting: several children then stop side by side."""
+        self._signal(signal.SIGTERM)
+
+    def stop(self, timeout_seconds: float = STOP_SECONDS) -> bool:
+        """SIGTERM, then SIGKILL after the timeout. False when it had to be killed."""
+        self.ask_to_stop()
+        try:
+            self._process.wait(timeout_seconds)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            self.kill()
+            if self._process.stdin:
+                self._process.stdin.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the whole group: a command may be a shell with the real consumer inside."""
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def last_lines(path: Path, count: int = QUOTED_LINES) -> str:
+    """The end of a log, indented for an error message."""
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    return "\n".join(f"  {line[:300]}" for line in lines[-count:]) or "  (nothing)"

@@ -1,0 +1,171 @@
+"""What people and programs read of a run: figures, charts and verdict.json."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fairpoll.charts import Color, Limit, Panel, Series, Style, panels, standalone
+from fairpoll.checkers import CRITERIA, Finding
+from fairpoll.events import dump
+from fairpoll.history import Recording, cumulative, oldest_wait_curve, waits
+
+Figures = dict[str, Any]
+
+
+@dataclass
+class Verdict:
+    """The findings on one recording, as they are made."""
+
+    recording: Recording
+    findings: list[tuple[str, Mapping[str, object], Finding]] = field(default_factory=list)
+
+    def judge(self, criterion: str, consumer: str, **thresholds: object) -> Finding:
+        """Judge one criterion (a name of `checkers.CRITERIA`) and keep the finding."""
+        finding = CRITERIA[criterion](self.recording, consumer, **thresholds)
+        self.keep(criterion, finding, **thresholds)
+        return finding
+
+    def keep(self, criterion: str, finding: Finding, **thresholds: object) -> None:
+        self.findings.append((criterion, thresholds, finding))
+
+    def to_json(self) -> Figures:
+        """Every finding with its thresholds, and every figure behind them."""
+        recording = self.recording
+        return {
+            "run_id": recording.run_id,
+            "scenario": recording.scenario.title,
+            "speed": recording.speed,
+            "cluster": recording.cluster,
+            "figures": {name: consumer_figures(recording, name) for name in recording.consumers},
+            "findings": [
+                {"check": check, "thresholds": dict(thresholds), **asdict(finding)}
+                for check, thresholds, finding in self.findings
+            ],
+        }
+
+    def write(self) -> Path:
+        """Write verdict.json into the recording's folder and return its path."""
+        path = self.recording.folder / "verdict.json"
+        path.write_text(dump(self.to_json()) + "\n", "utf-8")
+        return path
+
+
+def consumer_figures(recording: Recording, consumer: str) -> Figures:
+    """Delivered, waiting and fairness of one consumer in the judged window; times in scenario seconds."""
+    topics = [topic.name for topic in recording.scenario.topics]
+    delivered = {name: recording.delivered_in_window(consumer, [name]) for name in topics}
+    acked = {name: sum(1 for m in recording.acked if m.topic == name) for name in topics}
+    total = sum(delivered.values())
+    low = sum(delivered[name] for name in recording.topics_of("low"))
+    return {
+        "delivered": delivered,
+        "acked": acked,
+        "total_delivered": total,
+        "records_per_second": round(total / recording.duration, 3),
+        "low_volume_share": round(low / total, 5) if total else 0.0,
+        "oldest_wait_seconds": {
+            name: round(max((w for w, _ in waits(recording, consumer, [name])), default=0.0), 3)
+            for name in topics
+        },
+        "latency_seconds": {name: latency(recording, consumer, name) for name in topics},
+        "jain_index": round(jain_index([delivered[n] / acked[n] for n in topics if acked[n]]), 4),
+    }
+
+
+def latency(recording: Recording, consumer: str, topic: str) -> Figures:
+    """Percentiles of intended send time to sink, over the topic's live messages.
+
+    A message not delivered counts with its age at the end: leaving it out would flatter a starver.
+    """
+    ages = sorted(wait for wait, message in waits(recording, consumer, [topic]) if not message.backlog)
+    if not ages:
+        return {}
+    found = {f"p{p}": round(ages[min(len(ages) - 1, len(ages) * p // 100)], 3) for p in (50, 95, 99)}
+    return {**found, "max": round(ages[-1], 3)}
+
+
+def jain_index(shares: Sequence[float]) -> float:
+    """Jain's fairness index, (sum x)^2 / (n * sum x^2): 1 when all are served equally, 1/n for one alone.
+
+    Shown, never judged by: with one of a hundred topics starved it still says 0.99.
+    Source: Jain, Chiu, Hawe, "A Quantitative Measure of Fairness and Discrimination", 1984.
+    """
+    squares = sum(x * x for x in shares)
+    return sum(shares) ** 2 / (len(shares) * squares) if squares else 0.0
+
+
+def charts(recording: Recording, consumers: Sequence[str], budget_seconds: float | None = None) -> dict[str, str]:
+    """The charts of these consumers as SVG text, by file name without ending."""
+    name = "-".join(consumers)
+    return {
+        f"delivered-{name}": _delivered_chart(recording, consumers),
+        f"oldest-wait-{name}": _wait_chart(recording, consumers, budget_seconds),
+    }
+
+
+def write_charts(recording: Recording, drawn: Mapping[str, str]) -> list[Path]:
+    """Write the charts as files of their own beside the evidence and return their paths."""
+    folder = recording.folder / "charts"
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for name, svg in drawn.items():
+        paths.append(folder / f"{name}.svg")
+        paths[-1].write_text(standalone(svg), "utf-8")
+    return paths
+
+
+def _delivered_chart(recording: Recording, consumers: Sequence[str]) -> str:
+    drawn = []
+    for volume, topics in _volumes(recording):
+        sent = cumulative([m.intended for m in recording.acked if m.topic in topics], recording.duration)
+        series = [Series("produced", sent, color="neutral", step=True)]
+        for name in consumers:
+            first = recording.consumers[name].first_delivery
+            points = cumulative([at for spot, at in first.items() if spot[0] in topics], recording.duration)
+            label = f"{name} delivered {points[-1][1]:,.0f}"
+            # Where both serve a topic their lines lie on each other: the dashes show both.
+            style: Style = "solid" if name == "sync" else "dashed"
+            series.append(Series(label, points, _color(recording, name), style, step=True))
+        drawn.append(Panel(_panel_title(topics, volume), "messages", series))
+    return panels("Messages produced and delivered", _time_label(recording), drawn)
+
+
+def _wait_chart(recording: Recording, consumers: Sequence[str], budget_seconds: float | None) -> str:
+    limit = Limit(budget_seconds, f"budget {budget_seconds:g} s") if budget_seconds else None
+    drawn = []
+    for volume, topics in _volumes(recording):
+        series = [_wait_series(recording, name, topics) for name in consumers]
+        drawn.append(Panel(_panel_title(topics, volume), "seconds", series, limit if volume == "low" else None))
+        if volume == "low" and len(consumers) > 1 and "async" in consumers:
+            # Beside a consumer that waits for minutes, seconds cannot be seen.
+            alone = [_wait_series(recording, "async", topics)]
+            drawn.append(Panel(f"{_panel_title(topics, volume)}, async alone", "seconds", alone, limit))
+    return panels("Age of the oldest waiting message", _time_label(recording), drawn)
+
+
+def _wait_series(recording: Recording, consumer: str, topics: Sequence[str]) -> Series:
+    points = oldest_wait_curve(recording, consumer, topics)
+    worst = max((age for _, age in points), default=0.0)
+    return Series(f"{consumer}, up to {worst:,.1f} s", points, _color(recording, consumer))
+
+
+def _volumes(recording: Recording) -> list[tuple[str, list[str]]]:
+    found = [(volume, recording.topics_of(volume)) for volume in ("high", "low")]
+    return [(volume, topics) for volume, topics in found if topics]
+
+
+def _color(recording: Recording, consumer: str) -> Color:
+    """The same colour for a consumer in every chart of a run."""
+    known: dict[str, Color] = {"sync": "orange", "async": "blue"}
+    others: tuple[Color, ...] = ("green", "purple")
+    return known.get(consumer) or others[list(recording.consumers).index(consumer) % len(others)]
+
+
+def _panel_title(topics: Sequence[str], volume: str) -> str:
+    return topics[0] if len(topics) == 1 else f"{len(topics)} {volume}-volume topics"
+
+
+def _time_label(recording: Recording) -> str:
+    scaled = f", run at {recording.speed:g} times the speed" if recording.speed != 1 else ""
+    return f"seconds of the scenario{scaled}"

@@ -1,0 +1,159 @@
+"""Produces a scenario's traffic on its schedule, and keeps the ledger of what the brokers acked.
+
+Open loop: every message has an intended send time, fixed before the run, and is sent then whether
+or not earlier ones were answered. A slow broker therefore shows as latency and never as fewer
+messages (no coordinated omission).
+"""
+
+import heapq
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from fairpoll.clock import now_ms, now_seconds, sleep_until
+from fairpoll.errors import TrafficError
+from fairpoll.events import EventWriter
+from fairpoll.messages import build_message
+from fairpoll.scenario import Scenario, TopicPlan
+
+# How long the last messages may take to be acked before they count as failed.
+FLUSH_SECONDS = 30.0
+# The client's own buffer is full: serve its callbacks this long, then try again.
+QUEUE_FULL_WAIT_SECONDS = 0.05
+BACKLOG_BATCH = -1
+
+
+@dataclass(frozen=True, order=True)
+class Planned:
+    """One message of the plan: `due_seconds` after the start; its topic, burst and sequence."""
+
+    due_seconds: float
+    topic_index: int
+    sequence: int
+    batch: int
+
+
+def live_plan(scenario: Scenario) -> Iterator[Planned]:
+    """Every live message in the order it is due. Bursts begin at 0; the end itself has none."""
+    return heapq.merge(*(_bursts(scenario, index) for index in range(len(scenario.topics))))
+
+
+def _bursts(scenario: Scenario, topic_index: int) -> Iterator[Planned]:
+    topic = scenario.topics[topic_index]
+    for batch in range(topic.live_bursts(scenario.duration_seconds)):
+        due = batch * topic.traffic.interval_seconds  # not added up, so that it cannot drift
+        first = topic.backlog + batch * topic.traffic.messages
+        for sequence in range(first, first + topic.traffic.messages):
+            yield Planned(due, topic_index, sequence, batch)
+
+
+class TrafficProducer:
+    """Sends one scenario's messages; each acked one becomes a line of the ledger.
+
+    `topic_names` gives the name on the cluster (with the run id) for each of the scenario's.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        run_id: str,
+        topic_names: Mapping[str, str],
+        client_config: Mapping[str, str],
+        emit: EventWriter,
+    ) -> None:
+        self._scenario = scenario
+        self._run_id = run_id
+        self._topic_names = topic_names
+        self._emit = emit
+        self.failed = 0
+        self._fatal: str | None = None
+        self._producer = Producer(
+            {
+                # No loss and no reordering on the way in, so that whatever is missing or out of
+                # order later is the consumer's doing.
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 0,
+                "queue.buffering.max.messages": 1_000_000,
+                **client_config,
+                "error_cb": self._on_error,
+            }
+        )
+
+    def produce_backlog(self) -> None:
+        """Send every topic's backlog and wait until it is acked. Raises TrafficError."""
+        for topic in self._scenario.topics:
+            for sequence in range(topic.backlog):
+                self._send(topic, sequence, BACKLOG_BATCH, now_ms())
+        self._flush()
+        self._emit("backlog_complete", failed=self.failed)
+
+    def produce_live(self, start_seconds: float, stop: threading.Event) -> None:
+        """Send the live traffic from `start_seconds` (epoch) on, until the plan or `stop` ends it."""
+        for planned in live_plan(self._scenario):
+            due = start_seconds + planned.due_seconds
+            while due > now_seconds() and not stop.is_set():
+                self._producer.poll(0)
+                # Short sleeps, so that delivery reports are served and stop is seen in time.
+                sleep_until(min(due, now_seconds() + 0.1))
+            if stop.is_set():
+                break
+            topic = self._scenario.topics[planned.topic_index]
+            self._send(topic, planned.sequence, planned.batch, round(due * 1000, 3))
+            self._producer.poll(0)
+        self._flush()
+
+    def _send(self, topic: TopicPlan, sequence: int, batch: int, intended_ms: float) -> None:
+        if self._fatal:
+            raise TrafficError(f"the producer gave up: {self._fatal}")
+        key, value, checksum = build_message(topic, self._run_id, sequence, batch, intended_ms)
+        sent_ms = now_ms()
+        report = self._reporter(topic, sequence, batch, intended_ms, sent_ms, checksum)
+        while True:
+            try:
+                self._producer.produce(
+                    self._topic_names[topic.name],
+                    value=value,
+                    key=key,
+                    # Chosen here, not by a hash: each partition gets its even share of the load.
+                    partition=sequence % topic.partitions,
+                    on_delivery=report,
+                )
+                return
+            except BufferError:
+                self._producer.poll(QUEUE_FULL_WAIT_SECONDS)
+
+    def _reporter(
+        self, topic: TopicPlan, sequence: int, batch: int, intended_ms: float, sent_ms: float, checksum: int
+    ) -> Callable[[KafkaError | None, Message], None]:
+        def report(error: KafkaError | None, message: Message) -> None:
+            fields: dict[str, object] = {
+                "topic": topic.name,
+                "partition": message.partition(),
+                "sequence": sequence,
+                "batch": batch,
+                "intended_ms": intended_ms,
+                "sent_ms": sent_ms,
+            }
+            if error is not None:
+                self.failed += 1
+                self._emit("producer_send_error", **fields, error=error.str())
+            else:
+                offset = message.offset()
+                self._emit("producer_send_success", **fields, offset=offset, checksum=checksum)
+
+        return report
+
+    def _flush(self) -> None:
+        waiting = self._producer.flush(FLUSH_SECONDS)
+        if waiting:
+            raise TrafficError(
+                f"{waiting} messages were not acked within {FLUSH_SECONDS:g} s"
+                f"{': ' + self._fatal if self._fatal else ''}"
+            )
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = error.str()

@@ -1,0 +1,141 @@
+"""What the keyword libraries share during one Robot run: the cluster, the recordings, the verdicts."""
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
+from fairpoll.cluster.leftovers import Registry
+from fairpoll.errors import FairpollError
+from fairpoll.events import dump
+from fairpoll.experiment import ConsumerUnderTest, Experiment
+from fairpoll.history import load_recording
+from fairpoll.report import Verdict
+from fairpoll.scenario import load_scenario
+
+from robot.api import logger
+from robot.libraries.BuiltIn import BuiltIn
+
+# On a terminal the line is rewritten this often; elsewhere (a CI log) a line is added this often.
+TERMINAL_SECONDS = 0.25
+LOG_LINE_SECONDS = 15.0
+
+
+class ConsoleProgress:
+    """Tells the latest state: in place on a terminal, as a line every 15 s elsewhere."""
+
+    def __init__(self) -> None:
+        self._in_place = bool(sys.__stdout__ and sys.__stdout__.isatty())
+        self._told_at = -LOG_LINE_SECONDS
+        self._began = False
+
+    def __call__(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self._told_at < (TERMINAL_SECONDS if self._in_place else LOG_LINE_SECONDS):
+            return
+        self._told_at = now
+        if self._in_place:
+            logger.console("\r\x1b[K" + text[: _terminal_width() - 1], newline=False)
+        else:
+            # The name of the test that runs stands without a line end before the first of our lines.
+            logger.console(text if self._began else "\n" + text)
+            self._began = True
+
+    def clear(self) -> None:
+        if self._in_place:
+            logger.console("\r\x1b[K", newline=False)
+
+
+def _terminal_width() -> int:
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns
+    except OSError:
+        return 80
+
+
+class Session:
+    """The state of one Robot run. Each scenario is run once and judged many times."""
+
+    def __init__(self) -> None:
+        self.cluster: Cluster | None = None
+        self.current: Verdict | None = None
+        self._chosen: tuple[str, ClusterOptions] | None = None
+        self._verdicts: dict[tuple[Path, float, tuple[str, ...]], Verdict] = {}
+        self._registry: Registry | None = None
+
+    @property
+    def output_folder(self) -> Path:
+        return Path(BuiltIn().get_variable_value("${OUTPUT DIR}"))
+
+    def ensure_cluster(self, kind: str, options: ClusterOptions) -> Cluster:
+        """The running cluster; started at the first call, the same one ever after."""
+        if self.cluster is None:
+            progress = ConsoleProgress()
+            self._registry = Registry()
+            self.cluster = open_cluster(
+                kind, options, self._registry, warn=logger.warn, progress=progress
+            )
+            progress.clear()
+            logger.info(f"Cluster: {self.cluster.description}")
+            BuiltIn().set_suite_metadata("Broker", self.cluster.description, top=True)
+        return self.cluster
+
+    def record(self, scenario_file: Path, speed: float, modes: Sequence[str]) -> Verdict:
+        """Run the scenario, or take the run that this session already has of it; it becomes `current`."""
+        key = (scenario_file.resolve(), speed, tuple(modes))
+        if key not in self._verdicts:
+            self._verdicts[key] = self._run(scenario_file, speed, modes)
+        self.current = self._verdicts[key]
+        return self.current
+
+    def verdict(self) -> Verdict:
+        if self.current is None:
+            raise FairpollError("no scenario has been run yet; begin with the keyword 'Run Scenario'")
+        return self.current
+
+    def write_verdicts(self) -> None:
+        """verdict.json of the whole Robot run, and one beside each recording."""
+        for verdict in self._verdicts.values():
+            verdict.write()
+        whole = {"runs": [verdict.to_json() for verdict in self._verdicts.values()]}
+        (self.output_folder / "verdict.json").write_text(dump(whole) + "\n", "utf-8")
+
+    def close(self) -> None:
+        """Stop what still runs. Called by Robot at its end, also after Ctrl-C."""
+        if self.cluster is not None:
+            self.cluster.stop()
+            self.cluster = None
+        if self._registry is not None:
+            self._registry.close()
+            self._registry = None
+
+    def _run(self, scenario_file: Path, speed: float, modes: Sequence[str]) -> Verdict:
+        if self.cluster is None:
+            raise FairpollError("no cluster is running; begin with the keyword 'Ensure Cluster'")
+        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        folder = self.output_folder / "evidence" / f"{scenario_file.stem}-{run_id}"
+        progress = ConsoleProgress()
+        experiment = Experiment(
+            scenario_file=scenario_file,
+            scenario=load_scenario(scenario_file),
+            speed=speed,
+            consumers=[ConsumerUnderTest.built_in(mode) for mode in modes],
+            cluster=self.cluster,
+            run_id=run_id,
+            folder=folder,
+            progress=progress,
+            registry=self._registry,
+        )
+        try:
+            experiment.run()
+        finally:
+            progress.clear()
+        logger.info(f"Evidence: {folder}")
+        return Verdict(load_recording(folder))
+
+
+SESSION = Session()

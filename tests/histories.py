@@ -1,0 +1,57 @@
+"""Tiny hand-written recordings: what was acked, and what a consumer did with it.
+
+    recording(acked("low", 0, 3, 6), async_=[("low", 0, 0.5), ("low", 1, 3.5)])
+
+is a low-volume topic with messages sent at seconds 0, 3 and 6 of which the first two were delivered.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fairpoll.history import Acked, ConsumerHistory, Delivered, Recording
+from fairpoll.scenario import Scenario, TopicPlan
+from fairpoll.units import Bursts
+
+SCENARIO = Scenario(
+    title="hand-written",
+    duration_seconds=60.0,
+    sink_rate=10.0,
+    topics=(
+        TopicPlan("high", "high", 2, Bursts(1, 60.0), "high_vol.json"),
+        TopicPlan("low", "low", 1, Bursts(1, 60.0), "low_vol.json"),
+    ),
+)
+
+
+def acked(topic: str, *seconds: float, partition: int = 0, first_offset: int = 0) -> list[Acked]:
+    """Messages of one partition, sent on time at these seconds."""
+    return [
+        Acked(topic, partition, first_offset + n, n, second, second, second < 0, checksum=1)
+        for n, second in enumerate(seconds)
+    ]
+
+
+def delivered(topic: str, offset: int, at: float, partition: int = 0, **changes: object) -> Delivered:
+    fields: dict = {"message_id": "", "checksum": 1, "output": f"{topic}_vol.json", **changes}
+    return Delivered(topic, partition, offset, at, **fields)
+
+
+def consumer(name: str, *records: Delivered, events: Sequence[dict] = ()) -> ConsumerHistory:
+    return ConsumerHistory(name, sorted(records, key=lambda r: r.at), events)
+
+
+def recording(messages: Sequence[Acked], *consumers: ConsumerHistory, **changes: object) -> Recording:
+    fields: dict = {
+        "folder": Path("evidence"),
+        "run_id": "r",
+        "scenario": SCENARIO,
+        "speed": 1.0,
+        "acked": messages,
+        "consumers": {c.name: c for c in consumers},
+        **changes,
+    }
+    return Recording(**fields)
+
+
+def event(name: str, at: float, *spots: tuple[str, int]) -> dict:
+    return {"name": name, "at": at, "partitions": [{"topic": t, "partition": p} for t, p in spots]}

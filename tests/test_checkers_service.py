@@ -1,0 +1,130 @@
+"""Serving: counts, shares, waiting, throughput; on tiny recordings, good and bad."""
+
+from dataclasses import replace
+
+import pytest
+from fairpoll.checkers import CRITERIA
+from fairpoll.checkers.model import load_doubts
+from histories import SCENARIO, acked, consumer, delivered, recording
+
+ON_TIME = acked("low", 0, 3, 6)
+# The scenario's plan has one message a topic; these make a plan that fits what was sent.
+PLAN = replace(SCENARIO, topics=tuple(replace(t, backlog=len(ON_TIME) - 1) if t.volume == "low" else t for t in SCENARIO.topics))
+BOTH = [*ON_TIME, *acked("high", 0)]
+
+
+def judge(check: str, run, name: str = "async", **thresholds):
+    return CRITERIA[check](run, name, **thresholds)
+
+
+def served(*moments: float):
+    return consumer("async", *(delivered("low", n, at) for n, at in enumerate(moments)))
+
+
+def test_a_message_that_never_arrives_goes_on_waiting():
+    finding = judge(
+        "oldest_wait_at_most", recording(BOTH, served(1, 4), scenario=PLAN), volume="low", seconds=5
+    )
+    assert finding.status == "fail"
+    assert finding.figures["oldest_wait_seconds"] == 54
+    assert "low/0@2 (never delivered) wait 54.0 s, expected at most 5 s" in finding.sentence
+
+
+def test_a_topic_of_which_nothing_was_delivered_is_starved_not_absent():
+    run = recording(BOTH, consumer("async"), scenario=PLAN)
+    assert judge("oldest_wait_at_most", run, volume="low", seconds=5).status == "fail"
+    assert judge("delivered_at_least", run, volume="low", records=1).status == "fail"
+
+
+def test_waiting_counts_from_the_intended_time_to_the_sink():
+    run = recording(BOTH, served(1, 4, 10), scenario=PLAN)
+    assert judge("oldest_wait_at_most", run, volume="low", seconds=4).status == "pass"
+    assert judge("oldest_wait_at_most", run, volume="low", seconds=3.9).status == "fail"
+
+
+def test_the_budget_allows_for_what_speed_cannot_scale():
+    run = recording(BOTH, served(14, 4, 10), scenario=PLAN, speed=10.0)
+    finding = judge("oldest_wait_at_most", run, volume="low", seconds=5)
+    assert (finding.status, finding.expected) == ("pass", "at most 5 s (+9 s that SPEED does not scale)")
+
+
+def test_a_repeated_record_counts_once():
+    run = recording(BOTH, consumer("async", delivered("low", 0, 1), delivered("low", 0, 2)), scenario=PLAN)
+    assert judge("delivered_at_least", run, volume="low", records=2).status == "fail"
+
+
+def test_what_comes_after_the_window_does_not_count():
+    run = recording(BOTH, served(1, 4, 61), scenario=PLAN)
+    assert judge("delivered_at_most", run, volume="low", records=2).status == "pass"
+    assert judge("due_messages_delivered", run, volume="low", seconds=5).status == "fail"
+
+
+def test_a_message_that_is_not_due_yet_need_not_be_there():
+    messages = [*acked("low", 0, 3, 57), *acked("high", 0)]
+    run = recording(messages, served(1, 4), scenario=PLAN)
+    assert judge("due_messages_delivered", run, volume="low", seconds=5).status == "pass"
+
+
+def test_share_is_of_all_deliveries():
+    run = recording(BOTH, consumer("async", delivered("low", 0, 1), delivered("high", 0, 1)), scenario=PLAN)
+    assert judge("share_at_least", run, volume="low", share=0.5).status == "pass"
+    assert judge("share_at_least", run, volume="low", share=0.51).status == "fail"
+
+
+def test_share_of_nothing_fails_instead_of_dividing_by_zero():
+    assert judge("share_at_least", recording(BOTH, consumer("async"), scenario=PLAN), volume="low", share=0.01).status == "fail"
+
+
+@pytest.mark.parametrize(("mine", "status"), [(1, "fail"), (2, "pass")])
+def test_fairness_by_collapse_fails(mine: int, status: str):
+    fast = consumer("sync", delivered("low", 0, 1), delivered("high", 0, 1))
+    slow = consumer("async", *[delivered("low", n, 1) for n in range(mine)])
+    run = recording(BOTH, fast, slow, scenario=PLAN)
+    assert judge("throughput_at_least", run, of="sync", share=0.95).status == status
+
+
+def test_against_a_consumer_that_did_nothing_nobody_has_throughput():
+    run = recording(BOTH, consumer("sync"), served(1), scenario=PLAN)
+    assert judge("throughput_at_least", run, of="sync", share=0.95).status == "fail"
+
+
+class TestDoubts:
+    """What keeps a recording from proving something makes service criteria inconclusive, passed or not."""
+
+    def test_a_sound_recording_has_none(self):
+        assert load_doubts(recording(BOTH, served(1, 4, 7), scenario=PLAN)) == []
+
+    def test_messages_missing_from_the_plan(self):
+        assert load_doubts(recording(BOTH[1:], scenario=PLAN)) == [
+            "the producer got 3 of 4 planned messages acked"
+        ]
+
+    def test_messages_sent_late(self):
+        late = [replace(m, sent=m.intended + 0.5) for m in BOTH]
+        assert load_doubts(recording(late, scenario=PLAN)) == [
+            "the producer was 500 ms late (p99, allowed 100 ms)"
+        ]
+
+    def test_lateness_is_real_time(self):
+        late = [replace(m, sent=m.intended + 0.5) for m in BOTH]
+        assert load_doubts(recording(late, scenario=PLAN, speed=10.0)) == []
+
+    def test_a_control_that_did_not_starve(self):
+        control = consumer("sync", *(delivered("low", n, at) for n, at in enumerate((1, 4, 7))))
+        scenario = replace(PLAN, control_wait_seconds=30.0)
+        run = recording(BOTH, control, served(1, 4, 7), scenario=scenario)
+        finding = judge("oldest_wait_at_most", run, volume="low", seconds=5)
+        assert finding.status == "inconclusive"
+        assert finding.sentence.startswith(
+            "the control did not starve: in sync no low-volume message waited longer than 1.0 s, needed 30 s"
+        )
+
+    def test_a_machine_that_stood_still(self):
+        assert load_doubts(recording(BOTH, scenario=PLAN, longest_pause_seconds=2.5)) == [
+            "this machine stood still for 2.5 s (allowed 1 s)"
+        ]
+
+    def test_a_run_that_was_cut_off(self):
+        assert load_doubts(recording(BOTH, scenario=PLAN, complete=False)) == [
+            "the run was cut off before its end"
+        ]
