@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from fairpoll.cluster import ClusterOptions
-from fairpoll.errors import ClusterError
 from robot.api.deco import keyword, library
 from robot.api.types import Secret
+
+from fairpoll.cluster import ClusterOptions
+from fairpoll.errors import ClusterError
 from session import SESSION
 
 
@@ -83,5 +84,3 @@ class ClusterLibrary:
     def close(self) -> None:
         """Robot calls this once after everything, also after Ctrl-C and SIGTERM."""
         SESSION.close()
-
-

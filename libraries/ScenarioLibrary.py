@@ -1,10 +1,14 @@
 """Keywords that run a scenario and record what happened."""
 
+import shlex
 from pathlib import Path
 
-from fairpoll.errors import ScenarioError
-from fairpoll.scenario import load_scenario
 from robot.api.deco import keyword, library
+
+from fairpoll.consumers import MODES
+from fairpoll.errors import ConsumerError, ScenarioError
+from fairpoll.experiment import ConsumerUnderTest
+from fairpoll.scenario_file import load_scenario
 from session import SESSION
 
 SCENARIO_FOLDER = Path(__file__).parent.parent / "resources" / "scenarios"
@@ -15,7 +19,9 @@ class ScenarioLibrary:
     """Runs a scenario once, with several consumers side by side, and leaves a recording to judge."""
 
     @keyword
-    def run_scenario(self, scenario: str, *modes: str, speed: float | None = None) -> None:
+    def run_scenario(
+        self, scenario: str, *modes: str, speed: float | None = None, async_command: str = ""
+    ) -> None:
         """Produces the scenario's traffic once while each consumer reads it in a group of its own.
 
         A scenario that this Robot run has already recorded at this speed is not run again: each suite
@@ -23,15 +29,18 @@ class ScenarioLibrary:
 
         Args:
             scenario: name of a file in resources/scenarios, or a path.
-            modes: the consumers, such as `sync` and `async`.
+            modes: the consumers, `sync` and `async`; default both.
             speed: divides every interval and multiplies the sink's rate; default 1.
+            async_command: a command to be judged in place of the built-in async consumer. It is told
+                what to do as `fairpoll consume --help` says.
 
         Fails if the scenario file is wrong, if no cluster runs, or if the producer or a consumer
         cannot do its work; what was recorded until then stays in the output folder.
 
         Example: `Run Scenario    specified.yaml    sync    async    speed=10`
         """
-        SESSION.record(find_scenario(scenario), 1.0 if speed is None else speed, modes or ("sync", "async"))
+        consumers = [_consumer(mode, async_command) for mode in modes or MODES]
+        SESSION.record(find_scenario(scenario), 1.0 if speed is None else speed, consumers)
 
     @keyword
     def scenario_should_be_valid(self, scenario: str) -> None:
@@ -42,6 +51,14 @@ class ScenarioLibrary:
         load_scenario(find_scenario(scenario))
 
 
+def _consumer(mode: str, async_command: str) -> ConsumerUnderTest:
+    if mode == "async" and async_command:
+        return ConsumerUnderTest(mode, tuple(shlex.split(async_command)))
+    if mode not in MODES:
+        raise ConsumerError(f"unknown mode '{mode}'; one of: {', '.join(MODES)}")
+    return ConsumerUnderTest.built_in(mode)
+
+
 def find_scenario(name: str) -> Path:
     """The file of this name in resources/scenarios, or the path itself. Raises ScenarioError."""
     for path in (SCENARIO_FOLDER / name, Path(name)):
@@ -49,5 +66,3 @@ def find_scenario(name: str) -> Path:
             return path
     known = ", ".join(sorted(path.name for path in SCENARIO_FOLDER.glob("*.yaml")))
     raise ScenarioError(f"no scenario file '{name}'; in resources/scenarios there are: {known}")
-
-

@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Literal
 from urllib.parse import quote
 
-from fairpoll.checkers import Finding, producer_kept_plan, recording_is_sound
-from fairpoll.report import Verdict, charts, write_charts
-from fairpoll.tables import Row, criteria_table
 from robot.api import Failure, logger
 from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
+
+from fairpoll.checkers import Finding, producer_kept_plan, recording_is_sound
+from fairpoll.report import Verdict, charts, write_charts
+from fairpoll.tables import Row, criteria_table
 from session import SESSION
 from values import CONVERTERS, Bound, Share
 
@@ -32,7 +33,12 @@ class VerdictLibrary:
 
     @keyword
     def delivery_should_meet(
-        self, mode: str, high_at_least: Bound, low_at_least: Bound, low_at_most: Bound, low_share_at_least: Share
+        self,
+        mode: str,
+        high_at_least: Bound,
+        low_at_least: Bound,
+        low_at_most: Bound,
+        low_share_at_least: Share,
     ) -> None:
         """Fails if the consumer's deliveries do not meet every criterion given; the table's template.
 
@@ -131,7 +137,7 @@ class VerdictLibrary:
 
     @keyword
     def producer_should_have_kept_its_plan(self) -> None:
-        """Fails as INCONCLUSIVE if planned messages were not acked, or were sent late (p99 over 100 ms)."""
+        """Fails as INCONCLUSIVE if planned messages were not acked, or were sent late (p99 over 500 ms)."""
         verdict = SESSION.verdict()
         finding = producer_kept_plan(verdict.recording)
         verdict.keep("producer_kept_plan", finding)

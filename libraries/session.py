@@ -4,9 +4,12 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+
+from robot.api import logger
+from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
@@ -15,10 +18,7 @@ from fairpoll.events import dump
 from fairpoll.experiment import ConsumerUnderTest, Experiment
 from fairpoll.history import load_recording
 from fairpoll.report import Verdict
-from fairpoll.scenario import load_scenario
-
-from robot.api import logger
-from robot.libraries.BuiltIn import BuiltIn
+from fairpoll.scenario_file import load_scenario
 
 # On a terminal the line is rewritten this often; elsewhere (a CI log) a line is added this often.
 TERMINAL_SECONDS = 0.25
@@ -64,7 +64,7 @@ class Session:
         self.cluster: Cluster | None = None
         self.current: Verdict | None = None
         self._chosen: tuple[str, ClusterOptions] | None = None
-        self._verdicts: dict[tuple[Path, float, tuple[str, ...]], Verdict] = {}
+        self._verdicts: dict[tuple[Path, float, tuple[ConsumerUnderTest, ...]], Verdict] = {}
         self._registry: Registry | None = None
 
     @property
@@ -76,19 +76,17 @@ class Session:
         if self.cluster is None:
             progress = ConsoleProgress()
             self._registry = Registry()
-            self.cluster = open_cluster(
-                kind, options, self._registry, warn=logger.warn, progress=progress
-            )
+            self.cluster = open_cluster(kind, options, self._registry, warn=logger.warn, progress=progress)
             progress.clear()
             logger.info(f"Cluster: {self.cluster.description}")
             BuiltIn().set_suite_metadata("Broker", self.cluster.description, top=True)
         return self.cluster
 
-    def record(self, scenario_file: Path, speed: float, modes: Sequence[str]) -> Verdict:
+    def record(self, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]) -> Verdict:
         """Run the scenario, or take the run that this session already has of it; it becomes `current`."""
-        key = (scenario_file.resolve(), speed, tuple(modes))
+        key = (scenario_file.resolve(), speed, tuple(consumers))
         if key not in self._verdicts:
-            self._verdicts[key] = self._run(scenario_file, speed, modes)
+            self._verdicts[key] = self._run(scenario_file, speed, consumers)
         self.current = self._verdicts[key]
         return self.current
 
@@ -113,7 +111,7 @@ class Session:
             self._registry.close()
             self._registry = None
 
-    def _run(self, scenario_file: Path, speed: float, modes: Sequence[str]) -> Verdict:
+    def _run(self, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]) -> Verdict:
         if self.cluster is None:
             raise FairpollError("no cluster is running; begin with the keyword 'Ensure Cluster'")
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -123,7 +121,7 @@ class Session:
             scenario_file=scenario_file,
             scenario=load_scenario(scenario_file),
             speed=speed,
-            consumers=[ConsumerUnderTest.built_in(mode) for mode in modes],
+            consumers=consumers,
             cluster=self.cluster,
             run_id=run_id,
             folder=folder,

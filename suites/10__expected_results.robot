@@ -1,16 +1,17 @@
 *** Settings ***
-Documentation       The expected-results table of the specification, one row a test.
+Documentation    The expected-results table of the specification, one row a test.
 ...
-...                 With async polling the low-volume topic is served; with sync polling it starves. Counts are of
-...                 different records that reached the sink during the two minutes.
-Resource            ../resources/acceptance.resource
+...              With async polling the low-volume topic is served; with sync polling it starves. Counts are of
+...              different records that reached the sink during the two minutes.
 
-Suite Setup         Run Both Modes On    specified.yaml
+Resource         ../resources/acceptance.resource
 
-Test Tags           smoke    specified
-Test Template       Delivery Should Meet
+Suite Setup      Run Both Modes On    specified.yaml
+Test Template    Delivery Should Meet
+
+Test Tags        smoke    specified
 
 
-*** Test Cases ***              MODE     HIGH AT LEAST    LOW AT LEAST    LOW AT MOST    LOW SHARE AT LEAST
-Async Polling Serves Both       async    1 000            20              -              1%
-Sync Polling Starves            sync     1 000            -               5              -
+*** Test Cases ***           MODE     HIGH AT LEAST    LOW AT LEAST    LOW AT MOST    LOW SHARE AT LEAST
+Async Polling Serves Both    async    1 000            20              -              1%
+Sync Polling Starves         sync     1 000            -               5              -

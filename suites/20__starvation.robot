@@ -1,13 +1,14 @@
 *** Settings ***
-Documentation       Starvation is waiting, not counting: how old does the oldest waiting message get?
+Documentation    Starvation is waiting, not counting: how old does the oldest waiting message get?
 ...
-...                 Times are in the scenario's own time. The sync consumer is the control: it is a plain, unrigged
-...                 loop, and the run proves something only because it starves.
-Resource            ../resources/acceptance.resource
+...              Times are in the scenario's own time. The sync consumer is the control: it is a plain, unrigged
+...              loop, and the run proves something only because it starves.
 
-Suite Setup         Run Both Modes On    specified.yaml
+Resource         ../resources/acceptance.resource
 
-Test Tags           specified
+Suite Setup      Run Both Modes On    specified.yaml
+
+Test Tags        specified
 
 
 *** Test Cases ***

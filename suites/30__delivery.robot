@@ -1,10 +1,11 @@
 *** Settings ***
-Documentation       Nothing invented, nothing out of order, no silent stall: of both consumers, on the same recording.
-Resource            ../resources/acceptance.resource
+Documentation    Nothing invented, nothing out of order, no silent stall: of both consumers, on the same recording.
 
-Suite Setup         Run Both Modes On    specified.yaml
+Resource         ../resources/acceptance.resource
 
-Test Tags           specified    delivery
+Suite Setup      Run Both Modes On    specified.yaml
+
+Test Tags        specified    delivery
 
 
 *** Test Cases ***

@@ -1,11 +1,11 @@
 *** Settings ***
-Documentation       Does a Kafka consumer starve a low-volume topic? Does it lose, repeat, reorder or stall anything?
+Documentation     Does a Kafka consumer starve a low-volume topic? Does it lose, repeat, reorder or stall anything?
 ...
-...                 One cluster serves all suites. The specified scenario runs once, sync and async side by side on
-...                 the same traffic; every test is one judgement on what was recorded.
-Resource            ../resources/acceptance.resource
+...               One cluster serves all suites. The specified scenario runs once, sync and async side by side on
+...               the same traffic; every test is one judgement on what was recorded.
 
-Suite Setup         Bring Up The Cluster
-Suite Teardown      Stop Cluster
+Resource          ../resources/acceptance.resource
 
-Test Timeout        10 minutes
+Suite Setup       Bring Up The Cluster
+Suite Teardown    Stop Cluster
+Test Timeout      10 minutes

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
-from fairpoll.charts import COLORS, Limit, Panel, Point, Series, line_chart, panels, standalone
+
+from fairpoll.charts import COLORS, Limit, Panel, Point, Series, line_chart, panels
+from fairpoll.svg import standalone
 
 RAMP = Series("sync", [(0, 0), (120, 120)], "orange")
 SAWTOOTH = Series("async", [(t, t % 3) for t in range(121)], "blue")

@@ -23,7 +23,10 @@ def test_a_record_before_its_predecessor_fails_and_is_named():
 
 
 def test_partitions_have_no_order_among_one_another():
-    assert judge("order_kept", delivered("high", 5, 1, partition=0), delivered("high", 0, 2, partition=1)).status == "pass"
+    assert (
+        judge("order_kept", delivered("high", 5, 1, partition=0), delivered("high", 0, 2, partition=1)).status
+        == "pass"
+    )
 
 
 def test_going_back_after_a_new_assignment_is_at_least_once():

@@ -3,6 +3,7 @@
 from html.parser import HTMLParser
 
 import pytest
+
 from fairpoll.tables import Row, criteria_table, text_table
 
 ROWS = [

@@ -1,27 +1,24 @@
 """Charts for the log: plain data in, SVG text out.
 
-The text is made to stand inside a page that it does not own (Robot's log.html, light or dark):
-ink is `currentColor`, ids carry a prefix of the chart's own, nothing is fetched, styled or run
-outside the picture, and every label comes out as inert text. Equal input gives equal bytes.
+Every label comes out as inert text. Equal input gives equal bytes. See `svg` for how a chart stands
+in a page.
 
 Convention of this project: what was produced is "neutral" (a wide pale band that the others are
 drawn upon), the sync consumer "orange", the async consumer "blue", and dashed where the two may lie
 on one another, as counts do. Dashes make nonsense of a sawtooth: ages are solid.
 """
 
-import hashlib
 import io
 import math
-import re
 import textwrap
 import threading
 import warnings
-import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
+from fairpoll.svg import INK, WIDTH, inline
 from fairpoll.tables import plain
 
 if TYPE_CHECKING:
@@ -31,7 +28,6 @@ Point = tuple[float, float]
 Color = Literal["neutral", "orange", "blue", "green", "purple"]
 Style = Literal["solid", "dashed", "dotted"]
 
-INK = "#010203"  # what matplotlib draws text, axes and grid in; becomes currentColor
 # Each at least 3.6:1 against white and against the dark log's #1c2227; told apart by the colour-blind.
 COLORS: dict[Color, str] = {
     "neutral": INK,
@@ -43,10 +39,9 @@ COLORS: dict[Color, str] = {
 DASHES = {"solid": "-", "dashed": (0, (5, 2.5)), "dotted": (0, (1.5, 2))}
 # A place counted in px from a point of the axes, for Axes.annotate.
 AXES_PX: Any = {"xycoords": "axes fraction", "textcoords": "offset pixels"}
-FONT = "Helvetica,Arial,sans-serif"
 
 # The picture's measures, in px at its full width.
-WIDTH, LEFT, HEADING, GAP, FOOT, MARGIN = 900, 62, 30, 20, 50, 16
+LEFT, HEADING, GAP, FOOT = 62, 30, 20, 50
 PANEL_HEIGHT, ONLY_PANEL_HEIGHT, LINE_HEIGHT = 160, 260, 16
 LABEL_COLUMNS = 24  # characters; longer labels take a second line, then an ellipsis
 VERTICES = 2_700  # of all lines together: about 35 kB, which leaves room for the rest within 50 kB
@@ -112,25 +107,7 @@ def panels(title: str, x_label: str, stack: Sequence[Panel]) -> str:
     with _drawing, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has the fonts
         drawn = _draw(title, x_label, stack, data)
-    return _inline(drawn, title, _description(stack, data))
-
-
-def standalone(svg: str) -> str:
-    """The same chart as a file of its own, with a background that follows the reader's theme."""
-    size = re.match(r'<svg viewBox="0 0 (\d+)\S* (\d+)\S*" width="100%"', svg)
-    if not size:
-        raise ValueError("standalone() takes what line_chart() or panels() returned")
-    width, height = int(size[1]) + 2 * MARGIN, int(size[2]) + 2 * MARGIN
-    opening = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" '
-        f'viewBox="{-MARGIN} {-MARGIN} {width} {height}" width="{width}" height="{height}"'
-    )
-    theme = (
-        "<style>svg{color:#000;background:#fff}"
-        "@media(prefers-color-scheme:dark){svg{color:#e2e1d7;background:#1c2227}}</style>"
-    )
-    rest, content = svg[size.end() :].split(">", 1)
-    return f"{opening}{rest}>{theme}{content}\n".replace(f"max-width:{WIDTH}px;", "", 1)
+    return inline(drawn, title, _description(stack, data))
 
 
 def _short(text: str, columns: int) -> str:
@@ -327,55 +304,3 @@ def _description(stack: Sequence[Panel], data: list[list[list[Point]]]) -> str:
         parts += [panel.limit.label] if panel.limit else []
         sentences.append(plain(f"{panel.title} {panel.y_label}: {'; '.join(parts)}."))
     return " ".join(sentences)
-
-
-def _inline(drawn: str, title: str, description: str) -> str:
-    """The drawing cut down to one element that can stand in any page."""
-    prefix = "chart-" + hashlib.sha256((drawn + title + description).encode()).hexdigest()[:10]
-    source = ET.fromstring(drawn)
-    root = ET.Element("svg", {"viewBox": source.attrib["viewBox"], "width": "100%", "role": "img"})
-    root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
-    # matplotlib says this in a style element, which would reach the whole page.
-    root.set("style", f"max-width:{WIDTH}px;stroke-linejoin:round;stroke-linecap:butt;overflow:visible")
-    for tag, text in (("title", plain(title)), ("desc", description)):
-        ET.SubElement(root, tag, id=f"{prefix}-{tag}").text = text
-    for child in source:
-        if child.tag.endswith("}g"):
-            root.append(child)
-    for element in root.iter():
-        _tidy(element)
-    return ET.tostring(root, encoding="unicode")
-
-
-def _tidy(element: ET.Element) -> None:
-    """Without namespaces, layout blanks and matplotlib's ids, to which nothing here refers."""
-    element.tag = element.tag.split("}")[-1]
-    element.tail = None
-    if element.tag not in ("text", "title", "desc"):
-        element.text = None
-    if element.tag == "g":
-        element.attrib.pop("id", None)
-    if "d" in element.attrib:
-        element.set("d", _compact(element.attrib["d"]))
-    if "style" in element.attrib:
-        style = element.attrib["style"].replace(INK, "currentColor")
-        element.set("style", re.sub(r"'[^;]*sans-serif", FONT, style))
-
-
-def _compact(path: str) -> str:
-    """The same outline in tenths of a pixel, each point told from the one before."""
-    out, here = [], (0, 0)
-    for letter, x, y in re.findall(r"([MLz])\s*(?:(\S+) (\S+))?", path):
-        if letter == "z":
-            out.append("z")
-            continue
-        there = (round(float(x) * 10), round(float(y) * 10))
-        right, down = there[0] - here[0], there[1] - here[1]
-        here = there
-        if letter == "M":
-            out.append(f"M{there[0] / 10:g} {there[1] / 10:g}")
-        elif right and down:
-            out.append(f"l{right / 10:g} {down / 10:g}")
-        elif right or down:
-            out.append(f"h{right / 10:g}" if right else f"v{down / 10:g}")
-    return "".join(out)

@@ -14,7 +14,8 @@ from fairpoll import client_config, clock
 from fairpoll.consumers import MODES, Consumer, ConsumerConfig
 from fairpoll.errors import FairpollError
 from fairpoll.events import EventWriter
-from fairpoll.scenario import PollSettings, load_scenario
+from fairpoll.scenario import PollSettings
+from fairpoll.scenario_file import load_scenario
 from fairpoll.traffic import TrafficProducer
 
 bootstrap_option = click.option(
@@ -58,7 +59,9 @@ FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
     required=True,
     help="The scenario file, such as resources/scenarios/specified.yaml.",
 )
-@click.option("--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Divides every interval.")
+@click.option(
+    "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Divides every interval."
+)
 @click.option("--run-id", default="manual", help="Stands in every message.")
 @click.option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
 @controlled_option
@@ -115,11 +118,17 @@ def produce(
     metavar="TOPIC=FILE",
     help="A topic to read and its output file; once for each topic.",
 )
-@click.option("--output-folder", type=click.Path(path_type=Path), required=True, help="Where the output files go.")
-@click.option("--sink-rate", type=click.FloatRange(min=0, min_open=True), help="Records per second; none: no limit.")
+@click.option(
+    "--output-folder", type=click.Path(path_type=Path), required=True, help="Where the output files go."
+)
+@click.option(
+    "--sink-rate", type=click.FloatRange(min=0, min_open=True), help="Records per second; none: no limit."
+)
 @click.option("--poll-interval-ms", default=50, help="The longest a poll waits.")
 @click.option("--max-poll-records", default=100, help="The most records a poll takes.")
-@click.option("--partition-pause-threshold", default=500, help="Buffered records that pause a partition (async).")
+@click.option(
+    "--partition-pause-threshold", default=500, help="Buffered records that pause a partition (async)."
+)
 @controlled_option
 def consume(mode: str, controlled: bool, **options: object) -> None:
     """Read topics as one group member and write each record to its topic's file, as one JSON object a line.
@@ -149,7 +158,8 @@ def _consumer_config(
     sink_rate: float | None,
     **settings: int,
 ) -> ConsumerConfig:
-    outputs = dict(topic.split("=", 1) if "=" in topic else (topic, f"{topic}.json") for topic in topics)
+    named = (topic.partition("=") for topic in topics)
+    outputs = {topic: file or f"{topic}.json" for topic, _, file in named}
     return ConsumerConfig(
         group=group,
         outputs=outputs,

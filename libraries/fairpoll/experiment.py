@@ -97,7 +97,9 @@ class Experiment:
             self._note(stopped_ms=clock.now_ms(), complete=True)
         finally:
             self._stop_all()
-            self.cluster.delete(list(self.topic_names.values()), [self._group(c.name) for c in self.consumers])
+            self.cluster.delete(
+                list(self.topic_names.values()), [self._group(c.name) for c in self.consumers]
+            )
 
     @property
     def topic_names(self) -> dict[str, str]:
@@ -221,7 +223,9 @@ class Experiment:
 
         wait_until(over, end - clock.now_seconds() + 1, "the live traffic to end", interval_seconds=0.25)
 
-    def _output_counts(self, consumers: Mapping[str, ChildProcess]) -> dict[str, Callable[[], dict[str, int]]]:
+    def _output_counts(
+        self, consumers: Mapping[str, ChildProcess]
+    ) -> dict[str, Callable[[], dict[str, int]]]:
         """For each consumer, a function that counts the lines of its outputs so far, by volume."""
 
         def counter(name: str) -> Callable[[], dict[str, int]]:

@@ -5,8 +5,6 @@ At SPEED 10 one real second is ten of these. Topics carry the scenario's names, 
 """
 
 import json
-from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -191,7 +189,7 @@ class _Reader:
         return acked, frozenset(failed)
 
     def consumer(self, name: str) -> ConsumerHistory:
-        scenario_names = {on_cluster: name for name, on_cluster in self.topic_names.items()}
+        scenario_names = {on_cluster: topic for topic, on_cluster in self.topic_names.items()}
         delivered: list[Delivered] = []
         for topic in self.scenario.topics:
             path = self.folder / name / topic.output
@@ -202,7 +200,7 @@ class _Reader:
                 body = value if isinstance(value, dict) else {}
                 delivered.append(
                     Delivered(
-                        topic=scenario_names.get(line["topic"], line["topic"]),
+                        topic=scenario_names.get(str(line["topic"]), str(line["topic"])),
                         partition=line["partition"],
                         offset=line["offset"],
                         at=self.time(line["delivered_ms"]),
@@ -227,63 +225,3 @@ class _Reader:
                     {**spot, "topic": scenario_names.get(spot["topic"], spot["topic"])} for spot in event[key]
                 ]
         return translated
-
-
-def waits(recording: Recording, consumer: str, topics: Sequence[str]) -> list[tuple[float, Acked]]:
-    """How long each acked message of these topics waited for its delivery, in scenario seconds.
-
-    Counted from the intended send time to the first delivery, or to the end of the window when
-    there was none: a message that never arrives goes on waiting.
-    """
-    first = recording.consumers[consumer].first_delivery
-    return [
-        (min(first.get(message.spot, recording.duration), recording.duration) - message.intended, message)
-        for message in recording.acked
-        if message.topic in topics and message.intended <= recording.duration
-    ]
-
-
-def oldest_wait_curve(
-    recording: Recording, consumer: str, topics: Sequence[str]
-) -> list[tuple[float, float]]:
-    """Age of the oldest waiting message over the window: (time, age) corner points, a sawtooth.
-
-    Age at t = t - intended time of the oldest message sent by then and not delivered by then.
-    """
-    first = recording.consumers[consumer].first_delivery
-    messages = sorted(
-        ((m.intended, first.get(m.spot, float("inf"))) for m in recording.acked if m.topic in topics),
-    )
-    moments = sorted({0.0, recording.duration, *(t for pair in messages for t in pair if 0 <= t <= recording.duration)})
-    intended = [sent for sent, _ in messages]
-    points: list[tuple[float, float]] = []
-    oldest = 0
-    for moment in moments:
-        sent_by_now = bisect_right(intended, moment)
-        before = _age(moment, messages, oldest, sent_by_now)
-        while oldest < len(messages) and messages[oldest][1] <= moment:
-            oldest += 1
-        after = _age(moment, messages, oldest, sent_by_now)
-        points.append((moment, before))
-        if after != before:
-            points.append((moment, after))
-    return points
-
-
-def _age(moment: float, messages: Sequence[tuple[float, float]], oldest: int, sent_by_now: int) -> float:
-    return moment - messages[oldest][0] if oldest < sent_by_now else 0.0
-
-
-def cumulative(times: Sequence[float], end: float) -> list[tuple[float, float]]:
-    """A running count as step points: (time, how many so far), up to `end`."""
-    counts: dict[float, int] = defaultdict(int)
-    for time in times:
-        if time <= end:
-            counts[max(time, 0.0)] += 1
-    points: list[tuple[float, float]] = [(0.0, 0.0)]
-    total = 0
-    for time in sorted(counts):
-        total += counts[time]
-        points.append((time, float(total)))
-    points.append((end, float(total)))
-    return points

@@ -1,5 +1,6 @@
 """Child processes of a run: output to files, orders on standard input, stopped by their id."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -91,10 +92,8 @@ class ChildProcess:
 
     def _signal(self, number: signal.Signals) -> None:
         """To the whole group: a command may be a shell with the real consumer inside."""
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass
 
 
 def last_lines(path: Path, count: int = QUOTED_LINES) -> str:

@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fairpoll.charts import Color, Limit, Panel, Series, Style, panels, standalone
+from fairpoll.charts import Color, Limit, Panel, Series, Style, panels
 from fairpoll.checkers import CRITERIA, Finding
 from fairpoll.events import dump
-from fairpoll.history import Recording, cumulative, oldest_wait_curve, waits
+from fairpoll.history import Recording
+from fairpoll.measures import cumulative, jain_index, latency, oldest_wait_curve, waits
+from fairpoll.svg import standalone
 
 Figures = dict[str, Any]
 
@@ -73,29 +75,9 @@ def consumer_figures(recording: Recording, consumer: str) -> Figures:
     }
 
 
-def latency(recording: Recording, consumer: str, topic: str) -> Figures:
-    """Percentiles of intended send time to sink, over the topic's live messages.
-
-    A message not delivered counts with its age at the end: leaving it out would flatter a starver.
-    """
-    ages = sorted(wait for wait, message in waits(recording, consumer, [topic]) if not message.backlog)
-    if not ages:
-        return {}
-    found = {f"p{p}": round(ages[min(len(ages) - 1, len(ages) * p // 100)], 3) for p in (50, 95, 99)}
-    return {**found, "max": round(ages[-1], 3)}
-
-
-def jain_index(shares: Sequence[float]) -> float:
-    """Jain's fairness index, (sum x)^2 / (n * sum x^2): 1 when all are served equally, 1/n for one alone.
-
-    Shown, never judged by: with one of a hundred topics starved it still says 0.99.
-    Source: Jain, Chiu, Hawe, "A Quantitative Measure of Fairness and Discrimination", 1984.
-    """
-    squares = sum(x * x for x in shares)
-    return sum(shares) ** 2 / (len(shares) * squares) if squares else 0.0
-
-
-def charts(recording: Recording, consumers: Sequence[str], budget_seconds: float | None = None) -> dict[str, str]:
+def charts(
+    recording: Recording, consumers: Sequence[str], budget_seconds: float | None = None
+) -> dict[str, str]:
     """The charts of these consumers as SVG text, by file name without ending."""
     name = "-".join(consumers)
     return {
@@ -122,7 +104,9 @@ def _delivered_chart(recording: Recording, consumers: Sequence[str]) -> str:
         series = [Series("produced", sent, color="neutral", step=True)]
         for name in consumers:
             first = recording.consumers[name].first_delivery
-            points = cumulative([at for spot, at in first.items() if spot[0] in topics], recording.duration)
+            # As in the table: what came before the live traffic does not count.
+            times = [at for spot, at in first.items() if spot[0] in topics and at >= 0]
+            points = cumulative(times, recording.duration)
             label = f"{name} delivered {points[-1][1]:,.0f}"
             # Where both serve a topic their lines lie on each other: the dashes show both.
             style: Style = "solid" if name == "sync" else "dashed"
@@ -136,7 +120,9 @@ def _wait_chart(recording: Recording, consumers: Sequence[str], budget_seconds: 
     drawn = []
     for volume, topics in _volumes(recording):
         series = [_wait_series(recording, name, topics) for name in consumers]
-        drawn.append(Panel(_panel_title(topics, volume), "seconds", series, limit if volume == "low" else None))
+        drawn.append(
+            Panel(_panel_title(topics, volume), "seconds", series, limit if volume == "low" else None)
+        )
         if volume == "low" and len(consumers) > 1 and "async" in consumers:
             # Beside a consumer that waits for minutes, seconds cannot be seen.
             alone = [_wait_series(recording, "async", topics)]

@@ -109,8 +109,14 @@ class TrafficProducer:
         if self._fatal:
             raise TrafficError(f"the producer gave up: {self._fatal}")
         key, value, checksum = build_message(topic, self._run_id, sequence, batch, intended_ms)
-        sent_ms = now_ms()
-        report = self._reporter(topic, sequence, batch, intended_ms, sent_ms, checksum)
+        sent = {
+            "topic": topic.name,
+            "sequence": sequence,
+            "batch": batch,
+            "intended_ms": intended_ms,
+            "sent_ms": now_ms(),
+            "checksum": checksum,
+        }
         while True:
             try:
                 self._producer.produce(
@@ -119,30 +125,20 @@ class TrafficProducer:
                     key=key,
                     # Chosen here, not by a hash: each partition gets its even share of the load.
                     partition=sequence % topic.partitions,
-                    on_delivery=report,
+                    on_delivery=self._reporter(sent),
                 )
                 return
             except BufferError:
                 self._producer.poll(QUEUE_FULL_WAIT_SECONDS)
 
-    def _reporter(
-        self, topic: TopicPlan, sequence: int, batch: int, intended_ms: float, sent_ms: float, checksum: int
-    ) -> Callable[[KafkaError | None, Message], None]:
+    def _reporter(self, sent: Mapping[str, object]) -> Callable[[KafkaError | None, Message], None]:
         def report(error: KafkaError | None, message: Message) -> None:
-            fields: dict[str, object] = {
-                "topic": topic.name,
-                "partition": message.partition(),
-                "sequence": sequence,
-                "batch": batch,
-                "intended_ms": intended_ms,
-                "sent_ms": sent_ms,
-            }
             if error is not None:
                 self.failed += 1
-                self._emit("producer_send_error", **fields, error=error.str())
+                self._emit("producer_send_error", **sent, partition=message.partition(), error=error.str())
             else:
-                offset = message.offset()
-                self._emit("producer_send_success", **fields, offset=offset, checksum=checksum)
+                where = {"partition": message.partition(), "offset": message.offset()}
+                self._emit("producer_send_success", **sent, **where)
 
         return report
 

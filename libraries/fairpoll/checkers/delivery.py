@@ -57,8 +57,8 @@ def safety(criterion: str, consumer: str, expected: str, wrong: Sequence[Deliver
         consumer,
         expected,
         f"{len(wrong):,}",
-        "fail" if wrong else "pass",
         f"{consumer} delivered {len(wrong):,} records {what}, expected none"
         + (f": {examples}{more}" if wrong else ""),
+        "fail" if wrong else "pass",
         {"count": len(wrong)},
     )

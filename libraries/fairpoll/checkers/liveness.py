@@ -22,9 +22,9 @@ def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
         consumer,
         f"silent for at most {budget:g} s with lag",
         f"{length:.1f} s",
-        "pass" if length <= budget else "fail",
         f"{consumer} delivered nothing for {length:.1f} s from second {since:.1f} on while {len(waiting):,} "
         f"messages waited in {named or 'no partition'}, expected at most {budget:g} s",
+        "pass" if length <= budget else "fail",
         {"longest_silence_seconds": round(length, 3), "since_seconds": round(since, 3)},
     )
 
@@ -43,9 +43,7 @@ def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
     return paused
 
 
-def _longest_silence(
-    recording: Recording, history: ConsumerHistory
-) -> tuple[float, float, Sequence[Acked]]:
+def _longest_silence(recording: Recording, history: ConsumerHistory) -> tuple[float, float, Sequence[Acked]]:
     """(length, beginning, messages waiting) of the longest time with lag and without a delivery."""
     first = history.first_delivery
     end = _watched_until(recording)
@@ -70,4 +68,4 @@ def _watched_until(recording: Recording) -> float:
     stopped_ms = recording.facts.get("stopped_ms")
     if stopped_ms is None:
         return recording.duration
-    return (stopped_ms - recording.facts["start_ms"]) / 1000 * recording.speed
+    return float((stopped_ms - recording.facts["start_ms"]) / 1000 * recording.speed)

@@ -9,13 +9,14 @@ def producer_kept_plan(recording: Recording) -> Finding:
     planned = sum(topic.planned_messages(recording.duration) for topic in recording.scenario.topics)
     missed = plan_missed(recording)
     return Finding(
-        "producer kept its plan",
-        "producer",
-        f"{planned:,} acked, sent in time",
-        missed or f"{len(recording.acked):,} acked",
-        "inconclusive" if missed else "pass",
-        missed or f"the producer got {len(recording.acked):,} of {planned:,} planned messages acked in time",
-        {"planned": planned, "acked": len(recording.acked)},
+        criterion="producer kept its plan",
+        consumer="producer",
+        expected=f"{planned:,} acked, sent in time",
+        measured=missed or f"{len(recording.acked):,} acked",
+        status="inconclusive" if missed else "pass",
+        sentence=missed
+        or f"the producer got {len(recording.acked):,} of {planned:,} planned messages acked in time",
+        figures={"planned": planned, "acked": len(recording.acked)},
     )
 
 
@@ -23,11 +24,11 @@ def recording_is_sound(recording: Recording) -> Finding:
     """Nothing keeps this recording from proving something: plan, control, machine, completeness."""
     doubts = load_doubts(recording)
     return Finding(
-        "the run can be judged",
-        "run",
-        "no doubts",
-        "; ".join(doubts) or "none",
-        "inconclusive" if doubts else "pass",
-        "; ".join(doubts) or "the run can be judged",
-        {"longest_host_pause_seconds": recording.longest_pause_seconds},
+        criterion="the run can be judged",
+        consumer="run",
+        expected="no doubts",
+        measured="; ".join(doubts) or "none",
+        status="inconclusive" if doubts else "pass",
+        sentence="; ".join(doubts) or "the run can be judged",
+        figures={"longest_host_pause_seconds": recording.longest_pause_seconds},
     )

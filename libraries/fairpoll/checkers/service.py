@@ -4,37 +4,46 @@ These criteria depend on the load having been there: with a doubt about the reco
 inconclusive, whatever was measured.
 """
 
-from fairpoll.checkers.model import Finding, Status, budget_at_speed, load_doubts
-from fairpoll.history import Acked, Recording, waits
+from dataclasses import replace
+
+from fairpoll.checkers.model import Finding, budget_at_speed, load_doubts
+from fairpoll.history import Acked, Recording
+from fairpoll.measures import waits
 
 
 def delivered_at_least(recording: Recording, consumer: str, *, volume: str, records: int) -> Finding:
     """At least `records` records of the topics of this volume were delivered."""
     count = recording.delivered_in_window(consumer, recording.topics_of(volume))
-    return _service(
+    return _settle(
         recording,
-        f"{volume}-volume delivered",
-        consumer,
-        f"at least {records:,}",
-        f"{count:,}",
         count >= records,
-        f"{consumer} delivered {_of_acked(recording, count, volume)}, expected at least {records:,}",
-        delivered=count,
+        Finding(
+            criterion=f"{volume}-volume delivered",
+            consumer=consumer,
+            expected=f"at least {records:,}",
+            measured=f"{count:,}",
+            sentence=f"{consumer} delivered {_of_acked(recording, count, volume)}, "
+            f"expected at least {records:,}",
+            figures={"delivered": count},
+        ),
     )
 
 
 def delivered_at_most(recording: Recording, consumer: str, *, volume: str, records: int) -> Finding:
     """At most `records` records were delivered: how a consumer that starves the topic is recognised."""
     count = recording.delivered_in_window(consumer, recording.topics_of(volume))
-    return _service(
+    return _settle(
         recording,
-        f"{volume}-volume delivered",
-        consumer,
-        f"at most {records:,}",
-        f"{count:,}",
         count <= records,
-        f"{consumer} delivered {_of_acked(recording, count, volume)}, expected at most {records:,}",
-        delivered=count,
+        Finding(
+            criterion=f"{volume}-volume delivered",
+            consumer=consumer,
+            expected=f"at most {records:,}",
+            measured=f"{count:,}",
+            sentence=f"{consumer} delivered {_of_acked(recording, count, volume)}, "
+            f"expected at most {records:,}",
+            figures={"delivered": count},
+        ),
     )
 
 
@@ -44,16 +53,19 @@ def share_at_least(recording: Recording, consumer: str, *, volume: str, share: f
     total = recording.delivered_in_window(consumer, every)
     count = recording.delivered_in_window(consumer, recording.topics_of(volume))
     measured = count / total if total else 0.0
-    return _service(
+    return _settle(
         recording,
-        f"{volume}-volume share",
-        consumer,
-        f"at least {share:.1%}",
-        f"{measured:.1%}",
         measured >= share,
-        f"{consumer} gave {_topics(recording, volume)} {count:,} of {total:,} deliveries ({measured:.2%}), "
-        f"expected at least {share:.1%}",
-        share=round(measured, 5),
+        Finding(
+            criterion=f"{volume}-volume share",
+            consumer=consumer,
+            expected=f"at least {share:.1%}",
+            measured=f"{measured:.1%}",
+            sentence=f"{consumer} gave {_topics(recording, volume)} {count:,} of {total:,} deliveries "
+            f"({measured:.2%}), "
+            f"expected at least {share:.1%}",
+            figures={"share": round(measured, 5)},
+        ),
     )
 
 
@@ -64,32 +76,39 @@ def oldest_wait_at_most(recording: Recording, consumer: str, *, volume: str, sec
     allowed = f"at most {seconds:g} s"
     if budget > seconds:
         allowed += f" (+{budget - seconds:g} s that SPEED does not scale)"
-    return _service(
+    return _settle(
         recording,
-        f"{volume}-volume oldest wait",
-        consumer,
-        allowed,
-        f"{wait:.1f} s",
         wait <= budget,
-        f"{consumer} let {_describe(recording, consumer, message)} wait {wait:.1f} s, expected {allowed}",
-        oldest_wait_seconds=round(wait, 3),
-        partition=message.partition if message else None,
+        Finding(
+            criterion=f"{volume}-volume oldest wait",
+            consumer=consumer,
+            expected=allowed,
+            measured=f"{wait:.1f} s",
+            sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {wait:.1f} s, "
+            f"expected {allowed}",
+            figures={
+                "oldest_wait_seconds": round(wait, 3),
+                "partition": message.partition if message else None,
+            },
+        ),
     )
 
 
 def oldest_wait_at_least(recording: Recording, consumer: str, *, volume: str, seconds: float) -> Finding:
     """Some message of this volume waited at least this long: the mark of starvation, for a control."""
     wait, message = _oldest(recording, consumer, volume)
-    return _service(
+    return _settle(
         recording,
-        f"{volume}-volume oldest wait",
-        consumer,
-        f"at least {seconds:g} s",
-        f"{wait:.1f} s",
         wait >= seconds,
-        f"{consumer} let {_describe(recording, consumer, message)} wait only {wait:.1f} s, "
-        f"expected at least {seconds:g} s",
-        oldest_wait_seconds=round(wait, 3),
+        Finding(
+            criterion=f"{volume}-volume oldest wait",
+            consumer=consumer,
+            expected=f"at least {seconds:g} s",
+            measured=f"{wait:.1f} s",
+            sentence=f"{consumer} let {_describe(recording, consumer, message)} wait only {wait:.1f} s, "
+            f"expected at least {seconds:g} s",
+            figures={"oldest_wait_seconds": round(wait, 3)},
+        ),
     )
 
 
@@ -98,16 +117,18 @@ def throughput_at_least(recording: Recording, consumer: str, *, of: str, share: 
     every = [topic.name for topic in recording.scenario.topics]
     mine, theirs = (recording.delivered_in_window(name, every) for name in (consumer, of))
     ratio = mine / theirs if theirs else 0.0
-    return _service(
+    return _settle(
         recording,
-        f"throughput against {of}",
-        consumer,
-        f"at least {share:.0%}",
-        f"{ratio:.1%} ({mine:,} of {theirs:,})",
         theirs > 0 and ratio >= share,
-        f"{consumer} delivered {mine:,} records where {of} delivered {theirs:,} ({ratio:.1%}), "
-        f"expected at least {share:.0%}",
-        ratio=round(ratio, 4),
+        Finding(
+            criterion=f"throughput against {of}",
+            consumer=consumer,
+            expected=f"at least {share:.0%}",
+            measured=f"{ratio:.1%} ({mine:,} of {theirs:,})",
+            sentence=f"{consumer} delivered {mine:,} records where {of} delivered {theirs:,} ({ratio:.1%}), "
+            f"expected at least {share:.0%}",
+            figures={"ratio": round(ratio, 4)},
+        ),
     )
 
 
@@ -118,36 +139,32 @@ def due_messages_delivered(recording: Recording, consumer: str, *, volume: str, 
     due = [m for m in recording.acked if m.topic in topics and m.intended <= recording.duration - budget]
     first = recording.consumers[consumer].first_delivery
     missing = [m for m in due if first.get(m.spot, float("inf")) > recording.duration]
-    return _service(
+    return _settle(
         recording,
-        f"{volume}-volume due messages delivered",
-        consumer,
-        f"all {len(due):,}",
-        f"{len(due) - len(missing):,}",
         bool(due) and not missing,
-        f"{consumer} delivered {len(due) - len(missing):,} of {len(due):,} acked messages of "
-        f"{_topics(recording, volume)} that were older than {budget:g} s at the end, expected all"
-        + (f"; first missing: {missing[0].topic}/{missing[0].partition}@{missing[0].offset}" if missing else ""),
-        due=len(due),
-        missing=len(missing),
+        Finding(
+            criterion=f"{volume}-volume due messages delivered",
+            consumer=consumer,
+            expected=f"all {len(due):,}",
+            measured=f"{len(due) - len(missing):,}",
+            sentence=f"{consumer} delivered {len(due) - len(missing):,} of {len(due):,} acked messages of "
+            f"{_topics(recording, volume)} that were older than {budget:g} s at the end, expected all"
+            + (
+                f"; first missing: {missing[0].topic}/{missing[0].partition}@{missing[0].offset}"
+                if missing
+                else ""
+            ),
+            figures={"due": len(due), "missing": len(missing)},
+        ),
     )
 
 
-def _service(
-    recording: Recording,
-    criterion: str,
-    consumer: str,
-    expected: str,
-    measured: str,
-    met: bool,
-    sentence: str,
-    **figures: float | int | str | None,
-) -> Finding:
-    doubts = load_doubts(recording)
-    status: Status = "inconclusive" if doubts else ("pass" if met else "fail")
-    if doubts:
-        sentence = f"{'; '.join(doubts)} ({sentence})"
-    return Finding(criterion, consumer, expected, measured, status, sentence, figures)
+def _settle(recording: Recording, met: bool, finding: Finding) -> Finding:
+    """The finding with its status; with a doubt about the load nothing is passed and nothing failed."""
+    if doubts := load_doubts(recording):
+        sentence = f"{'; '.join(doubts)} ({finding.sentence})"
+        return replace(finding, status="inconclusive", sentence=sentence)
+    return replace(finding, status="pass" if met else "fail")
 
 
 def _oldest(recording: Recording, consumer: str, volume: str) -> tuple[float, Acked | None]:
@@ -171,6 +188,6 @@ def _describe(recording: Recording, consumer: str, message: Acked | None) -> str
     if message is None:
         return "no message"
     where = f"{message.topic}/{message.partition}@{message.offset}"
-    if message.spot not in recording.consumers[consumer].first_delivery:
-        where += " (never delivered)"
+    if recording.consumers[consumer].first_delivery.get(message.spot, float("inf")) > recording.duration:
+        where += " (still waiting at the end)"
     return f"message {where}"

@@ -7,29 +7,43 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic
+from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic  # type: ignore[attr-defined]
 
-from fairpoll.errors import ClusterError
+from fairpoll.errors import ClusterError, DeadlineError
 from fairpoll.waiting import wait_until
 
 REQUEST_SECONDS = 10.0
 # Metadata spreads to every broker within a few heartbeats; a busy machine may need much longer.
 VISIBLE_SECONDS = 30.0
+# The client gives up by itself first, with a reason; this margin is for its answer to reach us.
+ANSWER_MARGIN_SECONDS = 5.0
+# By default the client waits ever longer, up to 10 s, before it tries again a broker that is starting.
+RECONNECT = {"reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "500"}
 
 
 class Admin:
     """An admin client whose own log goes to a file: without a broker it prints thousands of lines."""
 
     def __init__(self, client_config: Mapping[str, str], log_file: Path) -> None:
+        """Raises ClusterError when the client does not accept the settings."""
         log_file.parent.mkdir(parents=True, exist_ok=True)
         self._logger = logging.getLogger(f"fairpoll.admin.{id(self)}")
         self._logger.propagate = False
         self._handler = logging.FileHandler(log_file, delay=True)
         self._logger.addHandler(self._handler)
         self.last_error: KafkaError | None = None
-        self._client = AdminClient(
-            {**client_config, "error_cb": self._on_error, "client.id": "fairpoll-admin"}, logger=self._logger
-        )
+        config: dict[str, Any] = {
+            **RECONNECT,
+            **client_config,
+            "error_cb": self._on_error,
+            "client.id": "fairpoll-admin",
+        }
+        try:
+            self._client = AdminClient(config, logger=self._logger)
+        except KafkaException as error:
+            self.close()
+            reason = error.args[0].str()
+            raise ClusterError(f"the Kafka client does not accept its settings: {reason}") from None
 
     def close(self) -> None:
         """Close the log; the client itself goes with its last reference."""
@@ -48,6 +62,8 @@ class Admin:
 
     def create_topics(self, partitions: Mapping[str, int], replication_factor: int) -> None:
         """Create topics and wait until they are seen with their partitions. Raises ClusterError."""
+        if not partitions:
+            return  # the client raises ValueError for an empty list
         topics = [
             NewTopic(name, num_partitions=count, replication_factor=replication_factor)
             for name, count in partitions.items()
@@ -72,32 +88,43 @@ class Admin:
                     return False
             return seen == dict(partitions)
 
-        wait_until(visible, VISIBLE_SECONDS, f"topics {', '.join(partitions)}", last_seen=lambda: str(seen))
+        try:
+            wait_until(
+                visible, VISIBLE_SECONDS, f"topics {', '.join(partitions)}", last_seen=lambda: str(seen)
+            )
+        except DeadlineError as error:
+            raise ClusterError(f"Topic not found: {error}") from None
 
     def delete(self, topics: Collection[str], groups: Collection[str]) -> list[str]:
         """Delete topics and groups; what is gone already is fine. Returns what could not be deleted."""
         left: list[str] = []
         if groups:
-            for name, future in self._client.delete_consumer_groups(list(groups)).items():
+            for name, future in self._client.delete_consumer_groups(
+                list(groups), request_timeout=REQUEST_SECONDS
+            ).items():
                 error = _error_of(future)
                 if error is not None and error.code() != KafkaError.GROUP_ID_NOT_FOUND:
                     left.append(f"group {name}: {_reason(error)}")
         if topics:
-            for name, future in self._client.delete_topics(list(topics)).items():
+            for name, future in self._client.delete_topics(
+                list(topics), request_timeout=REQUEST_SECONDS
+            ).items():
                 error = _error_of(future)
                 if error is not None and error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     left.append(f"topic {name}: {_reason(error)}")
         return left
 
     def _on_error(self, error: KafkaError) -> None:
-        # The first specific reason (refused, authentication) is worth more than "all brokers down".
-        if self.last_error is None or self.last_error.code() == KafkaError._ALL_BROKERS_DOWN:
+        # "0/2 brokers are down" says nothing; the reason that comes with it (refused, login) does.
+        if self.last_error is None and error.code() != KafkaError._ALL_BROKERS_DOWN:
             self.last_error = error
 
 
 def _error_of(future: "Future[Any]") -> KafkaError | None:
     try:
-        future.result(REQUEST_SECONDS)
+        future.result(REQUEST_SECONDS + ANSWER_MARGIN_SECONDS)
+    except TimeoutError:
+        return KafkaError(KafkaError._TIMED_OUT)
     except KafkaException as error:
         reason: KafkaError = error.args[0]
         return reason

@@ -30,7 +30,9 @@ class Cluster(Protocol):
     """
 
     kind: str
-    description: str
+
+    @property
+    def description(self) -> str: ...
 
     @property
     def client_config(self) -> dict[str, str]: ...

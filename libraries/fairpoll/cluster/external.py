@@ -9,8 +9,9 @@ from fairpoll.cluster.base import ClusterOptions
 from fairpoll.errors import ClusterError
 from fairpoll.waiting import wait_until
 
-ANSWER_SECONDS = 15.0
-PROBE_SECONDS = 2.0
+# Long enough for a login over TLS far away, short enough for a mistyped address.
+ANSWER_SECONDS = 6.0
+PROBE_SECONDS = 1.0
 BROKER_DEFAULT = -1
 
 
@@ -29,7 +30,8 @@ class ExternalCluster:
 
     @property
     def description(self) -> str:
-        return f"external cluster at {self._options.bootstrap_servers}, {self._brokers} brokers"
+        brokers = f"{self._brokers} broker{'s' if self._brokers != 1 else ''}"
+        return f"external cluster at {self._options.bootstrap_servers}, {brokers}"
 
     @property
     def client_config(self) -> dict[str, str]:
@@ -80,14 +82,17 @@ class ExternalCluster:
         reason = f" ({error.str()})" if error else ""
         code = error.code() if error else None
         if code == KafkaError._AUTHENTICATION:
-            return f"{servers} refused the login: check SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD{reason}"
-        if code == KafkaError._SSL:
+            return (
+                f"{servers} refused the login: check SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD{reason}"
+            )
+        # A broker that does not speak TLS at all hangs up: to the client a matter of transport.
+        if code == KafkaError._SSL or "SSL handshake failed" in reason:
             return f"{servers}: TLS failed: check SECURITY_PROTOCOL and SSL_CA_LOCATION{reason}"
         if code == KafkaError._RESOLVE:
             return f"{servers}: no such host: check BOOTSTRAP_SERVERS{reason}"
         return (
-            f"{servers} did not answer as a Kafka broker within {ANSWER_SECONDS:g} s: check BOOTSTRAP_SERVERS, "
-            f"and SECURITY_PROTOCOL if it wants TLS or a login{reason}"
+            f"{servers} did not answer as a Kafka broker within {ANSWER_SECONDS:g} s: check "
+            f"BOOTSTRAP_SERVERS, and SECURITY_PROTOCOL if it wants TLS or a login{reason}"
         )
 
 

@@ -15,6 +15,8 @@ from fairpoll.errors import ClusterUnavailableError
 
 OLDEST_JAVA = 17  # Apache Kafka 4's brokers need it
 MAVEN_SECONDS = 600.0
+# In full: by its short name alone, a failed download is reported as a plugin that does not exist.
+COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 WAYS_OUT = "or set KAFKA_HOME to an unpacked Apache Kafka 4, or run with CLUSTER:mock"
 
 Progress = Callable[[str], None]
@@ -64,7 +66,10 @@ def _libs_of(home: Path) -> Path:
     if not version:
         raise ClusterUnavailableError(f"KAFKA_HOME is {home}, but there is no libs/kafka_2.13-*.jar in it")
     if int(version.split(".")[0]) < 4:
-        raise ClusterUnavailableError(f"KAFKA_HOME is Apache Kafka {version}; the suites need 4.0 or later")
+        raise ClusterUnavailableError(
+            f"KAFKA_HOME is Apache Kafka {version}; the suites need 4.0 or later: "
+            "unset it to have one fetched, or run with CLUSTER:mock"
+        )
     return libs
 
 
@@ -102,24 +107,41 @@ def _resolve(pom: bytes, folder: Path, progress: Progress) -> None:
             "Apache Kafka's jars are not here yet and there is no Maven (mvn) to fetch them; on Debian "
             f"'apt-get install maven', {WAYS_OUT}"
         )
-    progress("fetching Apache Kafka's jars through Maven, once (about 130 MB)")
-    draft = folder.with_suffix(f".{os.getpid()}")
+    progress("fetching Apache Kafka's jars through Maven, once (about 45 MB)")
+    draft = folder.with_suffix(".part")  # we hold the lock: what is there was left by a killed run
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     try:
         pom_file = draft / "pom.xml"
         pom_file.write_bytes(pom)
-        command = [maven, "-B", "-f", str(pom_file), "dependency:copy-dependencies"]
+        command = [maven, "-B", "-f", str(pom_file), COPY_GOAL]
         command += [f"-DoutputDirectory={draft}", "-DincludeScope=runtime"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=MAVEN_SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=MAVEN_SECONDS,
+            check=False,
+        )
         if done.returncode != 0 or not _kafka_version(draft):
-            errors = [line for line in done.stdout.splitlines() if line.startswith("[ERROR]")]
-            told = " ".join(errors[:1] or done.stderr.splitlines()[-1:])[:500]
-            raise ClusterUnavailableError(f"Maven could not fetch Apache Kafka's jars: {told}; {WAYS_OUT}")
+            told = _first_error(done.stdout) or _first_error(done.stderr) or f"exit code {done.returncode}"
+            raise ClusterUnavailableError(
+                f"Maven could not fetch Apache Kafka's jars: {told}; "
+                f"try again with the network up, {WAYS_OUT}"
+            )
         draft.rename(folder)
     except subprocess.TimeoutExpired:
         raise ClusterUnavailableError(
-            f"Maven did not fetch Apache Kafka's jars within {MAVEN_SECONDS:g} s; {WAYS_OUT}"
+            f"Maven did not fetch Apache Kafka's jars within {MAVEN_SECONDS:g} s; try again, {WAYS_OUT}"
         ) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _first_error(output: str) -> str:
+    """The first thing Maven calls an error, without its marks; it repeats and explains at length."""
+    for line in output.splitlines():
+        if match := re.match(r"\[ERROR\] (.+?)(?: -> \[Help \d+\])?$", line):
+            return match[1][:500]
+    return ""

@@ -71,15 +71,23 @@ def clear_leftovers() -> list[str]:
         for identity in noted["processes"]:
             if process := _find(identity):
                 cleared.append(f"process {process.pid}")
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-                    psutil.wait_procs([process], KILL_WAIT_SECONDS)
+                _kill(process)
         for folder in noted["folders"]:
             if Path(folder).exists():
                 cleared.append(folder)
                 shutil.rmtree(folder, ignore_errors=True)
         path.unlink(missing_ok=True)
     return cleared
+
+
+def _kill(process: psutil.Process) -> None:
+    """With its children: a command may be a shell with the real consumer inside."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family = [process, *process.children(recursive=True)]
+        for one in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(family, KILL_WAIT_SECONDS)
 
 
 def _identity(pid: int) -> tuple[int, float]:

@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection, Mapping
@@ -21,7 +22,9 @@ from fairpoll.waiting import wait_until
 HOST = "127.0.0.1"
 # A free port may be taken by somebody between our choosing it and the broker's binding it.
 START_TRIES = 3
-STOP_SECONDS = 15.0
+# One broker ends in under a second. Of three, those that are last wait 5 s for a quorum that is gone;
+# their data is thrown away, so killing them loses nothing.
+STOP_SECONDS = 2.0
 FORMAT_SECONDS = 60.0
 PROBE_SECONDS = 1.0
 # Short runs: compile quickly rather than well, and stay small beside the consumers under test.
@@ -65,15 +68,18 @@ class LocalCluster:
         options: ClusterOptions,
         registry: Registry,
         progress: Callable[[str], None] = lambda _text: None,
+        *,
         server_properties: Mapping[str, str] | None = None,
+        login: Mapping[str, str] | None = None,
     ) -> None:
-        """`server_properties` are set on top of ours, for tests of secured clusters."""
+        """`server_properties` go on top of ours and `login` to clients: for clusters that want one."""
         if options.brokers not in (1, 3):
             raise ClusterError(f"a local cluster has 1 or 3 brokers, not {options.brokers}")
         self._options = options
         self._registry = registry
         self._progress = progress
         self._extra = dict(server_properties or {})
+        self._login = dict(login or {})
         self._kafka: KafkaInstallation | None = None
         self._folder: Path | None = None
         self._admin: Admin | None = None
@@ -90,7 +96,8 @@ class LocalCluster:
 
     @property
     def client_config(self) -> dict[str, str]:
-        return {"bootstrap.servers": ",".join(f"{HOST}:{broker.port}" for broker in self.brokers)}
+        servers = ",".join(f"{HOST}:{broker.port}" for broker in self.brokers)
+        return {**self._login, "bootstrap.servers": servers}
 
     def start(self) -> None:
         """Start the brokers and wait until our own cluster id answers. Raises ClusterError."""
@@ -116,9 +123,10 @@ class LocalCluster:
         running = [broker.process for broker in self.brokers if broker.process]
         for process in running:
             process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
         for process in running:
             try:
-                process.wait(STOP_SECONDS)
+                process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -162,19 +170,24 @@ class LocalCluster:
 
     def _format(self, kafka: KafkaInstallation) -> None:
         """Give every broker's storage our cluster id, side by side."""
+        # With "=": an id may begin with a hyphen, and would be taken for an option.
+        order = ("kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster_id}", "--config")
         tools = [
-            (
-                broker,
-                self._java(
-                    kafka, broker, "kafka.tools.StorageTool", "format", "--cluster-id", self.cluster_id,
-                    "--config", str(broker.data / "server.properties"),
-                ),
-            )
+            (broker, self._java(kafka, broker, *order, str(broker.data / "server.properties")))
             for broker in self.brokers
-        ]  # fmt: skip
-        for broker, tool in tools:
-            if tool.wait(FORMAT_SECONDS) != 0:
-                raise ClusterError(f"broker {broker.node_id}'s storage was not formatted:\n{last_lines(broker.log)}")
+        ]
+        try:
+            for broker, tool in tools:
+                if tool.wait(FORMAT_SECONDS) != 0:
+                    raise ClusterError(
+                        f"broker {broker.node_id}'s storage was not formatted:\n{last_lines(broker.log)}"
+                    )
+        except subprocess.TimeoutExpired:
+            raise ClusterError(f"storage was not formatted within {FORMAT_SECONDS:g} s") from None
+        finally:
+            for _, tool in tools:  # also after Ctrl-C
+                tool.kill()
+                tool.wait()
 
     def _java(self, kafka: KafkaInstallation, broker: Broker, *arguments: str) -> subprocess.Popen[bytes]:
         config = f"-Dlog4j2.configurationFile={self._folder}/log4j2.properties"
@@ -213,7 +226,9 @@ class LocalCluster:
                 last_seen=lambda: seen,
             )
         except DeadlineError as error:
-            raise ClusterError(f"Kafka not ready: {error}; broker logs in {self._options.log_folder}") from None
+            raise ClusterError(
+                f"Kafka not ready: {error}; broker logs in {self._options.log_folder}"
+            ) from None
 
     def _properties(self, broker: Broker) -> str:
         voters = ",".join(f"{b.node_id}@{HOST}:{b.controller_port}" for b in self.brokers)

@@ -1,10 +1,12 @@
 """The `mock` cluster: librdkafka's own, which needs nothing but the confluent-kafka wheel.
 
-Good for a first look and for tests of the suite itself. Its bounds: a partition keeps about 5 MB or
-100,000 messages, it has no CreateTopics and no DescribeGroups, and it answers a fetch that found
-nothing only when its wait is over.
+Good for a first look and for tests of the suite itself. Its bounds, which its API cannot raise: a
+partition keeps about 5 MB or 100,000 batches, older ones are dropped silently; there is no CreateTopics
+and no DescribeGroups; a fetch is answered with one batch a partition, and one that found nothing only
+when its wait (`fetch.wait.max.ms`) is over, whatever arrives in the meantime.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -55,7 +57,11 @@ class MockCluster:
                 start_new_session=True,
             )
         self._registry.add_process(self._process.pid)
-        self._bootstrap_servers = self._answer()["bootstrap_servers"]
+        try:
+            self._bootstrap_servers = self._answer()["bootstrap_servers"]
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End its input, which ends the process; kill it if that does not help."""
@@ -63,7 +69,8 @@ class MockCluster:
             return
         process, self._process = self._process, None
         if process.stdin:
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -90,12 +97,16 @@ class MockCluster:
     def _order(self, order: Mapping[str, object]) -> None:
         if self._process is None or self._process.stdin is None:
             raise ClusterError("the mock cluster is not running")
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
+        # A mock that is gone is told by the answer that does not come.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
 
     def _answer(self) -> dict[str, str]:
         line = self._process.stdout.readline() if self._process and self._process.stdout else ""
         if not line:
-            raise ClusterError(f"the mock cluster ended on its own; see {self._options.log_folder / 'mock.log'}")
+            raise ClusterError(
+                f"the mock cluster ended on its own; see {self._options.log_folder / 'mock.log'}"
+            )
         answer: dict[str, str] = json.loads(line)
         return answer

@@ -5,16 +5,16 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
+from fairpoll.consumers.record import Partition, Record
 from fairpoll.consumers.sink import FileSink
 from fairpoll.errors import ConsumerError
 from fairpoll.events import EventWriter
 from fairpoll.scenario import PollSettings
-
-Partition = tuple[str, int]
 
 # Errors a poll may return that pass by themselves: the topic is being created, a leader moves.
 PASSING_ERRORS = (
@@ -106,14 +106,12 @@ class Consumer:
             case _:
                 raise ConsumerError(f"unknown order '{line}'; known are: sink N, drain, stop")
 
-    def poll(self) -> list[Message]:
+    def poll(self) -> list[Record]:
         """At most `max_poll_records` records, waiting at most `poll_interval_ms` for them."""
-        records: list[Message] = self.client.consume(
-            self.settings.max_poll_records, self.settings.poll_interval_ms / 1000
-        )
-        return [record for record in records if self._is_record(record)]
+        messages = self.client.consume(self.settings.max_poll_records, self.settings.poll_interval_ms / 1000)
+        return [cast(Record, message) for message in messages if self._is_record(message)]
 
-    def deliver(self, record: Message) -> None:
+    def deliver(self, record: Record) -> None:
         """Hand one record to the sink, then say so, then count it as done: in this order."""
         with self.delivering:
             self.sink.write(record)
@@ -151,12 +149,12 @@ class Consumer:
         if not offsets:
             return
         try:
-            done = self.client.commit(offsets=offsets, asynchronous=not wait)
+            if wait:
+                self._on_commit(None, self.client.commit(offsets=offsets, asynchronous=False))
+            else:
+                self.client.commit(offsets=offsets)  # answered through on_commit
         except KafkaException as error:
             self._on_commit(error.args[0], offsets)
-        else:
-            if wait:
-                self._on_commit(None, done)
 
     def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
         """Say how a commit went; what failed goes back in line, unless it is no longer ours."""
@@ -172,8 +170,8 @@ class Consumer:
             **({"error": error.str()} if error else {}),
         )
 
-    def _is_record(self, record: Message) -> bool:
-        error = record.error()
+    def _is_record(self, message: Message) -> bool:
+        error = message.error()
         if error is None:
             return True
         if error.fatal() or error.code() not in PASSING_ERRORS:
@@ -191,5 +189,5 @@ def spots(partitions: Iterable[TopicPartition]) -> list[dict[str, object]]:
     return [{"topic": p.topic, "partition": p.partition} for p in partitions]
 
 
-def _spot(record: Message) -> dict[str, object]:
+def _spot(record: Record) -> dict[str, object]:
     return {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}

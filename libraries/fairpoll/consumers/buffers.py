@@ -3,21 +3,11 @@
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Generic, Protocol, TypeVar
+
+from fairpoll.consumers.record import Partition, Record
 
 
-class Record(Protocol):
-    """What buffers need to know of a record; confluent_kafka's Message has it."""
-
-    def topic(self) -> str: ...
-    def partition(self) -> int: ...
-
-
-R = TypeVar("R", bound=Record)
-Partition = tuple[str, int]
-
-
-class PartitionBuffers(Generic[R]):
+class PartitionBuffers:
     """Records waiting for the sink, by partition. Thread-safe: one side adds, the other takes.
 
     A partition is full at `pause_threshold` records and has room again at half of it, so that it is
@@ -27,12 +17,12 @@ class PartitionBuffers(Generic[R]):
 
     def __init__(self, pause_threshold: int) -> None:
         self.pause_threshold = pause_threshold
-        self._waiting: dict[Partition, deque[R]] = {}
+        self._waiting: dict[Partition, deque[Record]] = {}
         # Whose turn it is: partitions with records, the next one to serve in front.
         self._turns: deque[Partition] = deque()
         self._changed = threading.Condition()
 
-    def add(self, records: Iterable[R]) -> None:
+    def add(self, records: Iterable[Record]) -> None:
         """Append each record to its partition's buffer."""
         with self._changed:
             for record in records:
@@ -48,21 +38,26 @@ class PartitionBuffers(Generic[R]):
         with self._changed:
             self._changed.wait_for(lambda: self._turns, timeout_seconds)
 
-    def take(self) -> R | None:
-        """The next record of the partition whose turn it is; None when no record waits.
-
-        Round robin over the partitions that have records: one with a single record waits for at
-        most one record of each other partition, however much those have.
-        """
+    def take(self) -> Record | None:
+        """The next record of the partition whose turn it is; None when no record waits."""
         with self._changed:
             if not self._turns:
                 return None
-            partition = self._turns.popleft()
+            partition = self.choose()
+            self._turns.remove(partition)
             waiting = self._waiting[partition]
             record = waiting.popleft()
             if waiting:
                 self._turns.append(partition)
             return record
+
+    def choose(self) -> Partition:
+        """Whose turn it is: the partition with records that was served the longest time ago.
+
+        So one with a single record waits for at most one record of each other partition, however
+        much those have.
+        """
+        return self._turns[0]
 
     def discard(self, partitions: Iterable[Partition]) -> None:
         """Forget the records of partitions that are no longer ours; their new owner reads them again."""

@@ -8,10 +8,11 @@ calls to the Kafka client are made by the poll thread.
 import threading
 import time
 
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import TopicPartition
 
-from fairpoll.consumers.base import Consumer, ConsumerConfig, Partition, partition_set
+from fairpoll.consumers.base import Consumer, ConsumerConfig, partition_set
 from fairpoll.consumers.buffers import PartitionBuffers
+from fairpoll.consumers.record import Partition
 from fairpoll.errors import ConsumerError
 from fairpoll.events import EventWriter
 
@@ -29,9 +30,11 @@ class FairConsumer(Consumer):
     `partition_pause_threshold` buffered records pause a partition; at half of that it is resumed.
     """
 
+    buffers_class = PartitionBuffers
+
     def __init__(self, config: ConsumerConfig, emit: EventWriter) -> None:
         super().__init__(config, emit)
-        self.buffers: PartitionBuffers[Message] = PartitionBuffers(self.settings.partition_pause_threshold)
+        self.buffers = self.buffers_class(self.settings.partition_pause_threshold)
         self.paused: set[Partition] = set()
         self._worker_error: BaseException | None = None
 

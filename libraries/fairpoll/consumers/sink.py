@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from confluent_kafka import Message
-
 from fairpoll.clock import now_ms, now_seconds
+from fairpoll.consumers.record import Record
 from fairpoll.events import dump
+
+# How much of its schedule a late sink makes up for: what a busy machine takes from it, not what a
+# consumer that does not keep up lets pass.
+CATCH_UP_SECONDS = 0.25
 
 
 class FileSink:
     """Writes records to files at a limited rate.
 
-    A record occupies the sink for 1/rate seconds, counted on an absolute schedule, so that sleeping
-    a little too long does not lower the rate. Each line is handed to the operating system at once:
+    A record occupies the sink for 1/rate seconds, counted on an absolute schedule, so that being
+    woken a little late does not lower the rate. Each line is handed to the operating system at once:
     what was written survives the process being killed.
     """
 
@@ -44,7 +47,7 @@ class FileSink:
             self._rate_changed.clear()
         return False
 
-    def write(self, record: Message) -> None:
+    def write(self, record: Record) -> None:
         """Write one record to its topic's file and occupy the sink for one interval."""
         line = {
             "topic": record.topic(),
@@ -55,11 +58,7 @@ class FileSink:
         }
         self._files[record.topic()].write(dump(line).encode() + b"\n")
         if self._rate:
-            interval = 1 / self._rate
-            now = now_seconds()
-            late = now - self._free_at
-            # An idle sink saves up no turns; one that is only a little late keeps its schedule.
-            self._free_at = (self._free_at if late < interval else now) + interval
+            self._free_at = max(self._free_at, now_seconds() - CATCH_UP_SECONDS) + 1 / self._rate
 
     def close(self) -> None:
         for file in self._files.values():

@@ -1,0 +1,155 @@
+"""The suites as people run them: whole, by tag, one file, dry, interrupted."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fairpoll.cluster import ClusterOptions
+from fairpoll.cluster.leftovers import Registry
+from fairpoll.cluster.local import LocalCluster
+from fairpoll.history import load_recording
+from fairpoll.waiting import wait_until
+from test_cluster import LOGIN, SASL
+
+ROOT = Path(__file__).parent.parent
+SUITES = ROOT / "suites"
+
+
+def command(output: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "robot", "--outputdir", str(output), *arguments]
+
+
+def run(output: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(output, *arguments),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.slow
+def test_smoke_is_a_whole_judged_run(tmp_path: Path):
+    arguments = "--include smoke --variable CLUSTER:mock --variable SPEED:10 --xunit xunit.xml"
+    done = run(tmp_path, *arguments.split(), str(SUITES))
+    assert done.returncode == 0, done.stdout
+    assert "async: high-volume delivered" in done.stdout
+    (judged,) = json.loads((tmp_path / "verdict.json").read_text("utf-8"))["runs"]
+    assert "mock cluster" in judged["cluster"]
+    assert {finding["status"] for finding in judged["findings"]} == {"pass"}
+    assert judged["figures"]["async"]["oldest_wait_seconds"]["async-test-low-volume"] < 14
+    assert ET.parse(tmp_path / "xunit.xml").getroot().get("tests") == "2"
+    (recorded,) = (tmp_path / "evidence").glob("specified-*")
+    assert {path.name for path in (recorded / "async").iterdir()} == {
+        "events.jsonl", "high_vol.json", "low_vol.json", "client.log",
+    }  # fmt: skip
+    assert len(load_recording(recorded).acked) == 6840
+    charts = {path.name for path in (recorded / "charts").iterdir()}
+    assert charts >= {"delivered-async.svg", "oldest-wait-async.svg", "oldest-wait-sync.svg"}
+
+
+@pytest.mark.slow
+def test_one_file_alone(tmp_path: Path):
+    arguments = ["--variable", "CLUSTER:mock", "--variable", "SPEED:20"]
+    done = run(tmp_path, *arguments, str(SUITES / "30__delivery.robot"))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("1%", "1", r"'1' is not a share; write it with a percent sign, for example 1%"),
+        (
+            "1 000            20",
+            "1.5              20",
+            r"'1.5' is not a number of records; write 20",
+        ),
+        ("1%", "", "expected 5 arguments, got 4|missing value for argument|expected 5 non-named"),
+    ],
+)
+def test_a_bad_cell_is_found_by_a_dry_run(tmp_path: Path, right: str, wrong: str, message: str):
+    table = (SUITES / "10__expected_results.robot").read_text("utf-8")
+    table = table.replace("../resources", str(ROOT / "resources"))
+    suite = tmp_path / "table.robot"
+    suite.write_text(table.replace(right, wrong, 1), "utf-8")
+    assert suite.read_text("utf-8") != table
+    done = run(tmp_path, "--dryrun", str(suite))
+    assert done.returncode == 1
+    assert re.search(message, done.stdout), done.stdout
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_the_evidence_and_nothing_else(tmp_path: Path):
+    robot = subprocess.Popen(
+        command(tmp_path, "--variable", "CLUSTER:mock", str(SUITES)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def delivering() -> bool:
+        return any(path.stat().st_size for path in tmp_path.glob("evidence/*/async/low_vol.json"))
+
+    wait_until(delivering, 60, "the first low-volume record")
+    children = psutil.Process(robot.pid).children(recursive=True)
+    assert len(children) >= 4  # mock, producer, two consumers
+    time.sleep(2)
+    robot.send_signal(signal.SIGINT)
+    code = robot.wait(60)
+    assert code != 0
+    assert not [child for child in children if child.is_running()]
+    assert (tmp_path / "log.html").exists()
+    (recorded,) = tmp_path.glob("evidence/specified-*")
+    recording = load_recording(recorded)
+    assert not recording.complete
+    assert recording.consumers["async"].delivered
+
+
+@pytest.mark.slow
+def test_a_killed_robot_leaves_no_process(tmp_path: Path):
+    robot = subprocess.Popen(
+        command(tmp_path, "--variable", "CLUSTER:mock", str(SUITES)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: list(tmp_path.glob("evidence/*/async/high_vol.json")), 60, "the consumers")
+    children = psutil.Process(robot.pid).children(recursive=True)
+    robot.kill()
+    robot.wait()
+    wait_until(lambda: not any(c.is_running() for c in children), 30, "its children to end by themselves")
+
+
+@pytest.mark.slow
+@pytest.mark.local
+def test_an_external_cluster_with_a_login_whose_password_stands_nowhere(tmp_path: Path):
+    registry = Registry()
+    real = LocalCluster(ClusterOptions(tmp_path / "broker"), registry, server_properties=SASL, login=LOGIN)
+    real.start()
+    try:
+        arguments = [
+            "--variable", "CLUSTER:external",
+            "--variable", f"BOOTSTRAP_SERVERS:{real.client_config['bootstrap.servers']}",
+            "--variable", "SECURITY_PROTOCOL:SASL_PLAINTEXT",
+            "--variable", "SASL_MECHANISM:PLAIN",
+            "--variable", "SASL_USERNAME:u",
+            "--variable", "SPEED:10",
+            "--loglevel", "TRACE",
+        ]  # fmt: skip
+        output = tmp_path / "out"
+        done = run(output, *arguments, str(SUITES), SASL_PASSWORD=LOGIN["sasl.password"])
+        assert done.returncode == 0, done.stdout
+        for path in output.rglob("*"):
+            assert not path.is_file() or LOGIN["sasl.password"].encode() not in path.read_bytes(), path
+    finally:
+        real.stop()
+        registry.close()
