@@ -16,6 +16,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from fairpoll.cluster import ClusterOptions, open_cluster
+from fairpoll.cluster.jars import find_kafka
 from fairpoll.cluster.leftovers import Registry, clear_leftovers
 from fairpoll.cluster.local import LocalCluster
 from fairpoll.errors import ClusterError, ClusterUnavailableError
@@ -224,9 +225,7 @@ class TestWaysToFail:
             opened("local", tmp_path, registry)
 
     @pytest.mark.local
-    def test_maven_that_resolves_nothing(
-        self, tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
-    ):
+    def test_maven_that_resolves_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
         offline = tmp_path / "bin" / "mvn"
         offline.parent.mkdir()
@@ -236,7 +235,7 @@ class TestWaysToFail:
         offline.chmod(0o755)
         monkeypatch.setenv("PATH", f"{offline.parent}:{os.environ['PATH']}")
         with pytest.raises(ClusterUnavailableError, match=r"Maven could not fetch .* set KAFKA_HOME"):
-            opened("local", tmp_path, registry)
+            find_kafka(lambda _text: None)
         assert not list((tmp_path / "fairpoll").glob("kafka-*/"))
 
 
@@ -247,7 +246,8 @@ def test_what_a_killed_run_left_behind_is_cleared(tmp_path: Path):
             "-c",
             textwrap.dedent("""
                 import pathlib, subprocess, sys, time
-                from fairpoll.cluster.leftovers import Registry
+                from fairpoll.cluster.jars import find_kafka
+from fairpoll.cluster.leftovers import Registry
                 child = subprocess.Popen(["sleep", "600"], start_new_session=True)
                 folder = pathlib.Path(sys.argv[1]); folder.mkdir()
                 registry = Registry(); registry.add_process(child.pid); registry.add_folder(folder)
