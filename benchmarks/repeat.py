@@ -1,8 +1,11 @@
-"""Runs the suites many times in a row and shows whether the verdict ever changes.
+"""Runs suites many times in a row and shows whether a verdict ever changes.
 
-    python benchmarks/repeat.py --runs 20 --cluster mock --cluster local --speed 10
+    python benchmarks/repeat.py --runs 20 --speed 10 --include specified
+    python benchmarks/repeat.py --runs 20 --cluster local --include scenarios
+    python benchmarks/repeat.py --runs 10 --suite tests/must_fail/suites
 
-Prints a line a run, and at the end the spread of each figure. Exit code 1 when any run did not pass.
+Prints a line a run with the tests that failed, and at the end the spread of each figure. Exit code 1
+when any run did not pass.
 """
 
 import json
@@ -14,22 +17,29 @@ import time
 from pathlib import Path
 
 import click
+from robot.api import ExecutionResult
 
 SUITES = Path(__file__).parent.parent / "suites"
 
 
 @click.command()
-@click.option("--runs", default=20, help="How many runs on each cluster.")
+@click.option("--runs", default=20, show_default=True, help="How many runs on each cluster.")
 @click.option("--cluster", "clusters", multiple=True, default=("mock", "local"), help="On which clusters.")
-@click.option("--speed", default=10.0, help="SPEED of every run.")
+@click.option("--speed", default=1.0, show_default=True, help="SPEED of every run.")
 @click.option("--include", multiple=True, help="Only tests with this tag.")
+@click.option("--suite", default=SUITES, type=click.Path(exists=True, path_type=Path), help="Which suites.")
 @click.option(
     "--results", type=click.Path(path_type=Path), help="Where the logs go; default: a temporary folder."
 )
 def main(
-    runs: int, clusters: tuple[str, ...], speed: float, include: tuple[str, ...], results: Path | None
+    runs: int,
+    clusters: tuple[str, ...],
+    speed: float,
+    include: tuple[str, ...],
+    suite: Path,
+    results: Path | None,
 ) -> None:
-    """Run the suites many times in a row and show whether the verdict ever changes."""
+    """Run suites many times in a row and show whether a verdict ever changes."""
     folder = results or Path(tempfile.mkdtemp(prefix="fairpoll-repeat-"))
     click.echo(f"logs in {folder}")
     failed = 0
@@ -41,34 +51,35 @@ def main(
             command = [sys.executable, "-m", "robot", "--console", "none", "--outputdir", str(output)]
             command += ["--variable", f"CLUSTER:{cluster}", "--variable", f"SPEED:{speed:g}"]
             command += [word for tag in include for word in ("--include", tag)]
-            code = subprocess.run([*command, str(SUITES)], check=False, capture_output=True).returncode
+            code = subprocess.run([*command, str(suite)], check=False, capture_output=True).returncode
             failed += code != 0
-            seen = _figures(output) | {"seconds": time.monotonic() - started}
-            for name, value in seen.items():
+            click.echo(f"{cluster} {number:2}: {'passed' if code == 0 else 'FAILED'}, {_tests(output)}")
+            figures.setdefault("seconds", []).append(time.monotonic() - started)
+            for name, value in _figures(output).items():
                 figures.setdefault(name, []).append(value)
-            told = ", ".join(f"{name} {value:.3g}" for name, value in seen.items())
-            click.echo(f"{cluster} {number:2}: {'passed' if code == 0 else f'{code} FAILED'}; {told}")
         for name, values in figures.items():
             middle = statistics.median(values)
-            click.echo(f"{cluster} {name}: {min(values):.3g} to {max(values):.3g}, median {middle:.3g}")
+            click.echo(f"{cluster}, {name}: {min(values):.4g} to {max(values):.4g}, median {middle:.4g}")
     click.echo(f"{runs * len(clusters)} runs, {failed} failed")
     sys.exit(1 if failed else 0)
 
 
+def _tests(output: Path) -> str:
+    """How many tests passed, and each that did not with the first line of its message."""
+    tests = list(ExecutionResult(output / "output.xml").suite.all_tests)
+    failed = [f"\n    {test.full_name}: {test.message.splitlines()[0]}" for test in tests if not test.passed]
+    return f"{len(tests) - len(failed)} of {len(tests)} tests{''.join(failed)}"
+
+
 def _figures(output: Path) -> dict[str, float]:
-    """The figures by which the specified scenario is judged."""
-    try:
-        run = json.loads((output / "verdict.json").read_text("utf-8"))["runs"][0]
-    except (OSError, IndexError):
-        return {}
-    figures = run["figures"]
+    """Of each run and mode: what was delivered, and how long the oldest message of each volume waited."""
     seen = {}
-    for mode, its in figures.items():
-        for topic, delivered in its["delivered"].items():
-            seen[f"{mode} {topic}"] = delivered
-        seen[f"{mode} low oldest wait"] = max(
-            wait for topic, wait in its["oldest_wait_seconds"].items() if "low" in topic
-        )
+    for run in json.loads((output / "verdict.json").read_text("utf-8"))["runs"]:
+        for mode in ("sync", "async"):
+            if its := run["figures"].get(mode):
+                where = f"{run['scenario']}, {mode}"
+                seen[f"{where}, delivered"] = its["total_delivered"]
+                seen[f"{where}, low-volume oldest wait"] = its["low_volume_oldest_wait_seconds"]
     return seen
 
 

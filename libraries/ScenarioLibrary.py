@@ -7,7 +7,7 @@ from robot.api.deco import keyword, library
 
 from fairpoll.consumers import MODES
 from fairpoll.errors import ConsumerError, ScenarioError
-from fairpoll.experiment import ConsumerUnderTest
+from fairpoll.members import ConsumerUnderTest
 from fairpoll.scenario_file import load_scenario
 from session import SESSION
 

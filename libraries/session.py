@@ -15,8 +15,9 @@ from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import FairpollError
 from fairpoll.events import dump
-from fairpoll.experiment import ConsumerUnderTest, Experiment
-from fairpoll.history import load_recording
+from fairpoll.experiment import Experiment
+from fairpoll.loading import load_recording
+from fairpoll.members import ConsumerUnderTest
 from fairpoll.report import Verdict
 from fairpoll.scenario_file import load_scenario
 
@@ -66,6 +67,8 @@ class Session:
         self._chosen: tuple[str, ClusterOptions] | None = None
         self._verdicts: dict[tuple[Path, float, tuple[ConsumerUnderTest, ...]], Verdict] = {}
         self._registry: Registry | None = None
+        # What else belongs into the whole run's verdict.json, by key.
+        self.extra: dict[str, object] = {}
 
     @property
     def output_folder(self) -> Path:
@@ -99,7 +102,7 @@ class Session:
         """verdict.json of the whole Robot run, and one beside each recording."""
         for verdict in self._verdicts.values():
             verdict.write()
-        whole = {"runs": [verdict.to_json() for verdict in self._verdicts.values()]}
+        whole = {"runs": [verdict.to_json() for verdict in self._verdicts.values()], **self.extra}
         (self.output_folder / "verdict.json").write_text(dump(whole) + "\n", "utf-8")
 
     def close(self) -> None:

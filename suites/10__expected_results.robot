@@ -6,7 +6,7 @@ Documentation    The expected-results table of the specification, one row a test
 
 Resource         ../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    specified.yaml
+Suite Setup      Run Both Modes On The Specified Scenario
 Test Template    Delivery Should Meet
 
 Test Tags        smoke    specified

@@ -6,7 +6,7 @@ Documentation    Starvation is waiting, not counting: how old does the oldest wa
 
 Resource         ../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    specified.yaml
+Suite Setup      Run Both Modes On The Specified Scenario
 
 Test Tags        specified
 

@@ -1,89 +1,329 @@
-"""Order, invention and stalls; on tiny recordings, good and bad."""
+"""Delivery, commits, backpressure, progress; on tiny recordings, good and bad."""
+
+from dataclasses import replace
+
+import pytest
 
 from fairpoll.checkers import CRITERIA
-from histories import acked, consumer, delivered, event, recording
+from fairpoll.history import Committed
+from histories import SCENARIO, acked, consumer, delivered, event, recording
 
 THREE = acked("high", 0, 1, 2)
+HIGH = ("high", 0)
 
 
-def judge(check: str, *records, events=(), messages=THREE, **rest):
-    thresholds = {"seconds": rest.pop("seconds")} if "seconds" in rest else {}
-    run = recording(messages, consumer("async", *records, events=events), **rest)
-    return CRITERIA[check](run, "async", **thresholds)
-
-
-def test_records_in_order_pass():
-    assert judge("order_kept", *(delivered("high", n, n + 0.5) for n in range(3))).status == "pass"
-
-
-def test_a_record_before_its_predecessor_fails_and_is_named():
-    finding = judge("order_kept", delivered("high", 1, 1), delivered("high", 0, 2))
-    assert finding.status == "fail"
-    assert "high/0@0" in finding.sentence
-
-
-def test_partitions_have_no_order_among_one_another():
-    assert (
-        judge("order_kept", delivered("high", 5, 1, partition=0), delivered("high", 0, 2, partition=1)).status
-        == "pass"
+def judge(check: str, *records, events=(), commits=(), final=None, messages=THREE, dead=(), **rest):
+    thresholds = {key: rest.pop(key) for key in ("seconds", "mebibytes") if key in rest}
+    history = consumer("async", *records, events=events)
+    history = replace(
+        history,
+        commits=commits,
+        final_offsets=final,
+        dead_letters=dead,
+        peak_memory_bytes=rest.pop("memory", 0),
     )
+    return CRITERIA[check](recording(messages, history, **rest), "async", **thresholds)
 
 
-def test_going_back_after_a_new_assignment_is_at_least_once():
-    """A verifier elsewhere called this out of order: redpanda-data/redpanda#21299."""
-    again = [event("partitions_assigned", 1.5, ("high", 0))]
-    records = [delivered("high", 0, 0.5), delivered("high", 1, 1), delivered("high", 0, 2)]
-    assert judge("order_kept", *records, events=again).status == "pass"
-    assert judge("order_kept", *records).status == "fail"
+def on_time(*offsets: int):
+    return [delivered("high", n, n + 0.5) for n in offsets]
 
 
-def test_the_new_assignment_of_another_partition_excuses_nothing():
-    other = [event("partitions_assigned", 1.5, ("high", 1))]
-    records = [delivered("high", 1, 1), delivered("high", 0, 2)]
-    assert judge("order_kept", *records, events=other).status == "fail"
+def committed(at: float, offset: int) -> Committed:
+    return Committed(at, "high", 0, offset)
 
 
-def test_a_record_nobody_sent_is_found():
-    finding = judge("only_acked_delivered", delivered("high", 7, 1))
-    assert (finding.status, finding.figures["count"]) == ("fail", 1)
+class TestNothingLost:
+    def test_all_there(self):
+        assert judge("nothing_lost", *on_time(0, 1, 2)).status == "pass"
+
+    def test_one_missing_is_named(self):
+        finding = judge("nothing_lost", *on_time(0, 2))
+        assert finding.status == "fail"
+        assert finding.sentence == "async lost 1 of 3 acked messages: high/0@1"
+
+    def test_delivered_in_the_drain_is_late_not_lost(self):
+        assert judge("nothing_lost", *on_time(0, 1), delivered("high", 2, 99)).status == "pass"
+
+    def test_without_a_drain_nobody_can_tell(self):
+        run = {"scenario": replace(SCENARIO, drain=False)}
+        assert judge("nothing_lost", *on_time(0), **run).status == "inconclusive"
+
+    def test_after_a_run_that_was_cut_off_neither(self):
+        assert judge("nothing_lost", *on_time(0), complete=False).status == "inconclusive"
+
+    def test_offsets_that_were_never_acked_are_no_gap(self):
+        """Compaction and transaction markers leave gaps: dpkp/kafka-python#1571, redpanda#24187."""
+        messages = acked("high", 0, first_offset=5) + acked("high", 1, first_offset=9)
+        assert judge("nothing_lost", *on_time(5, 9), messages=messages).status == "pass"
+
+    def test_poison_must_be_a_dead_letter(self):
+        messages = [*THREE[:2], replace(THREE[2], poison=True)]
+        letter = delivered("high", 2, 2.5, output="dead_letters.json")
+        assert judge("nothing_lost", *on_time(0, 1), messages=messages).status == "fail"
+        assert judge("nothing_lost", *on_time(0, 1), messages=messages, dead=[letter]).status == "pass"
+
+    def test_or_reported_where_the_policy_is_to_skip(self):
+        messages = [*THREE[:2], replace(THREE[2], poison=True)]
+        spots = [{"topic": "high", "partition": 0, "offset": 2}]
+        report = {"name": "record_rejected", "at": 2.5, "policy": "skip", "records": spots}
+        assert judge("nothing_lost", *on_time(0, 1), messages=messages, events=[report]).status == "pass"
 
 
-def test_a_send_whose_answer_was_lost_may_arrive():
-    record = delivered("high", 7, 1, message_id="r:high:7")
-    assert judge("only_acked_delivered", record, failed_ids=frozenset({"r:high:7"})).status == "pass"
+class TestContentAndPlace:
+    def test_another_content_is_altered(self):
+        assert judge("content_intact", delivered("high", 0, 1)).status == "pass"
+        assert judge("content_intact", delivered("high", 0, 1, checksum=2)).status == "fail"
+
+    def test_another_topics_file_is_wrong(self):
+        assert judge("right_place", delivered("high", 0, 1)).status == "pass"
+        finding = judge("right_place", delivered("high", 0, 1, output="low_vol.json"))
+        assert (finding.status, finding.figures["count"]) == ("fail", 1)
+
+    def test_a_good_record_is_no_dead_letter(self):
+        assert judge("right_place", dead=[delivered("high", 0, 1)]).status == "fail"
+
+    def test_a_record_nobody_sent_is_found(self):
+        finding = judge("only_acked_delivered", delivered("high", 7, 1))
+        assert (finding.status, finding.figures["count"]) == ("fail", 1)
+
+    def test_a_send_whose_answer_was_lost_may_arrive(self):
+        record = delivered("high", 7, 1, message_id="r:high:7")
+        assert judge("only_acked_delivered", record, failed_ids=frozenset({"r:high:7"})).status == "pass"
+
+    def test_many_examples_are_cut(self):
+        finding = judge("only_acked_delivered", *(delivered("high", n, 1) for n in range(100, 150)))
+        assert "and 30 more" in finding.sentence
 
 
-def test_many_examples_are_cut():
-    finding = judge("only_acked_delivered", *(delivered("high", n, 1) for n in range(100, 150)))
-    assert "and 30 more" in finding.sentence
+class TestOrder:
+    def test_records_in_order_pass(self):
+        assert judge("order_kept", *on_time(0, 1, 2)).status == "pass"
+
+    def test_a_record_before_its_predecessor_fails_and_is_named(self):
+        finding = judge("order_kept", delivered("high", 1, 1), delivered("high", 0, 2))
+        assert finding.status == "fail"
+        assert "high/0@0" in finding.sentence
+
+    def test_partitions_have_no_order_among_one_another(self):
+        records = [delivered("high", 5, 1, partition=0), delivered("high", 0, 2, partition=1)]
+        assert judge("order_kept", *records).status == "pass"
+
+    def test_going_back_after_a_new_assignment_is_at_least_once(self):
+        """A verifier elsewhere called this out of order: redpanda-data/redpanda#21299."""
+        again = [event("partitions_assigned", 1.5, HIGH)]
+        records = [delivered("high", 0, 0.5), delivered("high", 1, 1), delivered("high", 0, 2)]
+        assert judge("order_kept", *records, events=again).status == "pass"
+        assert judge("order_kept", *records).status == "fail"
+
+    def test_the_new_assignment_of_another_partition_excuses_nothing(self):
+        other = [event("partitions_assigned", 1.5, ("high", 1))]
+        records = [delivered("high", 1, 1), delivered("high", 0, 2)]
+        assert judge("order_kept", *records, events=other).status == "fail"
 
 
-def test_silence_with_messages_waiting_is_a_stall():
-    finding = judge("no_stall", delivered("high", 0, 1), delivered("high", 1, 2), seconds=10)
-    assert finding.status == "fail"
-    assert "for 58.0 s from second 2.0 on while 1 messages waited in high/0" in finding.sentence
+class TestDuplicates:
+    AGAIN = (event("partitions_assigned", 1.5, HIGH),)
+    TWICE = (delivered("high", 0, 0.5), delivered("high", 0, 2))
+
+    def test_none_in_a_clean_run(self):
+        assert judge("no_forbidden_duplicates", *on_time(0, 1, 2)).status == "pass"
+        assert judge("no_forbidden_duplicates", *self.TWICE).status == "fail"
+
+    def test_what_was_not_committed_may_come_again_after_an_assignment(self):
+        assert judge("no_forbidden_duplicates", *self.TWICE, events=self.AGAIN).status == "pass"
+
+    def test_what_was_committed_may_not(self):
+        commits = [committed(1.0, 1)]
+        finding = judge("no_forbidden_duplicates", *self.TWICE, events=self.AGAIN, commits=commits)
+        assert finding.status == "fail"
+
+    def test_a_commit_after_the_assignment_forbids_nothing_before_it(self):
+        commits = [committed(1.8, 1)]
+        assert (
+            judge("no_forbidden_duplicates", *self.TWICE, events=self.AGAIN, commits=commits).status == "pass"
+        )
+
+    def test_a_commit_whose_answer_was_lost_is_unknown_and_forbids_nothing(self):
+        """A verifier elsewhere failed on this: redpanda-data/redpanda#3456."""
+        assert judge("no_forbidden_duplicates", *self.TWICE, events=self.AGAIN, commits=()).status == "pass"
+
+    def test_a_third_time_needs_a_third_assignment(self):
+        thrice = [*self.TWICE, delivered("high", 0, 3)]
+        assert judge("no_forbidden_duplicates", *thrice, events=self.AGAIN).status == "fail"
 
 
-def test_silence_without_messages_is_rest():
-    assert judge("no_stall", *(delivered("high", n, n + 0.5) for n in range(3)), seconds=10).status == "pass"
+class TestOnlyWhileAssigned:
+    GIVEN = event("partitions_assigned", 0.0, HIGH)
+    TAKEN = event("partitions_revoked", 1.0, HIGH)
+
+    def test_between_assignment_and_revocation(self):
+        events = [self.GIVEN, self.TAKEN]
+        assert judge("only_while_assigned", *on_time(0), events=events).status == "pass"
+        assert judge("only_while_assigned", *on_time(0, 1), events=events).status == "fail"
+
+    def test_never_assigned_at_all(self):
+        assert judge("only_while_assigned", *on_time(0)).status == "fail"
+
+    def test_another_members_assignment_does_not_count(self):
+        other = {**self.GIVEN, "member": "member-2"}
+        assert judge("only_while_assigned", *on_time(0), events=[other]).status == "fail"
+        record = delivered("high", 0, 0.5, member="member-2")
+        assert judge("only_while_assigned", record, events=[other]).status == "pass"
 
 
-def test_a_stall_names_paused_partitions():
-    paused = [event("partitions_paused", 2.0, ("high", 0))]
-    finding = judge("no_stall", delivered("high", 0, 1), events=paused, seconds=10)
-    assert "high/0 (paused)" in finding.sentence
+class TestCommits:
+    def test_level_with_the_sink(self):
+        commits = [committed(0.6, 1), committed(1.6, 2)]
+        assert judge("commits_never_ahead", *on_time(0, 1), commits=commits).status == "pass"
+
+    def test_one_ahead_is_named(self):
+        finding = judge("commits_never_ahead", *on_time(0, 1), commits=[committed(0.6, 2)])
+        assert finding.status == "fail"
+        assert finding.sentence.endswith(": high/0@2")
+
+    def test_past_a_lost_message_is_ahead(self):
+        assert judge("commits_never_ahead", *on_time(0, 2), commits=[committed(9, 3)]).status == "fail"
+
+    def test_a_poison_message_put_aside_holds_nobody_up(self):
+        messages = [THREE[0], replace(THREE[1], poison=True), THREE[2]]
+        letter = delivered("high", 1, 1.5)
+        commits = [committed(9, 3)]
+        finding = judge(
+            "commits_never_ahead", *on_time(0, 2), commits=commits, messages=messages, dead=[letter]
+        )
+        assert finding.status == "pass"
+
+    def test_a_partition_that_starts_above_zero(self):
+        messages = acked("high", 0, 1, first_offset=100)
+        records = [delivered("high", 100, 0.5), delivered("high", 101, 1.5)]
+        commits = [committed(0.6, 101), committed(1.6, 102)]
+        assert judge("commits_never_ahead", *records, commits=commits, messages=messages).status == "pass"
+
+    @pytest.mark.parametrize(
+        ("final", "status"),
+        [
+            ({HIGH: 3}, "pass"),
+            ({HIGH: 2}, "fail"),
+            ({HIGH: 4}, "fail"),
+            ({}, "fail"),
+            (None, "inconclusive"),
+        ],
+    )
+    def test_in_the_end_the_next_offset_to_read_is_committed(self, final, status: str):
+        assert judge("commits_caught_up", *on_time(0, 1, 2), final=final).status == status
+
+    def test_a_partition_nothing_was_read_of_needs_no_commit(self):
+        assert judge("commits_caught_up", final={}).status == "pass"
 
 
-def test_a_pause_that_ended_is_not_named():
-    ended = [event("partitions_paused", 2.0, ("high", 0)), event("partitions_resumed", 3.0, ("high", 0))]
-    finding = judge("no_stall", delivered("high", 0, 1), events=ended, seconds=10)
-    assert "(paused)" not in finding.sentence
+class TestBackpressure:
+    def levels(self, buffered: int):
+        return [
+            {
+                "name": "buffer_levels",
+                "at": 1.0,
+                "partitions": [{"topic": "high", "partition": 0, "buffered": buffered}],
+            }
+        ]
+
+    def test_threshold_and_one_poll_is_the_bound(self):
+        assert judge("buffers_bounded", events=self.levels(600)).status == "pass"
+        assert judge("buffers_bounded", events=self.levels(601)).status == "fail"
+
+    def test_a_consumer_that_does_not_tell_is_not_passed(self):
+        assert judge("buffers_bounded").status == "inconclusive"
+
+    def test_a_pause_that_is_resumed(self):
+        events = [event("partitions_paused", 1, HIGH), event("partitions_resumed", 2, HIGH)]
+        assert judge("pauses_pair_up", events=events).status == "pass"
+
+    def test_a_pause_for_good_with_messages_to_read(self):
+        finding = judge("pauses_pair_up", events=[event("partitions_paused", 1, HIGH)])
+        assert finding.status == "fail"
+        assert "high/0 paused at second 1.0 and never resumed" in finding.sentence
+
+    def test_a_pause_at_the_end_with_nothing_left(self):
+        events = [event("partitions_paused", 1, HIGH)]
+        assert judge("pauses_pair_up", *on_time(0, 1, 2), events=events).status == "pass"
+
+    def test_a_resume_of_what_was_not_paused(self):
+        assert judge("pauses_pair_up", events=[event("partitions_resumed", 1, HIGH)]).status == "fail"
+
+    def test_a_restart_forgets_pauses(self):
+        events = [event("partitions_paused", 1, HIGH), {"name": "startup_complete", "at": 2.0}]
+        assert judge("pauses_pair_up", events=events).status == "pass"
+
+    @pytest.mark.parametrize(("memory", "status"), [(0, "inconclusive"), (100, "pass"), (101, "fail")])
+    def test_memory(self, memory: int, status: str):
+        assert judge("memory_bounded", memory=memory * 1024 * 1024, mebibytes=100).status == status
 
 
-def test_a_long_silence_that_ended_is_a_stall_all_the_same():
-    late = [delivered("high", n, 40 + n) for n in range(3)]
-    assert judge("no_stall", *late, seconds=10).status == "fail"
+class TestStalls:
+    def test_silence_with_messages_waiting(self):
+        finding = judge("no_stall", delivered("high", 0, 1), delivered("high", 1, 2), seconds=10)
+        assert finding.status == "fail"
+        assert "for 58.0 s from second 2.0 on while 1 messages waited in high/0" in finding.sentence
 
+    def test_silence_without_messages_is_rest(self):
+        assert judge("no_stall", *on_time(0, 1, 2), seconds=10).status == "pass"
 
-def test_a_consumer_that_never_delivers_stalls():
-    assert judge("no_stall", seconds=10).status == "fail"
+    def test_paused_partitions_are_named(self):
+        paused = [event("partitions_paused", 2.0, HIGH)]
+        assert (
+            "high/0 (paused)"
+            in judge("no_stall", delivered("high", 0, 1), events=paused, seconds=10).sentence
+        )
+
+    def test_a_pause_that_ended_is_not_named(self):
+        ended = [event("partitions_paused", 2.0, HIGH), event("partitions_resumed", 3.0, HIGH)]
+        finding = judge("no_stall", delivered("high", 0, 1), events=ended, seconds=10)
+        assert "(paused)" not in finding.sentence
+
+    def test_a_long_silence_that_ended_is_a_stall_all_the_same(self):
+        late = [delivered("high", n, 40 + n) for n in range(3)]
+        assert judge("no_stall", *late, seconds=10).status == "fail"
+
+    def test_a_consumer_that_never_delivers_stalls(self):
+        assert judge("no_stall", seconds=10).status == "fail"
+
+    def test_a_message_passed_over_is_lost_not_waiting(self):
+        assert judge("no_stall", *on_time(1, 2), seconds=10).status == "pass"
+
+    def test_the_end_offset_need_not_be_reached(self):
+        """A verifier elsewhere waited for a tail that never comes: redpanda-data/redpanda#24187, #8698."""
+        messages = acked("high", 0, 1, first_offset=0)  # the log goes on with markers nobody can read
+        assert judge("no_stall", *on_time(0, 1), messages=messages, seconds=10).status == "pass"
+
+    def test_one_silent_partition_among_busy_ones(self):
+        messages = [*acked("high", *range(55)), *acked("low", 0)]
+        records = [delivered("high", n, n + 0.5) for n in range(55)]
+        assert judge("no_stall", *records, messages=messages, seconds=10).status == "pass"
+        finding = judge("every_partition_served", *records, messages=messages, seconds=10)
+        assert finding.status == "fail"
+        assert finding.sentence.endswith("low/0")
+
+    STEPS = {  # noqa: RUF012
+        "facts": {"start_ms": 0.0, "timeline": [{"at_ms": 1500, "verb": "join", "rate": None}]}
+    }
+
+    def test_after_a_step_every_partition_goes_on(self):
+        assert judge("delivers_again", *on_time(0, 1, 2), seconds=5, **self.STEPS).status == "pass"
+        late = [delivered("high", 0, 0.5), delivered("high", 1, 30)]
+        finding = judge("delivers_again", *late, seconds=5, **self.STEPS)
+        assert finding.status == "fail"
+        assert "high/0 28.5 s after join" in finding.sentence
+
+    def test_without_steps_there_is_nothing_to_judge(self):
+        assert judge("delivers_again", seconds=5).status == "inconclusive"
+
+    def test_a_slower_sink_is_no_recovery(self):
+        slower = {"start_ms": 0.0, "timeline": [{"at_ms": 1500, "verb": "sink", "rate": 1.0}]}
+        assert judge("delivers_again", seconds=5, facts=slower).status == "inconclusive"
+
+    def test_being_put_out_of_the_group(self):
+        lost = [{**event("partitions_revoked", 1.0, HIGH), "lost": True}]
+        assert judge("membership_kept").status == "pass"
+        assert judge("membership_kept", events=lost).status == "fail"
+        assert judge("membership_lost", events=lost).status == "pass"
+        assert judge("membership_lost").status == "fail"

@@ -246,8 +246,7 @@ def test_what_a_killed_run_left_behind_is_cleared(tmp_path: Path):
             "-c",
             textwrap.dedent("""
                 import pathlib, subprocess, sys, time
-                from fairpoll.cluster.jars import find_kafka
-from fairpoll.cluster.leftovers import Registry
+                from fairpoll.cluster.leftovers import Registry
                 child = subprocess.Popen(["sleep", "600"], start_new_session=True)
                 folder = pathlib.Path(sys.argv[1]); folder.mkdir()
                 registry = Registry(); registry.add_process(child.pid); registry.add_folder(folder)

@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from fairpoll.consumers.buffers import PartitionBuffers
-from fairpoll.consumers.sink import FileSink
+from fairpoll.consumers.sink import FileSink, PoisonError
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,72 @@ def test_waiting_ends_when_a_record_comes():
 def test_the_sink_writes_one_object_a_line_to_the_topics_file(tmp_path: Path):
     with FileSink(tmp_path / "new", {"a": "a.json", "b": "b.json"}, None) as sink:
         sink.write(Fake("a", 3, 1, b'{"id":"m","text":"\xc3\xa4"}'))
-        sink.write(Fake("b", 0, 0, b"not json"))
     line = json.loads((tmp_path / "new" / "a.json").read_text("utf-8"))
     assert (line["topic"], line["partition"], line["offset"]) == ("a", 1, 3)
     assert line["value"] == {"id": "m", "text": "ä"}
-    assert json.loads((tmp_path / "new" / "b.json").read_text("utf-8"))["value"] == "not json"
+
+
+def test_the_sink_refuses_what_is_not_json_and_puts_it_aside_whole(tmp_path: Path):
+    poison = Fake("a", 7, 0, b"not json \xff")
+    with FileSink(tmp_path, {"a": "a.json"}, None) as sink:
+        with pytest.raises(PoisonError, match="codec can't decode"):
+            sink.write(poison)
+        sink.write_dead_letter(poison, "why")
+    assert (tmp_path / "a.json").read_bytes() == b""
+    letter = json.loads((tmp_path / "dead_letters.json").read_text("utf-8"))
+    assert (letter["offset"], letter["reason"], letter["value"]) == (7, "why", "not json \\xff")
+
+
+def test_a_topic_may_be_more_work_for_the_sink_than_others(tmp_path: Path):
+    with FileSink(tmp_path, {"a": "a.json", "b": "b.json"}, 1000, {"a": 0.001}) as sink:
+        stop = threading.Event()
+        sink.write(Fake("b", 0))
+        assert sink.wait_turn(stop)
+        sink.write(Fake("a", 0))
+        threading.Timer(0.05, stop.set).start()
+        assert not sink.wait_turn(stop)
+        sink.set_rate(None)
+        stop.clear()
+        assert sink.wait_turn(stop)
+
+
+def test_the_sinks_time_is_shared_not_the_number_of_records():
+    buffers = PartitionBuffers(500)
+    buffers.add([Fake("slow", n) for n in range(3)] + [Fake("fast", n) for n in range(30)])
+    order = []
+    for _ in range(24):
+        record = buffers.take()
+        order.append(record.topic())
+        buffers.charge((record.topic(), 0), 0.1 if record.topic() == "slow" else 0.01)
+    assert order.count("slow") in (2, 3)
+
+
+def test_an_idle_partition_saves_up_nothing():
+    buffers = PartitionBuffers(500)
+    buffers.add([Fake("busy", n) for n in range(100)])
+    for _ in range(50):
+        buffers.take()
+        buffers.charge(("busy", 0), 0.1)
+    buffers.add([Fake("late", n) for n in range(100)])
+    order = []
+    for _ in range(10):
+        record = buffers.take()
+        order.append(record.topic())
+        buffers.charge((record.topic(), 0), 0.1)
+    assert order.count("late") in (5, 6)
+
+
+def test_one_record_that_took_very_long_does_not_shut_its_partition_out():
+    buffers = PartitionBuffers(500)
+    buffers.add([Fake("stuck", n) for n in range(3)] + [Fake("other", n) for n in range(3000)])
+    while buffers.take().topic() != "stuck":
+        pass
+    buffers.charge(("stuck", 0), 3600)
+    waited = 0.0
+    while (record := buffers.take()).topic() != "stuck":
+        buffers.charge((record.topic(), 0), 0.01)
+        waited += 0.01
+    assert waited < 1.5
 
 
 def test_a_sink_without_limit_is_always_free(tmp_path: Path):

@@ -9,7 +9,7 @@ from robot.libdoc import LibraryDocumentation
 
 ROOT = Path(__file__).parent.parent
 LIBRARIES = sorted((ROOT / "libraries").glob("*Library.py"))
-ROBOT_FILES = ["suites", "resources"]
+ROBOT_FILES = ["suites", "resources", "tests"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -124,13 +125,30 @@ def produce(
 @click.option(
     "--sink-rate", type=click.FloatRange(min=0, min_open=True), help="Records per second; none: no limit."
 )
+@click.option(
+    "--topic-sink-rate",
+    "topic_sink_rates",
+    multiple=True,
+    metavar="TOPIC=RATE",
+    help="Another rate for the records of this topic.",
+)
 @click.option("--poll-interval-ms", default=50, help="The longest a poll waits.")
 @click.option("--max-poll-records", default=100, help="The most records a poll takes.")
 @click.option(
     "--partition-pause-threshold", default=500, help="Buffered records that pause a partition (async)."
 )
+@click.option(
+    "--session-timeout-ms", default=45_000, help="Silent for this long, the group takes it for dead."
+)
+@click.option("--max-poll-interval-ms", default=300_000, help="Not polling for this long, likewise.")
+@click.option(
+    "--poison-policy",
+    type=click.Choice(["dead-letter", "skip", "stop"]),
+    default="dead-letter",
+    help="What becomes of a record that is not JSON.",
+)
 @controlled_option
-def consume(mode: str, controlled: bool, **options: object) -> None:
+def consume(mode: str, controlled: bool, **options: Any) -> None:
     """Read topics as one group member and write each record to its topic's file, as one JSON object a line.
 
     sync: poll a batch, write it, commit it. async: poll all the time into a bounded buffer for each
@@ -139,9 +157,9 @@ def consume(mode: str, controlled: bool, **options: object) -> None:
     run_consumer(MODES[mode], controlled, **options)
 
 
-def run_consumer(kind: type[Consumer], controlled: bool, **options: object) -> None:
+def run_consumer(kind: type[Consumer], controlled: bool, **options: Any) -> None:
     """Run a consumer of this class with the options of `fairpoll consume` until it is stopped."""
-    config = _consumer_config(**options)  # type: ignore[arg-type]
+    config = _consumer_config(**options)
     consumer = kind(config, EventWriter())
     _stop_on_signals(consumer.stopping.set)
     if controlled:
@@ -156,10 +174,10 @@ def _consumer_config(
     topics: tuple[str, ...],
     output_folder: Path,
     sink_rate: float | None,
-    **settings: int,
+    topic_sink_rates: tuple[str, ...],
+    **settings: Any,
 ) -> ConsumerConfig:
-    named = (topic.partition("=") for topic in topics)
-    outputs = {topic: file or f"{topic}.json" for topic, _, file in named}
+    outputs = {topic: file or f"{topic}.json" for topic, _, file in map(_halves, topics)}
     return ConsumerConfig(
         group=group,
         outputs=outputs,
@@ -167,7 +185,12 @@ def _consumer_config(
         sink_rate=sink_rate,
         client_config={**_client_config(bootstrap_servers), "client.id": group},
         settings=PollSettings(**settings),
+        topic_sink_rates={topic: float(rate) for topic, _, rate in map(_halves, topic_sink_rates)},
     )
+
+
+def _halves(text: str) -> tuple[str, str, str]:
+    return text.partition("=")
 
 
 def _client_config(bootstrap_servers: str) -> dict[str, str]:

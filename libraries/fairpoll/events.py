@@ -6,7 +6,8 @@ Kafka's own verifiable clients, with the topic in every record:
 producer: startup_complete, producer_send_success, producer_send_error, backlog_complete,
           shutdown_complete
 consumer: startup_complete, partitions_assigned, partitions_revoked, partitions_paused,
-          partitions_resumed, records_consumed, offsets_committed, shutdown_complete
+          partitions_resumed, buffer_levels, records_consumed, record_rejected, offsets_committed,
+          shutdown_complete
 
 `records_consumed` means that the sink has them, not that a poll returned them.
 """

@@ -4,7 +4,8 @@ Everything that happens is left in one folder, the recording:
 
     run.json               what was run, on what, and when each phase began (see `history`)
     ledger.jsonl           the producer's events: each acked message
-    <consumer>/events.jsonl, <consumer>/<output files>, <consumer>/client.log
+    samples.jsonl          committed offsets and memory, seen from outside
+    <consumer>/            events.jsonl, client.log, its output files; member-2/ with the same
 
 The files are complete up to the moment at which a run is cut off, so that it can still be judged.
 """
@@ -15,13 +16,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairpoll import client_config, clock
+from fairpoll import client_config, clock, layout
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import DeadlineError, TrafficError
 from fairpoll.events import Event, Tail, dump
 from fairpoll.host import HostMonitor
+from fairpoll.members import ConsumerUnderTest, Members
+from fairpoll.outputs import OutputCounter
 from fairpoll.processes import ChildProcess, last_lines
+from fairpoll.sampler import Sampler
 from fairpoll.scenario import Scenario
 from fairpoll.waiting import wait_until
 
@@ -31,24 +35,10 @@ READY_SECONDS = 60.0
 LEAD_SECONDS = 0.5
 # With its sink set free, a consumer that delivers nothing for this long has stalled.
 DRAIN_STALL_SECONDS = 10.0
+DRAIN_SECONDS = 300.0
 BACKLOG_SECONDS = 120.0
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class ConsumerUnderTest:
-    """A consumer's name in the report and the command that starts it.
-
-    The command learns all it needs from environment variables (`fairpoll consume --help`).
-    """
-
-    name: str
-    command: tuple[str, ...]
-
-    @classmethod
-    def built_in(cls, mode: str) -> "ConsumerUnderTest":
-        return cls(mode, (sys.executable, "-m", "fairpoll.cli", "consume", "--mode", mode, "--controlled"))
 
 
 @dataclass
@@ -79,27 +69,25 @@ class Experiment:
             topics=self.topic_names,
             consumers=[consumer.name for consumer in self.consumers],
         )
-        host = HostMonitor()
+        partitions = {self.topic_names[t.name]: t.partitions for t in scaled.topics}
+        members = [self._members(consumer, scaled) for consumer in self.consumers]
+        groups = {consumer.name: self._group(consumer.name) for consumer in self.consumers}
+        pids = {one.consumer.name: one.pids for one in members}
         try:
-            self.cluster.create_topics({self.topic_names[t.name]: t.partitions for t in scaled.topics})
+            self.cluster.create_topics(partitions)
             producer = self._start_producer()
-            consumers = {consumer.name: self._start_consumer(consumer, scaled) for consumer in self.consumers}
-            self._wait_until_assigned(consumers)
-            start = clock.now_seconds() + LEAD_SECONDS
-            end = start + scaled.duration_seconds
-            producer.order(f"start {start}")
-            self._note(start_ms=start * 1000, end_ms=end * 1000)
-            with host:
-                self._watch(scaled, start, end, consumers)
-            self._note(host=host.figures())
-            self._wait_for_event(producer, "shutdown_complete", READY_SECONDS)
-            self._drain(consumers)
+            for one in members:
+                one.start()
+            self._wait_until_assigned(members)
+            samples = self.folder / layout.SAMPLES
+            config = self.cluster.client_config
+            with Sampler(samples, config, groups, partitions, lambda name: pids[name]()):
+                self._produce_and_consume(scaled, producer, members)
+                self._stop_all()  # within the sampler's context: its last look is at what they left
             self._note(stopped_ms=clock.now_ms(), complete=True)
         finally:
             self._stop_all()
-            self.cluster.delete(
-                list(self.topic_names.values()), [self._group(c.name) for c in self.consumers]
-            )
+            self.cluster.delete(list(partitions), list(groups.values()))
 
     @property
     def topic_names(self) -> dict[str, str]:
@@ -114,43 +102,51 @@ class Experiment:
         self._facts.update(facts)
         draft = self.folder / "run.json.part"
         draft.write_text(dump(self._facts), "utf-8")
-        draft.replace(self.folder / "run.json")
+        draft.replace(self.folder / layout.RUN)
 
     def _start_producer(self) -> ChildProcess:
         """Start the producer and wait for the backlog; consumers must find it there."""
-        command = [sys.executable, "-m", "fairpoll.cli", "produce", "--controlled"]
+        command = (sys.executable, "-m", "fairpoll.cli", "produce", "--controlled")
         environment = {
             "FAIRPOLL_SCENARIO_FILE": str(self.scenario_file),
             "FAIRPOLL_SPEED": f"{self.speed:g}",
             "FAIRPOLL_RUN_ID": self.run_id,
             "FAIRPOLL_TOPIC_SUFFIX": f".{self.run_id}",
         }
-        producer = self._start("producer", command, environment, self.folder / "ledger.jsonl", self.folder)
+        producer = self._launch("producer", command, environment, self.folder)
         self.progress(f"producing the backlog of {sum(t.backlog for t in self.scenario.topics):,} messages")
         self._wait_for_event(producer, "backlog_complete", BACKLOG_SECONDS)
         return producer
 
-    def _start_consumer(self, consumer: ConsumerUnderTest, scaled: Scenario) -> ChildProcess:
-        folder = self.folder / consumer.name
+    def _members(self, consumer: ConsumerUnderTest, scaled: Scenario) -> Members:
+        names = self.topic_names
+        rates = {names[t.name]: t.sink_rate for t in scaled.topics if t.sink_rate}
         settings = scaled.settings
         environment = {
             "FAIRPOLL_GROUP": self._group(consumer.name),
-            "FAIRPOLL_TOPICS": " ".join(f"{self.topic_names[t.name]}={t.output}" for t in scaled.topics),
-            "FAIRPOLL_OUTPUT_FOLDER": str(folder),
+            "FAIRPOLL_TOPICS": " ".join(f"{names[t.name]}={t.output}" for t in scaled.topics),
             "FAIRPOLL_SINK_RATE": f"{scaled.sink_rate:g}",
+            "FAIRPOLL_TOPIC_SINK_RATES": " ".join(f"{topic}={rate:g}" for topic, rate in rates.items()),
             "FAIRPOLL_POLL_INTERVAL_MS": str(settings.poll_interval_ms),
             "FAIRPOLL_MAX_POLL_RECORDS": str(settings.max_poll_records),
             "FAIRPOLL_PARTITION_PAUSE_THRESHOLD": str(settings.partition_pause_threshold),
+            "FAIRPOLL_SESSION_TIMEOUT_MS": str(settings.session_timeout_ms),
+            "FAIRPOLL_MAX_POLL_INTERVAL_MS": str(settings.max_poll_interval_ms),
+            "FAIRPOLL_POISON_POLICY": settings.poison_policy,
         }
-        return self._start(consumer.name, consumer.command, environment, folder / "events.jsonl", folder)
+        return Members(consumer, environment, self.folder / consumer.name, self._launch)
 
-    def _start(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], events: Path, folder: Path
+    def _launch(
+        self, name: str, command: tuple[str, ...], environment: Mapping[str, str], folder: Path
     ) -> ChildProcess:
+        """Start a producer or a consumer that connects to the cluster and keeps its files in the folder."""
         connection = client_config.to_environment(self.cluster.client_config)
         servers = {"FAIRPOLL_BOOTSTRAP_SERVERS": self.cluster.client_config["bootstrap.servers"]}
-        log = folder / ("producer.log" if name == "producer" else "client.log")
-        process = ChildProcess(name, command, {**connection, **servers, **environment}, events, log)
+        events, log = layout.EVENTS, layout.CLIENT_LOG
+        if name == "producer":
+            events, log = layout.LEDGER, "producer.log"
+        told = {**connection, **servers, **environment}
+        process = ChildProcess(name, command, told, folder / events, folder / log)
         self._processes.append(process)
         if self.registry:
             self.registry.add_process(process.pid)
@@ -160,14 +156,11 @@ class Experiment:
         tail = Tail(process.events)
 
         def seen() -> Event | None:
+            running = process.running  # asked first: its last event may come just before its end
             for event in tail.read():
                 if event.get("name") == name:
                     return event
-            if not process.running:
-                # Its very last event may have come after the read above.
-                late = [event for event in tail.read() if event.get("name") == name]
-                if late:
-                    return late[0]
+            if not running:
                 raise TrafficError(f"{process.name} ended before {name}:\n{last_lines(process.log)}")
             return None
 
@@ -178,24 +171,25 @@ class Experiment:
             last_seen=lambda: "its log ends with\n" + last_lines(process.log),
         )
 
-    def _wait_until_assigned(self, consumers: Mapping[str, ChildProcess]) -> None:
+    def _wait_until_assigned(self, groups: Sequence[Members]) -> None:
         """Wait until each consumer's group has given it every partition."""
         wanted = {(self.topic_names[t.name], p) for t in self.scenario.topics for p in range(t.partitions)}
-        tails = {name: Tail(process.events) for name, process in consumers.items()}
-        owned: dict[str, set[tuple[str, int]]] = {name: set() for name in consumers}
+        tails = {g.consumer.name: Tail(g.folder / layout.EVENTS) for g in groups}
+        owned: dict[str, set[tuple[str, int]]] = {name: set() for name in tails}
 
         def all_assigned() -> bool:
-            for name, process in consumers.items():
-                for event in tails[name].read():
+            for name, tail in tails.items():
+                for event in tail.read():
                     spots = {(p["topic"], p["partition"]) for p in event.get("partitions", [])}
                     if event.get("name") == "partitions_assigned":
                         owned[name] |= spots
                     elif event.get("name") == "partitions_revoked":
                         owned[name] -= spots
-                process.check()
+            for group in groups:
+                group.check()
             return all(wanted <= partitions for partitions in owned.values())
 
-        self.progress(f"waiting until {', '.join(consumers)} have been given their partitions")
+        self.progress(f"waiting until {', '.join(tails)} have been given their partitions")
         wait_until(
             all_assigned,
             READY_SECONDS,
@@ -203,71 +197,70 @@ class Experiment:
             last_seen=lambda: ", ".join(f"{name} has {len(spots)}" for name, spots in owned.items()),
         )
 
-    def _watch(
-        self, scaled: Scenario, start: float, end: float, consumers: Mapping[str, ChildProcess]
+    def _produce_and_consume(
+        self, scaled: Scenario, producer: ChildProcess, groups: Sequence[Members]
     ) -> None:
-        """Until the end of the live traffic: report progress, notice whoever dies."""
-        counts = self._output_counts(consumers)
+        start = clock.now_seconds() + LEAD_SECONDS
+        producer.order(f"start {start}")
+        self._note(start_ms=start * 1000, end_ms=(start + scaled.duration_seconds) * 1000)
+        outputs = OutputCounter(scaled, {group.consumer.name: group.folder for group in groups})
+        host = HostMonitor()
+        with host:
+            self._watch(scaled, start, groups, outputs)
+        self._note(host=host.figures())
+        self._wait_for_event(producer, "shutdown_complete", READY_SECONDS)
+        if scaled.drain:
+            self._drain(groups, outputs)
+
+    def _watch(
+        self, scaled: Scenario, start: float, groups: Sequence[Members], outputs: OutputCounter
+    ) -> None:
+        """Until the end of the live traffic: do the timeline's steps, report progress, notice who dies."""
+        end = start + scaled.duration_seconds
+        steps = sorted(scaled.timeline, key=lambda step: step.at_seconds)
+        done: list[dict[str, object]] = []
 
         def over() -> bool:
-            for process in self._processes:
-                if process.name != "producer":
-                    process.check()
-            elapsed = min(clock.now_seconds() - start, scaled.duration_seconds)
-            told = "; ".join(
-                f"{name}: " + ", ".join(f"{volume} {count:,}" for volume, count in counts[name]().items())
-                for name in consumers
-            )
-            self.progress(f"{max(elapsed, 0):.0f} of {scaled.duration_seconds:.0f} s; delivered {told}")
-            return clock.now_seconds() >= end
+            now = clock.now_seconds()
+            while steps and now >= start + steps[0].at_seconds:
+                step = steps.pop(0)
+                for group in groups:
+                    group.act(step.action)
+                done.append({"at_ms": clock.now_ms(), "verb": step.action.verb, "rate": step.action.rate})
+                self._note(timeline=done)
+            for group in groups:
+                group.check()
+            elapsed = min(max(now - start, 0), scaled.duration_seconds)
+            self.progress(f"{elapsed:.0f} of {scaled.duration_seconds:.0f} s; delivered {outputs.told()}")
+            return now >= end
 
-        wait_until(over, end - clock.now_seconds() + 1, "the live traffic to end", interval_seconds=0.25)
+        wait_until(over, end - clock.now_seconds() + 1, "the live traffic to end", interval_seconds=0.1)
 
-    def _output_counts(
-        self, consumers: Mapping[str, ChildProcess]
-    ) -> dict[str, Callable[[], dict[str, int]]]:
-        """For each consumer, a function that counts the lines of its outputs so far, by volume."""
-
-        def counter(name: str) -> Callable[[], dict[str, int]]:
-            tails = [(t.volume, Tail(self.folder / name / t.output)) for t in self.scenario.topics]
-            totals = {topic.volume: 0 for topic in self.scenario.topics}
-
-            def count() -> dict[str, int]:
-                for volume, tail in tails:
-                    totals[volume] += len(tail.read())
-                return totals
-
-            return count
-
-        return {name: counter(name) for name in consumers}
-
-    def _drain(self, consumers: Mapping[str, ChildProcess]) -> None:
+    def _drain(self, groups: Sequence[Members], outputs: OutputCounter) -> None:
         """Set the sinks free and wait until each consumer has caught up, or has stalled.
 
         What is missing after this is lost or stuck, not late. A stall does not end the run: the
         judge sees what is missing, and names it.
         """
-        acked = sum(1 for event in Tail(self.folder / "ledger.jsonl").read() if "offset" in event)
-        for process in consumers.values():
-            process.order("drain")
-        counts = self._output_counts(consumers)
+        acked = sum(1 for e in Tail(self.folder / layout.LEDGER).read() if "offset" in e and not e["poison"])
+        for group in groups:
+            group.set_sink(None)
         self._note(drain_ms=clock.now_ms())
-        last = dict.fromkeys(consumers, 0)
+        last = {group.consumer.name: 0 for group in groups}
         moved_at = time.monotonic()
 
         def drained() -> bool:
             nonlocal moved_at
-            for name in consumers:
-                total = sum(counts[name]().values())
+            for name, total in outputs.totals().items():
                 if total > last[name]:
                     last[name], moved_at = total, time.monotonic()
-            told = ", ".join(f"{name} {count:,}" for name, count in last.items())
+            told = ", ".join(f"{name} {number:,}" for name, number in last.items())
             self.progress(f"draining to {acked:,} messages: {told}")
-            caught_up = all(count >= acked for count in last.values())
+            caught_up = all(number >= acked for number in last.values())
             return caught_up or time.monotonic() - moved_at > DRAIN_STALL_SECONDS
 
         try:
-            wait_until(drained, READY_SECONDS * 5, "the consumers to catch up")
+            wait_until(drained, DRAIN_SECONDS, "the consumers to catch up")
         except DeadlineError as error:
             self._note(drain=str(error))
 
@@ -275,5 +268,4 @@ class Experiment:
         for process in self._processes:
             process.ask_to_stop()
         for process in self._processes:
-            if not process.stop():
-                self._note(**{f"{process.name}_killed": True})
+            process.stop()

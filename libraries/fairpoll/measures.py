@@ -4,11 +4,13 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 
-from fairpoll.history import Acked, Recording
+from fairpoll.history import Acked, Partition, Recording
 
 
 def waits(recording: Recording, consumer: str, topics: Sequence[str]) -> list[tuple[float, Acked]]:
     """How long each acked message of these topics waited for its delivery, in scenario seconds.
+
+    Poison messages, which no sink can take, are left out.
 
     Counted from the intended send time to the first delivery, or to the end of the window when
     there was none: a message that never arrives goes on waiting.
@@ -17,8 +19,24 @@ def waits(recording: Recording, consumer: str, topics: Sequence[str]) -> list[tu
     return [
         (min(first.get(message.spot, recording.duration), recording.duration) - message.intended, message)
         for message in recording.acked
-        if message.topic in topics and message.intended <= recording.duration
+        if message.topic in topics and message.intended <= recording.duration and not message.poison
     ]
+
+
+def passed_at(recording: Recording, consumer: str, partition: Partition) -> list[tuple[float, Acked]]:
+    """For each acked message of a partition, when the consumer had got past it; infinite if it never did.
+
+    That is its delivery or that of any later one: a message passed over may be lost, but it is not
+    waiting any more, and a consumer that goes on has not stalled because of it.
+    """
+    first = recording.consumers[consumer].first_delivery
+    found: list[tuple[float, Acked]] = []
+    earliest = float("inf")
+    for message in reversed(recording.by_partition[partition]):
+        earliest = min(earliest, first.get(message.spot, float("inf")))
+        if not message.poison:
+            found.append((earliest, message))
+    return found[::-1]
 
 
 def oldest_wait_curve(
@@ -30,7 +48,11 @@ def oldest_wait_curve(
     """
     first = recording.consumers[consumer].first_delivery
     messages = sorted(
-        ((m.intended, first.get(m.spot, float("inf"))) for m in recording.acked if m.topic in topics),
+        (
+            (m.intended, first.get(m.spot, float("inf")))
+            for m in recording.acked
+            if m.topic in topics and not m.poison
+        ),
     )
     moments = sorted(
         {0.0, recording.duration, *(t for pair in messages for t in pair if 0 <= t <= recording.duration)}

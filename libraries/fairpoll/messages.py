@@ -23,16 +23,19 @@ def build_message(
         "timestamp": datetime.fromtimestamp(intended_ms / 1000, UTC).isoformat(timespec="milliseconds"),
         "data": {"sequence_text": f"message {sequence} of {topic.name}", "value": sequence * 37 % 1000},
         "batch_id": batch,
-        "partition_key": f"key-{sequence % topic.partitions}",
+        "partition_key": f"key-{topic.partition_of(sequence)}",
         "run_id": run_id,
         "sequence": sequence,
         "intended_ms": intended_ms,
     }
     if topic.priority:
         body["priority"] = topic.priority
+    key = dump({"partition_key": body["partition_key"]}).encode()
+    if sequence in topic.poison:
+        text = f"not JSON: {body['id']}"
+        return key, text.encode(), zlib.crc32(text.encode())
     checksum = checksum_of(body)
-    body["checksum"] = checksum
-    return dump({"partition_key": body["partition_key"]}).encode(), dump(body).encode(), checksum
+    return key, dump({**body, "checksum": checksum}).encode(), checksum
 
 
 def checksum_of(body: Mapping[str, Any]) -> int:

@@ -29,6 +29,7 @@ class ChildProcess:
         self.name = name
         self.events = events
         self.log = log
+        self._stopped = False
         events.parent.mkdir(parents=True, exist_ok=True)
         with events.open("ab") as output, log.open("ab") as errors:
             try:
@@ -62,16 +63,20 @@ class ChildProcess:
     def order(self, line: str) -> None:
         """Send one line to its standard input; a child that is gone is found out by `check`."""
         if self._process.stdin:
-            try:
+            with contextlib.suppress(BrokenPipeError, ValueError):
                 self._process.stdin.write(line.encode() + b"\n")
                 self._process.stdin.flush()
-            except (BrokenPipeError, ValueError):
-                pass
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
+        """SIGKILL to its group, and wait until it is gone. Once only: its id may be given to another."""
+        if self._stopped:
+            return
+        self._stopped = True
         self._signal(signal.SIGKILL)
         self._process.wait()
+        if self._process.stdin:
+            with contextlib.suppress(OSError):  # an order that was never read
+                self._process.stdin.close()
 
     def ask_to_stop(self) -> None:
         """SIGTERM, without waiting: several children then stop side by side."""

@@ -70,6 +70,10 @@ def consumer_figures(recording: Recording, consumer: str) -> Figures:
             name: round(max((w for w, _ in waits(recording, consumer, [name])), default=0.0), 3)
             for name in topics
         },
+        "low_volume_oldest_wait_seconds": round(
+            max((w for w, _ in waits(recording, consumer, recording.topics_of("low"))), default=0.0), 3
+        ),
+        "peak_memory_mebibytes": round(recording.consumers[consumer].peak_memory_bytes / 2**20, 1),
         "latency_seconds": {name: latency(recording, consumer, name) for name in topics},
         "jain_index": round(jain_index([delivered[n] / acked[n] for n in topics if acked[n]]), 4),
     }

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fairpoll.errors import ScenarioError
-from fairpoll.units import Bursts
+from fairpoll.units import Action, Bursts
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,38 @@ class TopicPlan:
     backlog: int = 0
     message_type: str = ""
     priority: str = ""
+    starts_after_seconds: float = 0.0
+    sink_rate: float | None = None
+    weights: tuple[int, ...] = ()
+    poison: tuple[int, ...] = ()
 
     def live_bursts(self, duration_seconds: float) -> int:
-        """How many bursts begin before the end: those at 0, 1, 2, ... intervals.
+        """How many bursts begin before the end: those at 0, 1, 2, ... intervals after its start.
 
         The slack keeps the rounding of the division from adding one.
         """
-        return int(duration_seconds / self.traffic.interval_seconds + 1 - 1e-9)
+        live = max(0.0, duration_seconds - self.starts_after_seconds)
+        return int(live / self.traffic.interval_seconds + 1 - 1e-9)
+
+    def partition_of(self, sequence: int) -> int:
+        """The partition of a message: in turn, each as often in a round as its weight says."""
+        if not self.weights:
+            return sequence % self.partitions
+        place = sequence % sum(self.weights)
+        for partition, weight in enumerate(self.weights):
+            if place < weight:
+                return partition
+            place -= weight
+        raise AssertionError("the place is below the sum of the weights")
+
+    def at_speed(self, speed: float) -> "TopicPlan":
+        """The same traffic with every interval divided by speed."""
+        return replace(
+            self,
+            traffic=replace(self.traffic, interval_seconds=self.traffic.interval_seconds / speed),
+            starts_after_seconds=self.starts_after_seconds / speed,
+            sink_rate=self.sink_rate * speed if self.sink_rate else None,
+        )
 
     def planned_messages(self, duration_seconds: float) -> int:
         """How many messages this topic gets in all, backlog included."""
@@ -40,6 +65,17 @@ class PollSettings:
     poll_interval_ms: int = 50
     max_poll_records: int = 100
     partition_pause_threshold: int = 500
+    session_timeout_ms: int = 45_000
+    max_poll_interval_ms: int = 300_000
+    poison_policy: str = "dead-letter"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry of the timeline: what is done to the consumers, and when."""
+
+    at_seconds: float
+    action: Action
 
 
 @dataclass(frozen=True)
@@ -55,6 +91,8 @@ class Scenario:
     topics: tuple[TopicPlan, ...]
     settings: PollSettings = field(default_factory=PollSettings)
     control_wait_seconds: float | None = None
+    timeline: tuple[Step, ...] = ()
+    drain: bool = True
 
     def at_speed(self, speed: float) -> "Scenario":
         """The same experiment in 1/speed of the time. `settings` are not scaled.
@@ -67,10 +105,8 @@ class Scenario:
             self,
             duration_seconds=self.duration_seconds / speed,
             sink_rate=self.sink_rate * speed,
-            topics=tuple(
-                replace(t, traffic=replace(t.traffic, interval_seconds=t.traffic.interval_seconds / speed))
-                for t in self.topics
-            ),
+            topics=tuple(topic.at_speed(speed) for topic in self.topics),
+            timeline=tuple(_step_at_speed(step, speed) for step in self.timeline),
         )
 
     def of_volume(self, volume: str) -> list[TopicPlan]:
@@ -83,5 +119,17 @@ class Scenario:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Scenario":
-        topics = tuple(TopicPlan(**{**t, "traffic": Bursts(**t["traffic"])}) for t in data["topics"])
-        return cls(**{**data, "topics": topics, "settings": PollSettings(**data["settings"])})
+        topics = tuple(_topic_from_json(topic) for topic in data["topics"])
+        steps = (Step(step["at_seconds"], Action(**step["action"])) for step in data["timeline"])
+        settings = PollSettings(**data["settings"])
+        return cls(**{**data, "topics": topics, "settings": settings, "timeline": tuple(steps)})
+
+
+def _topic_from_json(data: Mapping[str, Any]) -> TopicPlan:
+    lists = {name: tuple(data[name]) for name in ("weights", "poison")}
+    return TopicPlan(**{**data, **lists, "traffic": Bursts(**data["traffic"])})
+
+
+def _step_at_speed(step: Step, speed: float) -> Step:
+    rate = step.action.rate * speed if step.action.rate else None
+    return Step(step.at_seconds / speed, replace(step.action, rate=rate))

@@ -1,7 +1,8 @@
 """Scenario files, read and checked. A wrong file is refused with the line, the key and what is allowed."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
@@ -10,8 +11,8 @@ import jsonschema
 import yaml
 
 from fairpoll.errors import ScenarioError
-from fairpoll.scenario import PollSettings, Scenario, TopicPlan
-from fairpoll.units import Bursts, parse_duration, parse_rate
+from fairpoll.scenario import PollSettings, Scenario, Step, TopicPlan
+from fairpoll.units import Action, Bursts, parse_duration, parse_rate
 
 # A scenario is a page of text; a file far larger is a mistake or an attack.
 MAX_FILE_BYTES = 1_000_000
@@ -21,28 +22,43 @@ def load_scenario(path: Path) -> Scenario:
     """Read and check a scenario file. Raises ScenarioError naming the line, the key, what is allowed."""
     data, lines = _read_yaml(path)
     _validate(data, lines, path)
-    topics = tuple(
-        TopicPlan(
-            name=name,
-            volume=topic["volume"],
-            partitions=topic["partitions"],
-            traffic=Bursts.parse(topic["traffic"]),
-            output=topic["output"],
-            backlog=topic.get("backlog", 0),
-            message_type=topic.get("message_type", name),
-            priority=topic.get("priority", ""),
-        )
-        for name, topic in data["topics"].items()
-    )
     control = data.get("control_waits_at_least")
     return Scenario(
         title=data["title"],
         duration_seconds=parse_duration(data["duration"]),
         sink_rate=parse_rate(data["sink"]),
-        topics=topics,
+        topics=tuple(topic for name, entry in data["topics"].items() for topic in _topics(name, entry)),
         settings=PollSettings(**data.get("consumer", {})),
         control_wait_seconds=parse_duration(control) if control else None,
+        timeline=tuple(
+            Step(parse_duration(step["at"]), Action.parse(step["do"])) for step in data.get("timeline", ())
+        ),
+        drain=data.get("drain", True),
     )
+
+
+def _topics(name: str, entry: Mapping[str, Any]) -> Iterator[TopicPlan]:
+    """The topic of this entry, or its `count` topics."""
+    plan = TopicPlan(
+        name=name,
+        volume=entry["volume"],
+        partitions=entry["partitions"],
+        traffic=Bursts.parse(entry["traffic"]),
+        output=entry["output"],
+        backlog=entry.get("backlog", 0),
+        message_type=entry.get("message_type", name),
+        priority=entry.get("priority", ""),
+        starts_after_seconds=parse_duration(entry.get("starts_after", "0 s")),
+        sink_rate=parse_rate(entry["sink"]) if "sink" in entry else None,
+        weights=tuple(entry.get("weights", ())),
+        poison=tuple(entry.get("poison", ())),
+    )
+    if "count" not in entry:
+        yield plan
+        return
+    stem = plan.output.removesuffix(".json")
+    for number in range(1, entry["count"] + 1):
+        yield replace(plan, name=f"{name}-{number:03}", output=f"{stem}-{number:03}.json")
 
 
 Lines = dict[tuple[str | int, ...], int]
@@ -99,6 +115,7 @@ for _name, _parse in (
     ("duration-text", parse_duration),
     ("rate-text", parse_rate),
     ("traffic-text", Bursts.parse),
+    ("action-text", Action.parse),
 ):
 
     def _is_format(value: object, parse: Any = _parse) -> bool:
@@ -127,6 +144,13 @@ def _validate(data: Any, lines: Lines, path: Path) -> None:
         raise ScenarioError(f"{path}: line {line}: {where}: {_explain(error)}")
     outputs = [topic["output"] for topic in data["topics"].values()]
     for name, topic in data["topics"].items():
+        weights = topic.get("weights")
+        if weights is not None and (len(weights) != topic["partitions"] or not sum(weights)):
+            line = lines[("topics", name, "weights")]
+            raise ScenarioError(
+                f"{path}: line {line}: topics.{name}.weights: needs one number for each of the "
+                f"{topic['partitions']} partitions, not all 0"
+            )
         if outputs.count(topic["output"]) > 1:
             line = lines[("topics", name, "output")]
             raise ScenarioError(
@@ -163,7 +187,13 @@ def _explain(error: jsonschema.ValidationError) -> str:
 
 
 def _explain_type(value: object, wanted: object, error: jsonschema.ValidationError) -> str:
-    words = {"object": "a group of keys", "string": "text", "integer": "a whole number"}
+    words = {
+        "object": "a group of keys",
+        "string": "text",
+        "integer": "a whole number",
+        "array": "a list",
+        "boolean": "yes or no",
+    }
     hint = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
     return f"'{value}' must be {words.get(str(wanted), wanted)}{'. ' if hint else ''}{hint}"
 

@@ -43,7 +43,9 @@ def live_plan(scenario: Scenario) -> Iterator[Planned]:
 def _bursts(scenario: Scenario, topic_index: int) -> Iterator[Planned]:
     topic = scenario.topics[topic_index]
     for batch in range(topic.live_bursts(scenario.duration_seconds)):
-        due = batch * topic.traffic.interval_seconds  # not added up, so that it cannot drift
+        due = (
+            topic.starts_after_seconds + batch * topic.traffic.interval_seconds
+        )  # not added up, so that it cannot drift
         first = topic.backlog + batch * topic.traffic.messages
         for sequence in range(first, first + topic.traffic.messages):
             yield Planned(due, topic_index, sequence, batch)
@@ -75,7 +77,6 @@ class TrafficProducer:
                 # order later is the consumer's doing.
                 "enable.idempotence": True,
                 "acks": "all",
-                "linger.ms": 0,
                 "queue.buffering.max.messages": 1_000_000,
                 **client_config,
                 "error_cb": self._on_error,
@@ -116,6 +117,7 @@ class TrafficProducer:
             "intended_ms": intended_ms,
             "sent_ms": now_ms(),
             "checksum": checksum,
+            "poison": sequence in topic.poison,
         }
         while True:
             try:
@@ -124,7 +126,7 @@ class TrafficProducer:
                     value=value,
                     key=key,
                     # Chosen here, not by a hash: each partition gets its even share of the load.
-                    partition=sequence % topic.partitions,
+                    partition=topic.partition_of(sequence),
                     on_delivery=self._reporter(sent),
                 )
                 return

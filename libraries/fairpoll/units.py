@@ -39,6 +39,32 @@ def parse_share(text: str) -> float:
 
 
 @dataclass(frozen=True)
+class Action:
+    """One thing done to the consumers: a `verb` of VERBS; `sink` has a rate, None for no limit."""
+
+    verb: str
+    rate: float | None = None
+
+    VERBS = ("join", "leave", "kill", "stop", "start", "sink")
+
+    @classmethod
+    def parse(cls, text: str) -> "Action":
+        """`join`, `leave`, `kill`, `stop`, `start`, `sink 50 per second`, `sink unlimited`.
+
+        Raises ValueError.
+        """
+        verb, _, rest = str(text).strip().partition(" ")
+        if verb == "sink" and rest:
+            return cls(verb, None if rest == "unlimited" else parse_rate(rest))
+        if verb in cls.VERBS and verb != "sink" and not rest:
+            return cls(verb)
+        raise ValueError(
+            f"'{text}' is not an action; one of: join, leave, kill, stop, start, sink 50 per second, "
+            "sink unlimited"
+        )
+
+
+@dataclass(frozen=True)
 class Bursts:
     """Traffic of one topic: `messages` at once, every `interval_seconds`."""
 

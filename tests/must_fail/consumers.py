@@ -1,41 +1,483 @@
-"""Consumers that are broken in one way each: `python consumers.py NAME`, in place of an async consumer.
+"""Consumers that are broken in one way each, and correct ones of other designs: `python consumers.py NAME`.
 
-Each is the built-in one with a single thing changed, so that what catches it catches that thing.
+Each broken one is the built-in fair consumer with a single thing changed, so that what catches it
+catches that thing. Where a change is named after a poller of the real world, its docstring says so.
 """
 
+import dataclasses
+import json
 import sys
+import threading
+import time
 from collections import deque
 
+from confluent_kafka import OFFSET_END, TopicPartition
+
 from fairpoll.cli import consume
-from fairpoll.consumers import MODES, Consumer, FairConsumer
+from fairpoll.consumers import MODES, FairConsumer
+from fairpoll.consumers.base import partition_set
 from fairpoll.consumers.buffers import PartitionBuffers
+from fairpoll.consumers.sink import FileSink
 
 
-class ArrivalOrderBuffers(PartitionBuffers):
-    """All records wait in one line."""
+def is_low(topic: str) -> bool:
+    return "quiet" in topic or "low" in topic
 
-    def __init__(self, pause_threshold: int) -> None:
-        super().__init__(pause_threshold)
-        self.line: deque = deque()
 
-    def add(self, records) -> None:
-        with self._changed:
-            self.line.extend((record.topic(), record.partition()) for record in records)
-            super().add(records)
-
-    def choose(self):
-        return self.line.popleft()
+# What is served next
 
 
 class ArrivalOrder(FairConsumer):
     """Serves records in the order of their arrival instead of each partition in its turn."""
 
-    buffers_class = ArrivalOrderBuffers
+    class Buffers(PartitionBuffers):
+        def __init__(self, pause_threshold):
+            super().__init__(pause_threshold)
+            self.line = deque()
+
+        def add(self, records):
+            with self._changed:
+                self.line.extend((record.topic(), record.partition()) for record in records)
+                super().add(records)
+
+        def choose(self):
+            while (partition := self.line.popleft()) not in self._turns:
+                pass  # discarded in between
+            return partition
+
+    buffers_class = Buffers
 
 
-DEFECTS: dict[str, type[Consumer]] = {"arrival_order": ArrivalOrder}
+class DrainsOnePartition(FairConsumer):
+    """Stays with a partition until its buffer is empty: racecar before zendesk/racecar#363."""
+
+    class Buffers(PartitionBuffers):
+        current = None
+
+        def choose(self):
+            if self.current not in self._turns:
+                self.current = super().choose()
+            return self.current
+
+    buffers_class = Buffers
+
+
+class StaticPriorityForTheHotTopic(FairConsumer):
+    """Serves the hot topic as long as there is anything of it."""
+
+    class Buffers(PartitionBuffers):
+        def choose(self):
+            return min(self._turns, key=lambda partition: is_low(partition[0]))
+
+    buffers_class = Buffers
+
+
+class NewestFirst(FairConsumer):
+    """Serves the latest record of each partition first."""
+
+    class Buffers(PartitionBuffers):
+        def take(self):
+            with self._changed:
+                for waiting in self._waiting.values():
+                    if waiting:
+                        waiting.rotate(1)
+                return super().take()
+
+    buffers_class = Buffers
+
+
+class HoldsLowVolumeBack(FairConsumer):
+    """Keeps low-volume records until the sink has no limit, and reports them all delivered in the end."""
+
+    class Buffers(PartitionBuffers):
+        sink = None
+
+        def choose(self):
+            if self.sink._rate is None:
+                return super().choose()
+            return min(self._turns, key=lambda partition: is_low(partition[0]))
+
+        def take(self):
+            with self._changed:
+                if self.sink._rate is not None and all(is_low(topic) for topic, _ in self._turns):
+                    return None
+                return super().take()
+
+    buffers_class = Buffers
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.buffers.sink = self.sink
+
+
+class FreezesOnePartition(FairConsumer):
+    """Never serves partition 1: a lost wakeup, as in fede1024/rust-rdkafka#840."""
+
+    class Buffers(PartitionBuffers):
+        def add(self, records):
+            super().add(records)
+            with self._changed:
+                for partition in [p for p in self._turns if p[1] == 1]:
+                    self._turns.remove(partition)
+
+    buffers_class = Buffers
+
+
+# Buffers and pauses
+
+
+class DropsOnAFullBuffer(FairConsumer):
+    """Drops the record that finds its buffer full, as the poller that this suite was first made for."""
+
+    class Buffers(PartitionBuffers):
+        def add(self, records):
+            for record in records:
+                if self.level((record.topic(), record.partition())) < self.pause_threshold:
+                    super().add([record])
+
+    buffers_class = Buffers
+
+
+class NeverResumes(FairConsumer):
+    """Pauses and never resumes."""
+
+    def resume_with_room(self):
+        pass
+
+
+class ResumesAfterManyPolls(FairConsumer):
+    """Looks for room only after every 500th poll that brought something: when all are paused, none does."""
+
+    brought = 0
+
+    def poll(self):
+        records = super().poll()
+        self.brought += bool(records)
+        return records
+
+    def resume_with_room(self):
+        if self.brought and self.brought % 500 == 0:
+            super().resume_with_room()
+
+
+class IgnoresTheThreshold(FairConsumer):
+    """Buffers whatever comes."""
+
+    def pause_full(self):
+        pass
+
+
+class LeaksMemory(FairConsumer):
+    """Keeps something of every record."""
+
+    kept = None
+
+    def deliver(self, record):
+        self.kept = [*(self.kept or []), bytearray(128 * 1024)]
+        super().deliver(record)
+
+
+class ForgetsToResumeOnRevoke(FairConsumer):
+    """Lets its pauses outlive the assignment, as twmb/franz-go#1272 and as this poller did at first."""
+
+    def let_go(self, gone):
+        self.assigned -= gone
+        self.buffers.discard(gone)
+        self.paused -= gone
+
+
+class KeepsBuffersOfRevokedPartitions(FairConsumer):
+    """Goes on writing what it had buffered of partitions that are no longer its own."""
+
+    def let_go(self, gone):
+        self.buffers.discard, discard = lambda _gone: None, self.buffers.discard
+        super().let_go(gone)
+        self.buffers.discard = discard
+
+
+class StopsPollingWhileTheSinkWorks(FairConsumer):
+    """Polls only when nothing is buffered: the client's own line decides again."""
+
+    def poll(self):
+        if any(self.buffers.level(partition) for partition in self.assigned):
+            time.sleep(0.005)
+            return []
+        return super().poll()
+
+
+class SlowsEverythingDown(FairConsumer):
+    """Fair, and half as fast."""
+
+    def deliver(self, record):
+        super().deliver(record)
+        if self.sink._rate:
+            self.sink._occupy(record.topic())
+
+
+# Delivery
+
+
+class CountsOnly(FairConsumer):
+    """Reports records as consumed and writes none."""
+
+    def deliver(self, record):
+        write, self.sink.write = self.sink.write, lambda record: self.sink._occupy(record.topic())
+        super().deliver(record)
+        self.sink.write = write
+
+
+class AltersThePayload(FairConsumer):
+    """Loses a field on the way."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.sink.write = self.write_altered
+
+    def write_altered(self, record):
+        value = {key: item for key, item in json.loads(record.value()).items() if key != "data"}
+        FileSink.write(self.sink, Changed(record, value=json.dumps(value).encode()))
+
+
+class WritesIntoTheWrongTopicsFile(FairConsumer):
+    """Writes the low-volume topic into the high-volume topic's file."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        files = self.sink._files
+        hot = next(file for topic, file in files.items() if not is_low(topic))
+        self.sink._files = dict.fromkeys(files, hot)
+
+
+class WritesTwice(FairConsumer):
+    """Writes each tenth record a second time."""
+
+    def deliver(self, record):
+        super().deliver(record)
+        if record.offset() % 10 == 0:
+            self.sink.write(record)
+
+
+class InventsRecords(FairConsumer):
+    """Writes records that nobody sent."""
+
+    def deliver(self, record):
+        super().deliver(record)
+        if record.offset() % 10 == 0:
+            self.sink.write(Changed(record, offset=record.offset() + 1_000_000, value=b'{"id":"invented"}'))
+
+
+class SkipsTheFirstAfterAnAssignment(FairConsumer):
+    """Passes over the first record of each partition that it is given."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.fresh = set()
+
+    def on_assign(self, partitions):
+        super().on_assign(partitions)
+        self.fresh |= partition_set(partitions)
+
+    def poll(self):
+        kept = []
+        for record in super().poll():
+            partition = (record.topic(), record.partition())
+            if partition in self.fresh:
+                self.fresh.discard(partition)
+            else:
+                kept.append(record)
+        return kept
+
+
+class ReadsOnlyPartitionZero(FairConsumer):
+    """Never reads any partition but 0."""
+
+    def poll(self):
+        return [record for record in super().poll() if record.partition() == 0]
+
+
+# Commits
+
+
+class CommitsOnReceipt(FairConsumer):
+    """Commits what a poll returned, before the sink has it."""
+
+    def poll(self):
+        records = super().poll()
+        with self.delivering:
+            for record in records:
+                self.uncommitted[(record.topic(), record.partition())] = record.offset() + 1
+        return records
+
+    def deliver(self, record):
+        partition = (record.topic(), record.partition())
+        with self.delivering:
+            received = self.uncommitted.get(partition)
+            super().deliver(record)
+            if received is None:
+                del self.uncommitted[partition]
+            else:
+                self.uncommitted[partition] = received
+
+
+class NeverCommits(FairConsumer):
+    """Never commits anything."""
+
+    def commit(self, *, wait, only=None):
+        pass
+
+
+class CommitsTheOffsetItself(FairConsumer):
+    """Commits the offset of the last record, not of the next."""
+
+    def deliver(self, record):
+        super().deliver(record)
+        self.uncommitted[(record.topic(), record.partition())] = record.offset()
+
+
+class NeverCommitsAPartitionThatStartsAboveZero(FairConsumer):
+    """Expects 0 first and then one after the other: the predecessor's poller, once more."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.started_at = {}
+
+    def deliver(self, record):
+        super().deliver(record)
+        partition = (record.topic(), record.partition())
+        if self.started_at.setdefault(partition, record.offset()) > 0:
+            self.uncommitted.pop(partition, None)
+
+
+class ResetsToLatestAfterARestart(FairConsumer):
+    """Begins at the end of each partition whenever the group has been there before."""
+
+    def on_assign(self, partitions):
+        super().on_assign(partitions)
+        committed = self.client.committed(partitions, timeout=10)
+        been_here = [TopicPartition(p.topic, p.partition, OFFSET_END) for p in committed if p.offset > 0]
+        fresh = [TopicPartition(p.topic, p.partition, 0) for p in committed if p.offset <= 0]
+        self.client.assign([*been_here, *fresh])
+
+
+# Correct ones
+
+
+class SingleThreadRoundRobin(FairConsumer):
+    """One thread for everything: it polls between two records of the sink."""
+
+    def run(self):
+        commit_due = time.monotonic()
+        while not self.stopping.is_set():
+            self.buffers.add(self.poll())
+            self.pause_full()
+            self.resume_with_room()
+            ready = time.monotonic() + 0.02
+            while time.monotonic() < ready and not self.stopping.is_set() and self.sink_is_free():
+                self._charge_last()
+                record = self.buffers.take()
+                if record is None:
+                    break
+                self._last = ((record.topic(), record.partition()), time.monotonic())
+                self.deliver(record)
+            if time.monotonic() >= commit_due:
+                self.commit(wait=False)
+                self.emit("buffer_levels", partitions=self.buffers.levels(sorted(self.assigned)))
+                commit_due = time.monotonic() + 0.5
+        self.commit(wait=True)
+
+    def sink_is_free(self):
+        return not self.sink._rate or self.sink._free_at <= time.time()
+
+
+class SmallFetches(FairConsumer):
+    """Fetches little at a time; without the shorter backoff a full queue would rest for a second."""
+
+    def client_properties(self):
+        return {
+            **super().client_properties(),
+            "fetch.message.max.bytes": 8192,
+            "queued.min.messages": 20,
+            "queued.max.messages.kbytes": 64,
+            "fetch.queue.backoff.ms": 10,
+        }
+
+
+class OneConsumerPerTopic:
+    """A group member of its own for each topic, all writing to one sink."""
+
+    def __init__(self, config, emit):
+        self.parts = [
+            FairConsumer(dataclasses.replace(config, outputs={topic: output}), emit)
+            for topic, output in config.outputs.items()
+        ]
+        self.stopping = threading.Event()
+        self.sink = FileSink(config.output_folder, config.outputs, config.sink_rate)
+        for part in self.parts:
+            part.sink.close()
+            part.sink = self.sink
+            part.stopping = self.stopping
+        self.control = self.parts[0].control
+
+    def start(self):
+        threads = [threading.Thread(target=part.start) for part in self.parts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+class Changed:
+    """A record with something else in it."""
+
+    def __init__(self, record, offset=None, value=None):
+        self.record, self.other_offset, self.other_value = record, offset, value
+
+    def topic(self):
+        return self.record.topic()
+
+    def partition(self):
+        return self.record.partition()
+
+    def offset(self):
+        return self.record.offset() if self.other_offset is None else self.other_offset
+
+    def value(self):
+        return self.record.value() if self.other_value is None else self.other_value
+
+
+CONSUMERS = {
+    "arrival order": ArrivalOrder,
+    "drains one partition": DrainsOnePartition,
+    "static priority for the hot topic": StaticPriorityForTheHotTopic,
+    "newest first": NewestFirst,
+    "holds low volume back": HoldsLowVolumeBack,
+    "freezes one partition": FreezesOnePartition,
+    "drops on a full buffer": DropsOnAFullBuffer,
+    "never resumes": NeverResumes,
+    "resumes after many polls": ResumesAfterManyPolls,
+    "ignores the threshold": IgnoresTheThreshold,
+    "leaks memory": LeaksMemory,
+    "forgets to resume on revoke": ForgetsToResumeOnRevoke,
+    "keeps buffers of revoked partitions": KeepsBuffersOfRevokedPartitions,
+    "stops polling while the sink works": StopsPollingWhileTheSinkWorks,
+    "slows everything down": SlowsEverythingDown,
+    "counts only": CountsOnly,
+    "alters the payload": AltersThePayload,
+    "writes into the wrong file": WritesIntoTheWrongTopicsFile,
+    "writes twice": WritesTwice,
+    "invents records": InventsRecords,
+    "skips the first after an assignment": SkipsTheFirstAfterAnAssignment,
+    "reads only partition 0": ReadsOnlyPartitionZero,
+    "commits on receipt": CommitsOnReceipt,
+    "never commits": NeverCommits,
+    "commits the offset itself": CommitsTheOffsetItself,
+    "never commits above 0": NeverCommitsAPartitionThatStartsAboveZero,
+    "resets to latest": ResetsToLatestAfterARestart,
+    "single thread": SingleThreadRoundRobin,
+    "small fetches": SmallFetches,
+    "one consumer per topic": OneConsumerPerTopic,
+}
 
 if __name__ == "__main__":
-    name = sys.argv[1]
-    MODES["async"] = DEFECTS[name]
+    MODES["async"] = CONSUMERS[sys.argv[1]]
     consume.main(["--mode", "async", "--controlled"])

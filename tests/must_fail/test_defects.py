@@ -1,5 +1,10 @@
-"""Every defect is caught by the suites, by name."""
+"""Every defective consumer is caught by the criterion that it violates, and every correct one passes.
 
+`pytest tests/must_fail` runs all of them on the mock and on a real broker and prints the kill table;
+`pytest tests/must_fail -m "not local"` needs no Java.
+"""
+
+import json
 import re
 import subprocess
 import sys
@@ -8,25 +13,47 @@ from pathlib import Path
 import pytest
 from robot.api import ExecutionResult
 
-ROOT = Path(__file__).parent.parent.parent
-CONSUMERS = Path(__file__).parent / "consumers.py"
+from fairpoll.tables import Row, text_table
+
+HERE = Path(__file__).parent
+CONSUMERS = HERE / "consumers.py"
+SUITES = HERE.parent.parent / "suites"
 
 
-def failures(tmp_path: Path, defect: str) -> dict[str, str]:
-    """Run the suites with this defect in place of the async consumer: failed test -> its message."""
-    command = [sys.executable, "-m", "robot", "--console", "none", "--outputdir", str(tmp_path)]
-    command += ["--variable", "CLUSTER:mock", "--variable", "SPEED:10"]
-    command += ["--variable", f"ASYNC_COMMAND:{sys.executable} {CONSUMERS} {defect}", str(ROOT / "suites")]
-    subprocess.run(command, check=False, timeout=300)
-    found: dict[str, str] = {}
-    for suite in ExecutionResult(tmp_path / "output.xml").suite.suites:
-        found |= {test.name: test.message for test in suite.tests if not test.passed}
-    return found
+def run_robot(output: Path, suite: Path, *variables: str) -> dict[str, tuple[bool, str]]:
+    """Run a suite: test -> passed, message."""
+    command = [sys.executable, "-m", "robot", "--console", "none", "--outputdir", str(output)]
+    command += [word for variable in variables for word in ("--variable", variable)]
+    subprocess.run([*command, str(suite)], check=False, timeout=600)
+    tests = ExecutionResult(output / "output.xml").suite.all_tests
+    return {test.full_name: (test.passed, test.message) for test in tests}
 
 
 @pytest.mark.slow
-def test_arrival_order_fails_the_async_row_with_one_sentence(tmp_path: Path):
-    failed = failures(tmp_path, "arrival_order")
+@pytest.mark.parametrize("cluster", ["mock", pytest.param("local", marks=pytest.mark.local)])
+def test_every_defect_is_caught_and_every_control_passes(cluster: str, tmp_path: Path, kill_table: list[str]):
+    results = run_robot(tmp_path, HERE / "suites", f"CLUSTER:{cluster}")
+    rows = json.loads((tmp_path / "verdict.json").read_text("utf-8"))["kill_table"]
+    caught = sum(row["status"] == "pass" for row in rows)
+    kill_table.append(f"\nKill table on {cluster}: {caught} of {len(rows)} as they should be")
+    kill_table.append(
+        text_table([Row(r["consumer"], r["expected"], r["measured"], r["status"]) for r in rows])
+    )
+    failed = {name: message for name, (passed, message) in results.items() if not passed}
+    assert failed == {}
+    assert sum(row["expected"] != "passes everything" for row in rows) >= 20
+    assert sum(row["expected"] == "passes everything" for row in rows) >= 3
+
+
+@pytest.mark.slow
+def test_arrival_order_fails_the_expected_results_with_one_sentence(tmp_path: Path):
+    """The fair consumer with its turns replaced by plain arrival order, through the suites themselves."""
+    command = f"ASYNC_COMMAND:{sys.executable} {CONSUMERS} 'arrival order'"
+    arguments = ("CLUSTER:mock", "SPEED:10", command)
+    failed: dict[str, str] = {}
+    for file in ("10__expected_results", "20__starvation"):
+        results = run_robot(tmp_path / file, SUITES / f"{file}.robot", *arguments)
+        failed |= {name.split(".")[-1]: message for name, (passed, message) in results.items() if not passed}
     assert set(failed) == {
         "Async Polling Serves Both",
         "Async Should Serve The Low-Volume Topic Within 5 Seconds",

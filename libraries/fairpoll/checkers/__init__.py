@@ -7,7 +7,7 @@ over what was expected, never over what was seen (a fully starved partition leav
 
 from collections.abc import Callable
 
-from fairpoll.checkers import delivery, liveness, service
+from fairpoll.checkers import backpressure, commits, delivery, liveness, service
 from fairpoll.checkers.model import Finding, Status
 from fairpoll.checkers.plan import producer_kept_plan, recording_is_sound
 
@@ -19,11 +19,27 @@ CRITERIA: dict[str, Callable[..., Finding]] = {
         service.share_at_least,
         service.oldest_wait_at_most,
         service.oldest_wait_at_least,
+        service.latency_at_most,
+        service.service_at_least,
         service.throughput_at_least,
         service.due_messages_delivered,
+        delivery.nothing_lost,
+        delivery.content_intact,
         delivery.only_acked_delivered,
+        delivery.right_place,
+        delivery.no_forbidden_duplicates,
         delivery.order_kept,
+        delivery.only_while_assigned,
+        commits.commits_never_ahead,
+        commits.commits_caught_up,
+        backpressure.buffers_bounded,
+        backpressure.pauses_pair_up,
+        backpressure.memory_bounded,
         liveness.no_stall,
+        liveness.every_partition_served,
+        liveness.delivers_again,
+        liveness.membership_kept,
+        liveness.membership_lost,
     )
 }
 

@@ -1,9 +1,10 @@
 """Does it go on? A consumer with lag that delivers nothing has stalled, however fair it was before."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from fairpoll.checkers.model import Finding, budget_at_speed
 from fairpoll.history import Acked, ConsumerHistory, Partition, Recording
+from fairpoll.measures import passed_at
 
 
 def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
@@ -12,21 +13,120 @@ def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
     Watched from the start of the live traffic to the end of the drain.
     """
     budget = budget_at_speed(recording, seconds)
-    history = recording.consumers[consumer]
-    length, since, waiting = _longest_silence(recording, history)
+    length, since, waiting = _longest_silence(recording, consumer, list(recording.by_partition))
     partitions = sorted({(m.topic, m.partition) for m in waiting})
-    paused = paused_at(history, since + length)
-    named = ", ".join(f"{t}/{p}{' (paused)' if (t, p) in paused else ''}" for t, p in partitions[:20])
+    named = partitions_told(recording.consumers[consumer], partitions, since + length)
     return Finding(
-        "no stall",
-        consumer,
-        f"silent for at most {budget:g} s with lag",
-        f"{length:.1f} s",
-        f"{consumer} delivered nothing for {length:.1f} s from second {since:.1f} on while {len(waiting):,} "
-        f"messages waited in {named or 'no partition'}, expected at most {budget:g} s",
-        "pass" if length <= budget else "fail",
-        {"longest_silence_seconds": round(length, 3), "since_seconds": round(since, 3)},
+        criterion="no stall",
+        consumer=consumer,
+        expected=f"silent for at most {budget:g} s with lag",
+        measured=f"{length:.1f} s",
+        sentence=f"{consumer} delivered nothing for {length:.1f} s from second {since:.1f} on while "
+        f"{len(waiting):,} messages waited in {named}, expected at most {budget:g} s",
+        status="pass" if length <= budget else "fail",
+        figures={"longest_silence_seconds": round(length, 3), "since_seconds": round(since, 3)},
     )
+
+
+def every_partition_served(recording: Recording, consumer: str, *, seconds: float) -> Finding:
+    """No single partition had messages waiting for `seconds` without one delivery, while others went on."""
+    budget = budget_at_speed(recording, seconds)
+    silences = {p: _longest_silence(recording, consumer, [p])[:2] for p in recording.by_partition}
+    silent = sorted(p for p, (length, _) in silences.items() if length > budget)
+    worst = max(silences, key=lambda p: silences[p][0])
+    length, since = silences[worst]
+    named = partitions_told(recording.consumers[consumer], silent or [worst], since + length)
+    return Finding(
+        criterion="every partition served",
+        consumer=consumer,
+        expected=f"silent for at most {budget:g} s with lag",
+        measured=f"{length:.1f} s",
+        sentence=f"{consumer} left {len(silent):,} of {len(silences):,} partitions with messages waiting and "
+        f"without a delivery, the worst for {length:.1f} s from second {since:.1f} on, expected at most "
+        f"{budget:g} s: {named}",
+        status="fail" if silent else "pass",
+        figures={"silent_partitions": len(silent), "longest_silence_seconds": round(length, 3)},
+    )
+
+
+def delivers_again(recording: Recording, consumer: str, *, seconds: float) -> Finding:
+    """After each step of the timeline, every partition with messages waiting delivers again in time.
+
+    Steps that count are those after which things should get better, or at least go on: a member joins,
+    leaves or is started, a sink becomes faster. After `stop` and `kill` nothing can be delivered; there
+    the clock runs from the next `start`.
+    """
+    budget = budget_at_speed(recording, seconds)
+    worst: tuple[float, str] = (0.0, "")
+    late: list[str] = []
+    steps = _steps_that_count(recording)
+    for partition in recording.by_partition:
+        passed = passed_at(recording, consumer, partition)
+        for at, verb in steps:
+            waiting = [until for until, message in passed if message.intended <= at < until]
+            if not waiting:
+                continue
+            length = min(*waiting, recording.watched_until) - at
+            worst = max(worst, (length, verb))
+            if length > budget:
+                late.append(f"{partition[0]}/{partition[1]} {length:.1f} s after {verb}")
+    told = f"{worst[0]:.1f} s" + (f" after {worst[1]}" if worst[1] else "")
+    return Finding(
+        criterion="delivers again after each step",
+        consumer=consumer,
+        expected=f"within {budget:g} s",
+        measured=told,
+        sentence=f"{consumer} needed {told} to deliver again, expected at most {budget:g} s"
+        + (f": {'; '.join(late[:20])}" if late else ""),
+        status="inconclusive" if not steps else "fail" if late else "pass",
+        figures={"worst_seconds": round(worst[0], 3), "late": len(late)},
+    )
+
+
+def membership_kept(recording: Recording, consumer: str) -> Finding:
+    """No member was put out of its group, as happens to one that does not poll or beat in time."""
+    return _membership(recording, consumer, kept=True)
+
+
+def membership_lost(recording: Recording, consumer: str) -> Finding:
+    """Some member was put out of its group: how a control shows that the scenario puts to the test."""
+    return _membership(recording, consumer, kept=False)
+
+
+def _membership(recording: Recording, consumer: str, *, kept: bool) -> Finding:
+    lost = [e for e in recording.consumers[consumer].events_named("partitions_revoked") if e.get("lost")]
+    when = ", ".join(f"{event['at']:.1f}" for event in lost[:20])
+    wanted = "never" if kept else "at least once"
+    return Finding(
+        criterion="group membership " + ("kept" if kept else "lost"),
+        consumer=consumer,
+        expected=f"put out {wanted}",
+        measured=f"{len(lost)} times",
+        sentence=f"{consumer} was put out of its group {len(lost)} times, expected {wanted}"
+        + (f"; at seconds {when}" if lost else ""),
+        status="pass" if kept == (not lost) else "fail",
+        figures={"lost": len(lost)},
+    )
+
+
+def _steps_that_count(recording: Recording) -> list[tuple[float, str]]:
+    counted: list[tuple[float, str]] = []
+    rate_before: float | None = recording.scenario.sink_rate
+    for at, verb, rate in recording.steps:
+        if verb == "sink":
+            if rate is None or (rate_before is not None and rate > rate_before):
+                counted.append((at, "the sink recovered"))
+            rate_before = rate
+        elif verb not in ("stop", "kill"):
+            counted.append((at, verb))
+    return counted
+
+
+def partitions_told(history: ConsumerHistory, partitions: Sequence[Partition], moment: float) -> str:
+    """At most 20 partitions by name, those that the consumer had paused at this moment marked so."""
+    paused = paused_at(history, moment)
+    named = [f"{t}/{p}{' (paused)' if (t, p) in paused else ''}" for t, p in partitions[:20]]
+    return ", ".join(named) or "no partition"
 
 
 def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
@@ -43,29 +143,22 @@ def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
     return paused
 
 
-def _longest_silence(recording: Recording, history: ConsumerHistory) -> tuple[float, float, Sequence[Acked]]:
+def _longest_silence(
+    recording: Recording, consumer: str, partitions: Collection[Partition]
+) -> tuple[float, float, Sequence[Acked]]:
     """(length, beginning, messages waiting) of the longest time with lag and without a delivery."""
-    first = history.first_delivery
-    end = _watched_until(recording)
-    deliveries = [at for at in sorted(first.values()) if 0 <= at <= end]
+    passed = [pair for partition in partitions for pair in passed_at(recording, consumer, partition)]
+    end = recording.watched_until
+    moments = sorted({at for at, _ in passed if 0 <= at <= end})
     longest: tuple[float, float, Sequence[Acked]] = (0.0, 0.0, ())
-    for before, after in zip([0.0, *deliveries], [*deliveries, end], strict=True):
+    for before, after in zip([0.0, *moments], [*moments, end], strict=True):
         if after - before <= longest[0]:
             continue
-        # What the silence ended with, or was still undelivered, had been waiting during it.
-        waiting = [
-            m for m in recording.acked if first.get(m.spot, float("inf")) >= after and m.intended < after
-        ]
+        # What the silence ended with, or was still to come, had been waiting during it.
+        waiting = [message for at, message in passed if at >= after and message.intended < after]
         if not waiting:
             continue
-        since = max(before, min(m.intended for m in waiting))
+        since = max(before, min(message.intended for message in waiting))
         if after - since > longest[0]:
             longest = (after - since, since, waiting)
     return longest
-
-
-def _watched_until(recording: Recording) -> float:
-    stopped_ms = recording.facts.get("stopped_ms")
-    if stopped_ms is None:
-        return recording.duration
-    return float((stopped_ms - recording.facts["start_ms"]) / 1000 * recording.speed)

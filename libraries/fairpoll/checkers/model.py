@@ -1,6 +1,6 @@
 """What a checker returns, and what keeps a recording from proving anything."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -35,6 +35,15 @@ class Finding:
     sentence: str
     status: Status = "inconclusive"
     figures: Mapping[str, float | int | str | None] = field(default_factory=dict)
+
+
+def spots_told(spots: Iterable[tuple[str, int, int]]) -> str:
+    """At most MAX_EXAMPLES records by topic, partition and offset, to end a sentence with."""
+    named = [f"{topic}/{partition}@{offset}" for topic, partition, offset in spots]
+    if not named:
+        return ""
+    more = f" and {len(named) - MAX_EXAMPLES:,} more" if len(named) > MAX_EXAMPLES else ""
+    return f": {', '.join(named[:MAX_EXAMPLES])}{more}"
 
 
 def load_doubts(recording: Recording) -> list[str]:

@@ -112,6 +112,55 @@ def oldest_wait_at_least(recording: Recording, consumer: str, *, volume: str, se
     )
 
 
+def latency_at_most(
+    recording: Recording, consumer: str, *, volume: str, percentile: int, seconds: float
+) -> Finding:
+    """This percentile of the waits of live messages, undelivered ones included, is within the budget."""
+    budget = budget_at_speed(recording, seconds)
+    topics = recording.topics_of(volume)
+    waited = sorted(w for w, m in waits(recording, consumer, topics) if not m.backlog)
+    found = waited[min(len(waited) - 1, len(waited) * percentile // 100)] if waited else 0.0
+    return _settle(
+        recording,
+        bool(waited) and found <= budget,
+        Finding(
+            criterion=f"{volume}-volume latency p{percentile}",
+            consumer=consumer,
+            expected=f"at most {budget:g} s",
+            measured=f"{found:.2f} s",
+            sentence=f"{consumer} delivered {_topics(recording, volume)} with a p{percentile} of "
+            f"{found:.2f} s, expected at most {budget:g} s",
+            figures={"latency_seconds": round(found, 3)},
+        ),
+    )
+
+
+def service_at_least(recording: Recording, consumer: str, *, volume: str, share: float) -> Finding:
+    """While both volumes had messages waiting, at least this fraction of what was sent was delivered.
+
+    The window runs from the first moment at which both have demand to the last, within the run.
+    """
+    start, end = _both_live(recording)
+    topics = recording.topics_of(volume)
+    first = recording.consumers[consumer].first_delivery
+    sent = sum(1 for m in recording.acked if m.topic in topics and start <= m.intended < end and not m.poison)
+    done = sum(1 for spot, at in first.items() if spot[0] in topics and start <= at < end)
+    ratio = done / sent if sent else 0.0
+    return _settle(
+        recording,
+        sent > 0 and ratio >= share,
+        Finding(
+            criterion=f"{volume}-volume service while both are live",
+            consumer=consumer,
+            expected=f"at least {share:.0%}",
+            measured=f"{ratio:.0%} ({done:,} of {sent:,})",
+            sentence=f"{consumer} delivered {done:,} of {sent:,} messages of {_topics(recording, volume)} "
+            f"({ratio:.0%}) while both volumes were live, expected at least {share:.0%}",
+            figures={"delivered": done, "sent": sent},
+        ),
+    )
+
+
 def throughput_at_least(recording: Recording, consumer: str, *, of: str, share: float) -> Finding:
     """At least this fraction of what another consumer of the same run delivered: no fairness by collapse."""
     every = [topic.name for topic in recording.scenario.topics]
@@ -136,7 +185,11 @@ def due_messages_delivered(recording: Recording, consumer: str, *, volume: str, 
     """Every acked message that was `seconds` old before the end had been delivered by then."""
     budget = budget_at_speed(recording, seconds)
     topics = recording.topics_of(volume)
-    due = [m for m in recording.acked if m.topic in topics and m.intended <= recording.duration - budget]
+    due = [
+        m
+        for m in recording.acked
+        if m.topic in topics and m.intended <= recording.duration - budget and not m.poison
+    ]
     first = recording.consumers[consumer].first_delivery
     missing = [m for m in due if first.get(m.spot, float("inf")) > recording.duration]
     return _settle(
@@ -165,6 +218,17 @@ def _settle(recording: Recording, met: bool, finding: Finding) -> Finding:
         sentence = f"{'; '.join(doubts)} ({finding.sentence})"
         return replace(finding, status="inconclusive", sentence=sentence)
     return replace(finding, status="pass" if met else "fail")
+
+
+def _both_live(recording: Recording) -> tuple[float, float]:
+    """From the first to the last moment at which both volumes were being sent."""
+    spans = []
+    for volume in ("high", "low"):
+        times = [
+            m.intended for m in recording.acked if m.topic in recording.topics_of(volume) and not m.backlog
+        ]
+        spans.append((min(times, default=0.0), max(times, default=0.0)))
+    return max(start for start, _ in spans), min(end for _, end in spans)
 
 
 def _oldest(recording: Recording, consumer: str, volume: str) -> tuple[float, Acked | None]:

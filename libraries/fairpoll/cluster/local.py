@@ -253,6 +253,8 @@ class LocalCluster:
             "min.insync.replicas": 2 if replicas == 3 else 1,
             # The suites know who joins; waiting for more members only costs time.
             "group.initial.rebalance.delay.ms": 0,
+            # Short sessions, so that a crash is noticed while a short run still lasts.
+            "group.min.session.timeout.ms": 500,
             **self._extra,
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -11,7 +11,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from fairpoll.consumers.record import Partition, Record
-from fairpoll.consumers.sink import FileSink
+from fairpoll.consumers.sink import FileSink, PoisonError
 from fairpoll.errors import ConsumerError
 from fairpoll.events import EventWriter
 from fairpoll.scenario import PollSettings
@@ -37,6 +37,7 @@ class ConsumerConfig:
     sink_rate: float | None
     client_config: Mapping[str, str]
     settings: PollSettings = field(default_factory=PollSettings)
+    topic_sink_rates: Mapping[str, float] = field(default_factory=dict)
 
 
 class Consumer:
@@ -50,7 +51,7 @@ class Consumer:
         self.settings = config.settings
         self.emit = emit
         self.stopping = threading.Event()
-        self.sink = FileSink(config.output_folder, config.outputs, config.sink_rate)
+        self.sink = FileSink(config.output_folder, config.outputs, config.sink_rate, config.topic_sink_rates)
         self.assigned: set[Partition] = set()
         # Next offset to read, for each partition whose records the sink took and nobody committed yet.
         self.uncommitted: dict[Partition, int] = {}
@@ -63,6 +64,10 @@ class Consumer:
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
+                "session.timeout.ms": self.settings.session_timeout_ms,
+                # Several heartbeats fit in a session, so that losing one is not being dead.
+                "heartbeat.interval.ms": min(3000, self.settings.session_timeout_ms // 6),
+                "max.poll.interval.ms": self.settings.max_poll_interval_ms,
                 **config.client_config,
                 **self.client_properties(),
                 "on_commit": self._on_commit,
@@ -114,9 +119,23 @@ class Consumer:
     def deliver(self, record: Record) -> None:
         """Hand one record to the sink, then say so, then count it as done: in this order."""
         with self.delivering:
-            self.sink.write(record)
-            self.emit("records_consumed", records=[_spot(record)])
+            try:
+                self.sink.write(record)
+            except PoisonError as reason:
+                self.reject(record, str(reason))
+            else:
+                self.emit("records_consumed", records=[_spot(record)])
             self.uncommitted[(record.topic(), record.partition())] = record.offset() + 1
+
+    def reject(self, record: Record, reason: str) -> None:
+        """Do with a poison record what `poison_policy` says. Raises ConsumerError when that is to stop."""
+        policy = self.settings.poison_policy
+        if policy == "stop":
+            where = f"{record.topic()}/{record.partition()}@{record.offset()}"
+            raise ConsumerError(f"stopped at {where}, which is not JSON: {reason} (poison_policy: stop)")
+        if policy == "dead-letter":
+            self.sink.write_dead_letter(record, reason)
+        self.emit("record_rejected", policy=policy, reason=reason, records=[_spot(record)])
 
     def on_assign(self, partitions: list[TopicPartition]) -> None:
         """Take partitions over; the client starts each at the group's committed offset."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from fairpoll.consumers.record import Partition, Record
 
+MAX_DEBT_SECONDS = 1.0
+
 
 class PartitionBuffers:
     """Records waiting for the sink, by partition. Thread-safe: one side adds, the other takes.
@@ -13,6 +15,12 @@ class PartitionBuffers:
     A partition is full at `pause_threshold` records and has room again at half of it, so that it is
     paused seldom: each pause throws away what the client has prefetched. A poll that was under way
     may still add up to one batch above the threshold. Nothing is ever dropped.
+
+    What is shared evenly is the sink's time, not the number of records: a topic whose records take
+    the sink a hundred times as long must not take a hundred times as much of it. Each partition has
+    an account of the time it was served; the lowest comes next. One that had nothing to serve
+    catches up to the others' accounts, so that nobody saves up turns (start-time fair queueing:
+    Goyal, Vin, Cheng, 1996).
     """
 
     def __init__(self, pause_threshold: int) -> None:
@@ -20,6 +28,9 @@ class PartitionBuffers:
         self._waiting: dict[Partition, deque[Record]] = {}
         # Whose turn it is: partitions with records, the next one to serve in front.
         self._turns: deque[Partition] = deque()
+        self._served: dict[Partition, float] = {}
+        # The account of the partition served last: where newcomers begin.
+        self._now = 0.0
         self._changed = threading.Condition()
 
     def add(self, records: Iterable[Record]) -> None:
@@ -30,6 +41,7 @@ class PartitionBuffers:
                 waiting = self._waiting.setdefault(partition, deque())
                 if not waiting:
                     self._turns.append(partition)
+                    self._served[partition] = max(self._served.get(partition, 0.0), self._now)
                 waiting.append(record)
             self._changed.notify()
 
@@ -52,12 +64,24 @@ class PartitionBuffers:
             return record
 
     def choose(self) -> Partition:
-        """Whose turn it is: the partition with records that was served the longest time ago.
+        """Whose turn it is: the partition served least; of equals, the one that has waited longest.
 
-        So one with a single record waits for at most one record of each other partition, however
-        much those have.
+        Where records cost the same, one with a single record so waits for at most one record of
+        each other partition, however much those have.
         """
-        return self._turns[0]
+        chosen = min(self._turns, key=lambda partition: self._served[partition])
+        self._now = self._served[chosen]
+        return chosen
+
+    def charge(self, partition: Partition, seconds: float) -> None:
+        """Add the time that the sink was busy with a record to its partition's account.
+
+        At most MAX_DEBT_SECONDS above the account served last, so that one record that took very
+        long, or a machine that stood still meanwhile, does not shut its partition out for as long.
+        """
+        with self._changed:
+            owed = self._served.get(partition, self._now) + seconds
+            self._served[partition] = min(owed, self._now + MAX_DEBT_SECONDS)
 
     def discard(self, partitions: Iterable[Partition]) -> None:
         """Forget the records of partitions that are no longer ours; their new owner reads them again."""

@@ -1,4 +1,5 @@
-"""A fair consumer: one thread always polls, another writes, taking each partition in its turn.
+"""A fair consumer: one thread always polls, another writes, giving each partition its
+share of the sink.
 
 The poll thread never waits for the sink, so records of a quiet partition are seen at once and the
 group never takes this member for dead. Full buffers pause their partition, not the others. All
@@ -18,6 +19,9 @@ from fairpoll.events import EventWriter
 
 # How often offsets are committed, in real seconds: bounds what is read again after a crash.
 COMMIT_INTERVAL_SECONDS = 0.5
+# A resumed partition is asked for only by the next fetch: one that waits long for data of the others
+# (500 ms by default) would leave it waiting as well.
+FETCH_WAIT_MS = 100
 # How long the worker sleeps when no record waits, before it looks whether it should stop.
 IDLE_SECONDS = 0.1
 # How long the worker may take to finish the record in hand when the consumer stops.
@@ -25,7 +29,7 @@ WORKER_STOP_SECONDS = 10.0
 
 
 class FairConsumer(Consumer):
-    """Bounded buffers for each partition, served round robin.
+    """Bounded buffers for each partition, which share the sink's time evenly.
 
     `partition_pause_threshold` buffered records pause a partition; at half of that it is resumed.
     """
@@ -37,6 +41,11 @@ class FairConsumer(Consumer):
         self.buffers = self.buffers_class(self.settings.partition_pause_threshold)
         self.paused: set[Partition] = set()
         self._worker_error: BaseException | None = None
+        # The partition in the sink's hands, and since when.
+        self._last: tuple[Partition, float] | None = None
+
+    def client_properties(self) -> dict[str, str | int]:
+        return {"fetch.wait.max.ms": FETCH_WAIT_MS}
 
     def run(self) -> None:
         worker = threading.Thread(target=self._work, name="sink-worker", daemon=True)
@@ -49,14 +58,15 @@ class FairConsumer(Consumer):
             self.commit(wait=True)
 
     def _poll_until_stopped(self) -> None:
-        commit_due = time.monotonic() + COMMIT_INTERVAL_SECONDS
+        due = time.monotonic() + COMMIT_INTERVAL_SECONDS
         while not self.stopping.is_set():
             self.buffers.add(self.poll())
             self.pause_full()
             self.resume_with_room()
-            if time.monotonic() >= commit_due:
+            if time.monotonic() >= due:
                 self.commit(wait=False)
-                commit_due = time.monotonic() + COMMIT_INTERVAL_SECONDS
+                self.emit("buffer_levels", partitions=self.buffers.levels(sorted(self.assigned)))
+                due = time.monotonic() + COMMIT_INTERVAL_SECONDS
             if self._worker_error:
                 raise ConsumerError(f"the sink failed: {self._worker_error}") from self._worker_error
 
@@ -80,15 +90,24 @@ class FairConsumer(Consumer):
     def _work(self) -> None:
         try:
             while self.sink.wait_turn(self.stopping):
+                self._charge_last()
                 self.deliver_next()
         except BaseException as error:
             self._worker_error = error  # raised again by the poll thread
+
+    def _charge_last(self) -> None:
+        """The sink is free again: the record before has had it until now."""
+        if self._last:
+            partition, since = self._last
+            self.buffers.charge(partition, time.monotonic() - since)
+            self._last = None
 
     def deliver_next(self) -> None:
         """Take the record whose turn it is and write it; wait a little when there is none."""
         with self.delivering:  # from its buffer to the sink in one step: not revoked in between
             record = self.buffers.take()
             if record is not None:
+                self._last = ((record.topic(), record.partition()), time.monotonic())
                 self.deliver(record)
         if record is None:
             self.buffers.wait(IDLE_SECONDS)
@@ -101,4 +120,8 @@ class FairConsumer(Consumer):
     def let_go(self, gone: set[Partition]) -> None:
         super().let_go(gone)
         self.buffers.discard(gone)
-        self.paused -= gone
+        if still_paused := self.paused & gone:
+            # The client remembers a pause beyond the assignment: should the partition come back to us,
+            # nothing would be fetched of it, and nobody would resume what nobody paused.
+            self.client.resume([TopicPartition(*p) for p in still_paused])
+            self.paused -= still_paused

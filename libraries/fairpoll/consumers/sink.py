@@ -9,10 +9,15 @@ from types import TracebackType
 from fairpoll.clock import now_ms, now_seconds
 from fairpoll.consumers.record import Record
 from fairpoll.events import dump
+from fairpoll.layout import DEAD_LETTERS
 
 # How much of its schedule a late sink makes up for: what a busy machine takes from it, not what a
 # consumer that does not keep up lets pass.
 CATCH_UP_SECONDS = 0.25
+
+
+class PoisonError(Exception):
+    """A record that can never be written, however often it is tried."""
 
 
 class FileSink:
@@ -23,23 +28,39 @@ class FileSink:
     what was written survives the process being killed.
     """
 
-    def __init__(self, folder: Path, outputs: Mapping[str, str], rate: float | None) -> None:
-        """`outputs` maps topic -> file name; `rate` is records per second, None for no limit."""
+    def __init__(
+        self,
+        folder: Path,
+        outputs: Mapping[str, str],
+        rate: float | None,
+        topic_rates: Mapping[str, float] | None = None,
+    ) -> None:
+        """`outputs` maps topic -> file name; `rate` is records per second, None for no limit.
+
+        `topic_rates` are for topics whose records are more work than others.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self._files = {topic: (folder / name).open("ab", buffering=0) for topic, name in outputs.items()}
+        self._dead_letters = (folder / DEAD_LETTERS).open("ab", buffering=0)
         self._rate = rate
+        self._topic_rates = dict(topic_rates or {})
         self._free_at = 0.0
         self._rate_changed = threading.Event()
 
     def set_rate(self, rate: float | None) -> None:
-        """Change the rate, from any thread; whoever waits for a turn takes it up at once."""
+        """Change the rate, from any thread; whoever waits for a turn takes it up at once.
+
+        No limit is none for any topic.
+        """
         self._rate = rate
+        if rate is None:
+            self._topic_rates.clear()
         self._rate_changed.set()
 
     def wait_turn(self, stop: threading.Event) -> bool:
         """Wait until the sink can take a record. False when `stop` was set first."""
         while not stop.is_set():
-            wait = self._free_at - now_seconds() if self._rate else 0.0
+            wait = self._free_at - now_seconds() if self._rate or self._topic_rates else 0.0
             if wait <= 0:
                 return True
             # Woken by a change of rate; in short steps, so that stop is seen as well.
@@ -48,20 +69,30 @@ class FileSink:
         return False
 
     def write(self, record: Record) -> None:
-        """Write one record to its topic's file and occupy the sink for one interval."""
-        line = {
-            "topic": record.topic(),
-            "partition": record.partition(),
-            "offset": record.offset(),
-            "delivered_ms": now_ms(),
-            "value": _parsed(record.value()),
-        }
-        self._files[record.topic()].write(dump(line).encode() + b"\n")
-        if self._rate:
-            self._free_at = max(self._free_at, now_seconds() - CATCH_UP_SECONDS) + 1 / self._rate
+        """Write one record to its topic's file and occupy the sink for one interval.
+
+        Raises PoisonError when its value is not JSON; nothing is written then.
+        """
+        try:
+            value = json.loads(record.value() or b"null")
+        except ValueError as error:
+            raise PoisonError(str(error)) from None
+        self._files[record.topic()].write(_line(record, value=value))
+        self._occupy(record.topic())
+
+    def write_dead_letter(self, record: Record, reason: str) -> None:
+        """Put a record that no file can take aside, whole, with the reason."""
+        text = (record.value() or b"").decode("utf-8", "backslashreplace")
+        self._dead_letters.write(_line(record, reason=reason, value=text))
+        self._occupy(record.topic())
+
+    def _occupy(self, topic: str) -> None:
+        rate = self._topic_rates.get(topic, self._rate)
+        if rate:
+            self._free_at = max(self._free_at, now_seconds() - CATCH_UP_SECONDS) + 1 / rate
 
     def close(self) -> None:
-        for file in self._files.values():
+        for file in (*self._files.values(), self._dead_letters):
             file.close()
 
     def __enter__(self) -> "FileSink":
@@ -73,8 +104,6 @@ class FileSink:
         self.close()
 
 
-def _parsed(value: bytes | None) -> object:
-    try:
-        return json.loads(value or b"null")
-    except ValueError:
-        return (value or b"").decode("utf-8", "backslashreplace")
+def _line(record: Record, **content: object) -> bytes:
+    where = {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}
+    return dump({**where, "delivered_ms": now_ms(), **content}).encode() + b"\n"

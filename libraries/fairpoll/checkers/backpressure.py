@@ -1,0 +1,101 @@
+"""Is the backlog left where it belongs, in the broker? Buffers, pauses, memory."""
+
+from fairpoll.checkers.model import Finding
+from fairpoll.history import Partition, Recording
+
+MEBIBYTE = 1024 * 1024
+
+
+def buffers_bounded(recording: Recording, consumer: str) -> Finding:
+    """No partition ever had more records buffered than the pause threshold plus one poll.
+
+    By the consumer's own word (`buffered` in its events); `memory_bounded` looks from outside.
+    Inconclusive for a consumer that says nothing of its buffers.
+    """
+    settings = recording.scenario.settings
+    limit = settings.partition_pause_threshold + settings.max_poll_records
+    levels = [
+        (spot["buffered"], spot["topic"], spot["partition"])
+        for event in recording.consumers[consumer].events
+        for spot in event.get("partitions", ())
+        if "buffered" in spot
+    ]
+    highest, topic, partition = max(levels, default=(0, "", 0))
+    return Finding(
+        criterion="buffers bounded",
+        consumer=consumer,
+        expected=f"at most {limit:,} records a partition",
+        measured=f"{highest:,}" if levels else "not told",
+        sentence=f"{consumer} had {highest:,} records of {topic}/{partition} buffered, "
+        f"expected at most {limit:,} "
+        f"(pause threshold {settings.partition_pause_threshold:,} + poll {settings.max_poll_records:,})"
+        if levels
+        else f"{consumer} does not tell how much it buffers",
+        status="inconclusive" if not levels else "pass" if highest <= limit else "fail",
+        figures={"highest": highest},
+    )
+
+
+def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
+    """Each paused partition was resumed or given back later, and none resumed that was not paused.
+
+    At the end of the drain a partition may be left paused only when nothing is left to read of it.
+    """
+    history = recording.consumers[consumer]
+    paused: dict[tuple[str, Partition], float] = {}
+    wrong: list[str] = []
+    for event in history.events:
+        member = event.get("member", "")
+        spots = [(member, (s["topic"], s["partition"])) for s in event.get("partitions", ())]
+        match event["name"]:
+            case "partitions_paused":
+                wrong += [f"{_told(s)} paused twice" for s in spots if s in paused]
+                paused |= dict.fromkeys(spots, event["at"])
+            case "partitions_resumed":
+                wrong += [f"{_told(s)} resumed without a pause" for s in spots if s not in paused]
+                for spot in spots:
+                    paused.pop(spot, None)
+            case "partitions_revoked" | "partitions_assigned":
+                if event["at"] <= recording.duration:
+                    # In the run a partition may change hands while paused; at its end see below.
+                    paused = {spot: at for spot, at in paused.items() if spot not in spots}
+            case "startup_complete":
+                paused = {spot: at for spot, at in paused.items() if spot[0] != member}
+    if recording.scenario.drain:
+        for spot, at in paused.items():
+            if _unread(recording, consumer, spot[1]):
+                wrong.append(f"{_told(spot)} paused at second {at:.1f} and never resumed")
+    return Finding(
+        criterion="pauses and resumes pair up",
+        consumer=consumer,
+        expected="0 unpaired",
+        measured=f"{len(wrong):,}",
+        sentence=f"{consumer} left {len(wrong):,} pauses and resumes unpaired, expected none"
+        + (f": {'; '.join(wrong[:20])}" if wrong else ""),
+        status="fail" if wrong else "pass",
+        figures={"unpaired": len(wrong)},
+    )
+
+
+def memory_bounded(recording: Recording, consumer: str, *, mebibytes: float) -> Finding:
+    """The consumer's processes never had more resident memory than this, all members together."""
+    peak = recording.consumers[consumer].peak_memory_bytes / MEBIBYTE
+    return Finding(
+        criterion="memory bounded",
+        consumer=consumer,
+        expected=f"at most {mebibytes:,.0f} MiB",
+        measured=f"{peak:,.0f} MiB" if peak else "not seen",
+        sentence=f"{consumer} had {peak:,.0f} MiB of memory, expected at most {mebibytes:,.0f} MiB",
+        status="inconclusive" if not peak else "pass" if peak <= mebibytes else "fail",
+        figures={"peak_mebibytes": round(peak, 1)},
+    )
+
+
+def _unread(recording: Recording, consumer: str, partition: Partition) -> bool:
+    first = recording.consumers[consumer].first_delivery
+    return any(not m.poison and m.spot not in first for m in recording.by_partition.get(partition, ()))
+
+
+def _told(spot: tuple[str, Partition]) -> str:
+    member, (topic, partition) = spot
+    return f"{topic}/{partition}{f' of {member}' if member else ''}"

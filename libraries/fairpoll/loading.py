@@ -1,0 +1,166 @@
+"""Reads a recording back from its folder."""
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fairpoll import layout
+from fairpoll.errors import HistoryError
+from fairpoll.events import Event, read_events
+from fairpoll.history import Acked, Committed, ConsumerHistory, Delivered, Partition, Recording
+from fairpoll.messages import checksum_of
+from fairpoll.scenario import Scenario
+
+
+def load_recording(folder: Path) -> Recording:
+    """Read a recording back from its folder. Raises HistoryError."""
+    facts = _read_facts(folder)
+    start = facts.get("start_ms")
+    if start is None:
+        raise HistoryError(f"{folder}: the run was cut off before its traffic began; nothing to judge")
+    scenario = Scenario.from_json(facts["scenario"])
+    reader = _Reader(folder, scenario, facts["topics"], start / 1000, facts["speed"])
+    acked, failed = reader.ledger(facts["run_id"])
+    return Recording(
+        folder=folder,
+        run_id=facts["run_id"],
+        scenario=scenario,
+        speed=facts["speed"],
+        acked=acked,
+        failed_ids=failed,
+        consumers={name: reader.consumer(name) for name in facts["consumers"]},
+        cluster=facts["cluster"]["description"],
+        longest_pause_seconds=facts.get("host", {}).get("longest_pause_seconds", 0.0),
+        complete=facts.get("complete", False),
+        facts=facts,
+    )
+
+
+def _read_facts(folder: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads((folder / layout.RUN).read_text("utf-8"))
+    except FileNotFoundError:
+        raise HistoryError(f"{folder}: no run.json in it; this is not a recording") from None
+    except ValueError as error:
+        raise HistoryError(f"{folder / 'run.json'}: not JSON: {error}") from None
+    return facts
+
+
+@dataclass
+class _Reader:
+    folder: Path
+    scenario: Scenario
+    topic_names: Mapping[str, str]
+    start_seconds: float
+    speed: float
+
+    def time(self, epoch_ms: float) -> float:
+        return (epoch_ms / 1000 - self.start_seconds) * self.speed
+
+    def ledger(self, run_id: str) -> tuple[list[Acked], frozenset[str]]:
+        acked: list[Acked] = []
+        failed: set[str] = set()
+        for event in read_events(self.folder / layout.LEDGER):
+            match event["name"]:
+                case "producer_send_success":
+                    acked.append(
+                        Acked(
+                            topic=event["topic"],
+                            partition=event["partition"],
+                            offset=event["offset"],
+                            sequence=event["sequence"],
+                            intended=self.time(event["intended_ms"]),
+                            sent=self.time(event["sent_ms"]),
+                            backlog=event["batch"] < 0,
+                            checksum=event["checksum"],
+                            poison=event.get("poison", False),
+                        )
+                    )
+                case "producer_send_error":
+                    failed.add(f"{run_id}:{event['topic']}:{event['sequence']}")
+        return acked, frozenset(failed)
+
+    def consumer(self, name: str) -> ConsumerHistory:
+        """All that one consumer's members left, and what was seen of them from outside."""
+        folder = self.folder / name
+        places = [place for place in (folder, folder / layout.SECOND_MEMBER) if place.exists()]
+        delivered = [r for place in places for t in self.scenario.topics for r in self._file(place, t.output)]
+        events = [event for place in places for event in self._events(place)]
+        events.sort(key=lambda event: event["at"])
+        commits, final, memory = self._samples(name)
+        for event in events:
+            if event["name"] == "offsets_committed" and event.get("success"):
+                commits += [
+                    Committed(event["at"], o["topic"], o["partition"], o["offset"]) for o in event["offsets"]
+                ]
+        return ConsumerHistory(
+            name,
+            sorted(delivered, key=lambda record: record.at),
+            events,
+            sorted(commits, key=lambda commit: commit.at),
+            final,
+            [record for place in places for record in self._file(place, layout.DEAD_LETTERS)],
+            memory,
+        )
+
+    def _file(self, folder: Path, name: str) -> Iterator[Delivered]:
+        """The records of one output file; a file that is not there has none."""
+        path = folder / name
+        if not path.exists():
+            return
+        for line in read_events(path):
+            value = line.get("value")
+            body = value if isinstance(value, dict) else {}
+            topic = str(line["topic"])
+            yield Delivered(
+                topic=self._scenario_names.get(topic, topic),
+                partition=line["partition"],
+                offset=line["offset"],
+                at=self.time(line["delivered_ms"]),
+                message_id=str(body.get("id", "")),
+                checksum=checksum_of(body) if body else zlib.crc32(str(value).encode()),
+                output=name,
+                member=folder.name if folder.name == layout.SECOND_MEMBER else "",
+            )
+
+    def _events(self, folder: Path) -> Iterator[Event]:
+        path = folder / layout.EVENTS
+        member = folder.name if folder.name == layout.SECOND_MEMBER else ""
+        for event in read_events(path) if path.exists() else ():
+            yield {**self._in_scenario_terms(event), "member": member}
+
+    def _samples(self, consumer: str) -> tuple[list[Committed], dict[Partition, int] | None, int]:
+        """Commits seen from outside, those of the last look, and the most memory seen (bytes)."""
+        path = self.folder / layout.SAMPLES
+        commits: list[Committed] = []
+        final: dict[Partition, int] | None = None
+        memory = 0
+        for raw in read_events(path) if path.exists() else ():
+            if raw["consumer"] != consumer:
+                continue
+            event = self._in_scenario_terms(raw)
+            memory = max(memory, event.get("rss_bytes", 0))
+            offsets = event.get("offsets", ())
+            commits += [Committed(event["at"], o["topic"], o["partition"], o["offset"]) for o in offsets]
+            if event.get("final"):
+                final = {(o["topic"], o["partition"]): o["offset"] for o in offsets}
+        return commits, final, memory
+
+    @cached_property
+    def _scenario_names(self) -> Mapping[str, str]:
+        return {on_cluster: topic for topic, on_cluster in self.topic_names.items()}
+
+    def _in_scenario_terms(self, event: Event) -> Event:
+        """The event with `at` in scenario seconds and the scenario's topic names."""
+        translated: Event = {**event, "at": self.time(event["timestamp"])}
+        for key in ("partitions", "records", "offsets"):
+            if key in event:
+                translated[key] = [
+                    {**spot, "topic": self._scenario_names.get(spot["topic"], spot["topic"])}
+                    for spot in event[key]
+                ]
+        return translated

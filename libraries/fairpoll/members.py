@@ -1,0 +1,102 @@
+"""The processes of one consumer under test: its first member, and a second one that may join it."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairpoll.processes import ChildProcess
+from fairpoll.units import Action
+
+SECOND_MEMBER = "member-2"
+
+Start = Callable[[str, tuple[str, ...], Mapping[str, str], Path], ChildProcess]
+
+
+@dataclass(frozen=True)
+class ConsumerUnderTest:
+    """A consumer's name in the report and the command that starts it.
+
+    The command learns all it needs from environment variables (`fairpoll consume --help`).
+    """
+
+    name: str
+    command: tuple[str, ...]
+
+    @classmethod
+    def built_in(cls, mode: str) -> "ConsumerUnderTest":
+        return cls(mode, (sys.executable, "-m", "fairpoll.cli", "consume", "--mode", mode, "--controlled"))
+
+
+@dataclass
+class Members:
+    """One consumer group. `launch` starts a process: name, command, environment, folder.
+
+    The first member writes to the consumer's own folder, also when it is started anew; the second to
+    a folder within it.
+    """
+
+    consumer: ConsumerUnderTest
+    environment: dict[str, str]
+    folder: Path
+    launch: Start
+    first: ChildProcess | None = None
+    second: ChildProcess | None = None
+    _ended: list[ChildProcess] = field(default_factory=list)
+
+    def start(self) -> ChildProcess:
+        """Start the first member; the one before it, if any, has been told to end."""
+        self.first = self._launch(self.consumer.name, self.folder)
+        return self.first
+
+    def act(self, action: Action) -> None:
+        """Do one step of the timeline to this group; none of them waits for its effect."""
+        match action.verb:
+            case "join":
+                self.second = self._launch(
+                    f"{self.consumer.name}, second member", self.folder / SECOND_MEMBER
+                )
+            case "leave" if self.second:
+                self.second.ask_to_stop()
+                self._ended.append(self.second)
+                self.second = None
+            case "stop" if self.first:
+                self.first.ask_to_stop()
+                self._ended.append(self.first)
+                self.first = None
+            case "kill" if self.first:
+                self.first.kill()
+                self.first = None
+            case "start" if not self.first:
+                for process in self._ended:
+                    process.stop()
+                self.start()
+            case "sink":
+                self.set_sink(action.rate)
+
+    def set_sink(self, rate: float | None) -> None:
+        """Give the sink another rate, also of members that join later; None for no limit."""
+        if rate is None:
+            self.environment.pop("FAIRPOLL_SINK_RATE", None)
+            self.environment.pop("FAIRPOLL_TOPIC_SINK_RATES", None)
+        else:
+            self.environment["FAIRPOLL_SINK_RATE"] = f"{rate:g}"
+        for process in self.running:
+            process.order("drain" if rate is None else f"sink {rate:g}")
+
+    @property
+    def running(self) -> list[ChildProcess]:
+        """The members that ought to be running now."""
+        return [process for process in (self.first, self.second) if process]
+
+    def pids(self) -> list[int]:
+        return [process.pid for process in self.running]
+
+    def check(self) -> None:
+        """Raise ConsumerError if a member has ended that ought to run."""
+        for process in self.running:
+            process.check()
+
+    def _launch(self, name: str, folder: Path) -> ChildProcess:
+        environment = {**self.environment, "FAIRPOLL_OUTPUT_FOLDER": str(folder)}
+        return self.launch(name, self.consumer.command, environment, folder)

@@ -1,0 +1,92 @@
+"""Looks at the consumers from outside while they run: committed offsets, memory. One JSON line a look.
+
+What a consumer says of itself is evidence; what its group has committed, by the broker's word, and
+the memory it has, by the operating system's, is better.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from fairpoll.events import EventWriter
+
+# Often enough to see a commit before what it covers is delivered; a request takes about a millisecond.
+INTERVAL_SECONDS = 0.25
+REQUEST_SECONDS = 5.0
+
+
+class Sampler:
+    """Use as a context; `groups` maps a consumer's name to its group, `pids` gives its processes now.
+
+    Writes events `committed_offsets` and `memory` to `path`. One more look is taken at the end, when
+    the consumers have been stopped: what is committed then is where their successors would begin.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        client_config: Mapping[str, str],
+        groups: Mapping[str, str],
+        topics: Mapping[str, int],
+        pids: Callable[[str], Sequence[int]],
+    ) -> None:
+        self._stream = path.open("a", encoding="utf-8")
+        self._emit = EventWriter(self._stream)
+        self._pids = pids
+        self._partitions = [TopicPartition(t, p) for t, count in topics.items() for p in range(count)]
+        logger = logging.getLogger("fairpoll.sampler")
+        handler = logging.FileHandler(path.with_suffix(".log"), delay=True)
+        logger.addHandler(handler)
+        logger.propagate = False
+        self._clients = {
+            # A client of the group that never joins it: it may ask, and changes nothing.
+            name: Consumer({**client_config, "group.id": group, "enable.auto.commit": False}, logger=logger)
+            for name, group in groups.items()
+        }
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+
+    def __enter__(self) -> "Sampler":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        for client in self._clients.values():
+            client.close()
+        self._stream.close()
+
+    def _run(self) -> None:
+        while not self._stop.wait(INTERVAL_SECONDS):
+            self._look(final=False)
+        self._look(final=True)
+
+    def _look(self, *, final: bool) -> None:
+        for name, client in self._clients.items():
+            try:
+                committed = client.committed(self._partitions, timeout=REQUEST_SECONDS)
+            except KafkaException:
+                continue  # no broker to ask just now; the next look may find one
+            offsets = [
+                {"topic": c.topic, "partition": c.partition, "offset": c.offset}
+                for c in committed
+                if c.error is None and c.offset >= 0
+            ]
+            self._emit("committed_offsets", consumer=name, offsets=offsets, final=final)
+            if rss := sum(_rss_bytes(pid) for pid in self._pids(name)):
+                self._emit("memory", consumer=name, rss_bytes=rss)
+
+
+def _rss_bytes(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0

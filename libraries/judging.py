@@ -1,0 +1,55 @@
+"""From a criterion to a passed or failed test: judge, log the table, tell the figures."""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from robot.api import Failure, logger
+from robot.libraries.BuiltIn import BuiltIn
+
+from fairpoll.checkers import Finding
+from fairpoll.report import Verdict, charts, write_charts
+from fairpoll.tables import Row, criteria_table
+from session import SESSION
+
+# The budget drawn into the charts of waiting; the criterion itself has its own argument.
+CHART_BUDGET_SECONDS = 5.0
+
+
+def judge(check: str, mode: str, **thresholds: object) -> None:
+    verdict = SESSION.verdict()
+    check_mode(verdict, mode)
+    settle(verdict, [verdict.judge(check, mode, **thresholds)])
+
+
+def check_mode(verdict: Verdict, mode: str) -> None:
+    known = verdict.recording.consumers
+    if mode not in known:
+        raise ValueError(f"unknown mode '{mode}'; this run has: {', '.join(known)}")
+
+
+def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
+    """Log the table, write verdict.json, then pass with the figures or fail with every unmet criterion."""
+    SESSION.write_verdicts()
+    rows = [Row(f.criterion, f.expected, f.measured, f.status) for f in findings]
+    consumer = findings[0].consumer
+    logger.info(criteria_table(rows, caption=f"{consumer}, {verdict.recording.cluster}"), html=True)
+    unmet = [finding for finding in findings if finding.status != "pass"]
+    if not unmet:
+        told = ", ".join(f"{f.criterion} {f.measured}" for f in findings)
+        BuiltIn().set_test_message(f"{consumer}: {told}")
+        return
+    prefix = "INCONCLUSIVE: " if any(f.status == "inconclusive" for f in unmet) else ""
+    evidence = f"evidence: {verdict.recording.folder}"
+    if len(unmet) == 1:
+        raise Failure(f"{prefix}{unmet[0].sentence}; {evidence}")
+    lines = "\n".join(f"- {finding.sentence}" for finding in unmet)
+    raise Failure(f"{prefix}{len(unmet)} of {len(findings)} criteria not met; {evidence}\n{lines}")
+
+
+def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:
+    """The charts in the log, and links to them as files of their own."""
+    drawn = charts(verdict.recording, consumers, CHART_BUDGET_SECONDS)
+    paths = write_charts(verdict.recording, drawn)
+    for svg, path in zip(drawn.values(), paths, strict=True):
+        link = quote(path.relative_to(SESSION.output_folder).as_posix())
+        logger.info(f"{svg}<p><a href='{link}'>{path.name}</a></p>", html=True)

@@ -1,0 +1,19 @@
+*** Settings ***
+Documentation    Stopped cleanly and started again, twice: nothing lost, nothing repeated, commits go on.
+
+Resource         ../../resources/acceptance.resource
+
+Suite Setup      Run Both Modes On    restart.yaml
+
+Test Tags        scenarios    delivery    restart
+
+
+*** Test Cases ***
+Async Should Deliver Again Within 5 Seconds
+    Consumer Should Deliver Again Within    async    5 seconds
+
+Async Should Keep Every Delivery Guarantee
+    Every Delivery Guarantee Should Hold    async
+
+Sync Should Keep Every Delivery Guarantee
+    Every Delivery Guarantee Should Hold    sync

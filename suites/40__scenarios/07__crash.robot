@@ -1,0 +1,22 @@
+*** Settings ***
+Documentation    SIGKILL with full buffers: what was not committed comes again, what was committed does not.
+
+Resource         ../../resources/acceptance.resource
+
+Suite Setup      Run Both Modes On    crash.yaml
+
+Test Tags        scenarios    delivery    restart
+
+
+*** Test Cases ***
+Async Should Deliver Again Within 8 Seconds
+    Consumer Should Deliver Again Within    async    8 seconds
+
+Async Should Leave The Backlog In The Broker
+    Backpressure Should Hold    async
+
+Async Should Keep Every Delivery Guarantee
+    Every Delivery Guarantee Should Hold    async
+
+Sync Should Keep Every Delivery Guarantee
+    Every Delivery Guarantee Should Hold    sync

@@ -1,0 +1,25 @@
+*** Settings ***
+Documentation    One partition of a topic gets nearly everything: its neighbours must not wait behind it.
+
+Resource         ../../resources/acceptance.resource
+
+Suite Setup      Run Both Modes On    hot_partition.yaml
+
+Test Tags        scenarios    delivery
+
+
+*** Test Cases ***
+Async Should Serve Every Partition
+    Every Partition Should Be Served Within    async    3 seconds
+
+Async Should Serve The Quiet Topic Within 2 Seconds
+    Oldest Message Should Wait At Most    async    low    2 seconds
+
+Async Should Leave The Backlog In The Broker
+    Backpressure Should Hold    async
+
+Async Should Keep Every Delivery Guarantee
+    Every Delivery Guarantee Should Hold    async
+
+Sync Should Keep Every Delivery Guarantee
+    Every Delivery Guarantee Should Hold    sync

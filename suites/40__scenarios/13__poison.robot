@@ -1,0 +1,22 @@
+*** Settings ***
+Documentation    Messages that can never be written are put aside, whole; all others go on.
+
+Resource         ../../resources/acceptance.resource
+
+Suite Setup      Run Both Modes On    poison.yaml
+
+Test Tags        scenarios    delivery    poison
+
+
+*** Test Cases ***
+Async Should Serve The Quiet Topic Within 2 Seconds
+    Oldest Message Should Wait At Most    async    low    2 seconds
+
+Async Should Serve Every Partition
+    Every Partition Should Be Served Within    async    3 seconds
+
+Async Should Keep Every Delivery Guarantee
+    Every Delivery Guarantee Should Hold    async
+
+Sync Should Keep Every Delivery Guarantee
+    Every Delivery Guarantee Should Hold    sync

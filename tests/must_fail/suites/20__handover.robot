@@ -1,0 +1,39 @@
+*** Settings ***
+Documentation     Defects that show when partitions change hands.
+
+Resource          ../../../resources/acceptance.resource
+Library           ../DefectLibrary.py
+
+Suite Setup       Run The Defective Consumers
+Suite Teardown    Log The Kill Table
+Test Template     Consumer Should Be Caught
+
+
+*** Test Cases ***                     CONSUMER                               CAUGHT BY                          CONSEQUENCES
+Forgets To Resume On Revoke            forgets to resume on revoke            delivers_again                     nothing_lost every_partition_served no_stall
+Keeps Buffers Of Revoked Partitions    keeps buffers of revoked partitions    only_while_assigned                no_forbidden_duplicates order_kept commits_never_ahead commits_caught_up nothing_lost buffers_bounded pauses_pair_up
+Never Commits Above 0                  never commits above 0                  commits_caught_up                  -
+Resets To Latest                       resets to latest                       nothing_lost                       commits_never_ahead
+The Built-In Async Consumer            [Template]                             Consumer Should Pass Everything
+                                       async
+Single Thread                          [Template]                             Consumer Should Pass Everything
+                                       single thread
+Small Fetches                          [Template]                             Consumer Should Pass Everything
+                                       small fetches
+One Consumer Per Topic                 [Template]                             Consumer Should Pass Everything
+                                       one consumer per topic
+
+
+*** Keywords ***
+Run The Defective Consumers
+    [Documentation]    Run all of them at once on the same traffic, each in a group of its own.
+    Bring Up The Cluster
+    Run Consumers On
+    ...    handover.yaml
+    ...    forgets to resume on revoke
+    ...    keeps buffers of revoked partitions
+    ...    never commits above 0
+    ...    resets to latest
+    ...    single thread
+    ...    small fetches
+    ...    one consumer per topic
