@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from robot.api import SkipExecution
 from robot.api.deco import keyword, library
 from robot.api.types import Secret
 
@@ -80,6 +81,17 @@ class ClusterLibrary:
         if SESSION.cluster is None:
             raise ClusterError("no cluster is running; begin with the keyword 'Ensure Cluster'")
         return SESSION.cluster.description
+
+    @keyword
+    def real_broker_is_needed(self, reason: str) -> None:
+        """Skips the tests that follow, with this reason, when they run on the mock cluster.
+
+        Does nothing on a real broker. `--exclude real-broker` leaves such tests out altogether.
+
+        Example: `Real Broker Is Needed    the mock keeps only 5 MB of a partition`
+        """
+        if SESSION.cluster is not None and SESSION.cluster.kind == "mock":
+            raise SkipExecution(f"needs a real broker: {reason}; run with CLUSTER:local")
 
     def close(self) -> None:
         """Robot calls this once after everything, also after Ctrl-C and SIGTERM."""

@@ -74,6 +74,19 @@ class VerdictLibrary:
         judge("oldest_wait_at_most", mode, volume=volume, seconds=budget.total_seconds())
 
     @keyword
+    def oldest_message_should_wait_at_most_times_solo(self, mode: str, volume: Volume, times: float) -> None:
+        """Fails if a message waited longer than so many times what it waits when its volume is alone.
+
+        Runs the scenario once more for that, with the topics of this volume only, unless it has been.
+        A solo wait below half a second counts as half a second.
+
+        Example: `Oldest Message Should Wait At Most Times Solo    async    low    4`
+        """
+        check_mode(SESSION.verdict(), mode)
+        solo_seconds = round(SESSION.solo_wait(mode, volume), 3)
+        judge("oldest_wait_at_most_times_solo", mode, volume=volume, times=times, solo_seconds=solo_seconds)
+
+    @keyword
     def oldest_message_should_wait_at_least(self, mode: str, volume: Volume, floor: timedelta) -> None:
         """Fails if no message of these topics waited this long: a control that must starve.
 

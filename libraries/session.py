@@ -17,6 +17,7 @@ from fairpoll.errors import FairpollError
 from fairpoll.events import dump
 from fairpoll.experiment import Experiment
 from fairpoll.loading import load_recording
+from fairpoll.measures import waits
 from fairpoll.members import ConsumerUnderTest
 from fairpoll.report import Verdict
 from fairpoll.scenario_file import load_scenario
@@ -58,6 +59,10 @@ def _terminal_width() -> int:
         return 80
 
 
+# A scenario file, its speed, and the consumers it was run with.
+Run = tuple[Path, float, tuple[ConsumerUnderTest, ...]]
+
+
 class Session:
     """The state of one Robot run. Each scenario is run once and judged many times."""
 
@@ -65,7 +70,9 @@ class Session:
         self.cluster: Cluster | None = None
         self.current: Verdict | None = None
         self._chosen: tuple[str, ClusterOptions] | None = None
-        self._verdicts: dict[tuple[Path, float, tuple[ConsumerUnderTest, ...]], Verdict] = {}
+        self._current_run: Run | None = None
+        self._verdicts: dict[Run, Verdict] = {}
+        self._solo: dict[tuple[Path, float, tuple[ConsumerUnderTest, ...], str], float] = {}
         self._registry: Registry | None = None
         # What else belongs into the whole run's verdict.json, by key.
         self.extra: dict[str, object] = {}
@@ -90,8 +97,20 @@ class Session:
         key = (scenario_file.resolve(), speed, tuple(consumers))
         if key not in self._verdicts:
             self._verdicts[key] = self._run(scenario_file, speed, consumers)
-        self.current = self._verdicts[key]
+        self.current, self._current_run = self._verdicts[key], key
         return self.current
+
+    def solo_wait(self, consumer: str, volume: str) -> float:
+        """The oldest wait of this consumer in a run of the current scenario with this volume alone."""
+        if self._current_run is None:
+            raise FairpollError("no scenario has been run yet; begin with the keyword 'Run Scenario'")
+        scenario_file, speed, consumers = self._current_run
+        alone = tuple(one for one in consumers if one.name == consumer)
+        key = (scenario_file, speed, alone, volume)
+        if key not in self._solo:
+            recording = self._run(scenario_file, speed, alone, only_volume=volume).recording
+            self._solo[key] = max(w for w, _ in waits(recording, consumer, recording.topics_of(volume)))
+        return self._solo[key]
 
     def verdict(self) -> Verdict:
         if self.current is None:
@@ -114,11 +133,18 @@ class Session:
             self._registry.close()
             self._registry = None
 
-    def _run(self, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]) -> Verdict:
+    def _run(
+        self,
+        scenario_file: Path,
+        speed: float,
+        consumers: Sequence[ConsumerUnderTest],
+        only_volume: str | None = None,
+    ) -> Verdict:
         if self.cluster is None:
             raise FairpollError("no cluster is running; begin with the keyword 'Ensure Cluster'")
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        folder = self.output_folder / "evidence" / f"{scenario_file.stem}-{run_id}"
+        name = scenario_file.stem + (f"-{only_volume}-alone" if only_volume else "")
+        folder = self.output_folder / "evidence" / f"{name}-{run_id}"
         progress = ConsoleProgress()
         experiment = Experiment(
             scenario_file=scenario_file,
@@ -130,6 +156,7 @@ class Session:
             folder=folder,
             progress=progress,
             registry=self._registry,
+            only_volume=only_volume,
         )
         try:
             experiment.run()

@@ -52,6 +52,11 @@ class TestNothingLost:
     def test_after_a_run_that_was_cut_off_neither(self):
         assert judge("nothing_lost", *on_time(0), complete=False).status == "inconclusive"
 
+    def test_what_the_broker_no_longer_held_nobody_can_lose(self):
+        finding = judge("nothing_lost", *on_time(1, 2), log_start={HIGH: 1})
+        assert finding.status == "inconclusive"
+        assert "1 of them the broker itself no longer held" in finding.sentence
+
     def test_offsets_that_were_never_acked_are_no_gap(self):
         """Compaction and transaction markers leave gaps: dpkp/kafka-python#1571, redpanda#24187."""
         messages = acked("high", 0, first_offset=5) + acked("high", 1, first_offset=9)

@@ -133,7 +133,46 @@ class TestDoubts:
             "this machine stood still for 2.5 s (allowed 1 s)"
         ]
 
+    def test_a_broker_that_dropped_messages(self):
+        assert load_doubts(recording(BOTH, scenario=PLAN, log_start={("low", 0): 2})) == [
+            "the broker dropped 2 acked messages during the run"
+        ]
+
     def test_a_run_that_was_cut_off(self):
         assert load_doubts(recording(BOTH, scenario=PLAN, complete=False)) == [
             "the run was cut off before its end"
         ]
+
+
+class TestSolo:
+    def judge(self, wait: float, solo: float):
+        run = recording(BOTH, served(wait, 4, 7), scenario=PLAN)
+        return judge("oldest_wait_at_most_times_solo", run, volume="low", times=2, solo_seconds=solo)
+
+    def test_within_so_many_times_the_solo_run(self):
+        assert self.judge(9.9, solo=5).status == "pass"
+        finding = self.judge(10.1, solo=5)
+        assert finding.status == "fail"
+        assert "expected at most 10 s (2 times its solo run of 5.00 s" in finding.sentence
+
+    def test_a_solo_run_of_milliseconds_does_not_make_noise_decide(self):
+        assert self.judge(1.0, solo=0.003).status == "pass"
+        assert self.judge(1.1, solo=0.003).status == "fail"
+
+
+def test_service_is_judged_while_both_are_live():
+    messages = [*acked("low", 0, 10, 20, 30), *acked("high", 10, 29)]
+    plan = replace(
+        SCENARIO, topics=tuple(replace(t, backlog=3 if t.volume == "low" else 1) for t in SCENARIO.topics)
+    )
+    late = consumer("async", delivered("low", 0, 1), delivered("low", 1, 11), delivered("low", 2, 40))
+    run = recording(messages, late, scenario=plan)
+    finding = judge("service_at_least", run, volume="low", share=0.5)
+    assert (finding.status, finding.measured) == ("pass", "50% (1 of 2)")
+    assert judge("service_at_least", run, volume="low", share=0.51).status == "fail"
+
+
+def test_latency_counts_what_never_came():
+    run = recording(BOTH, served(1, 4), scenario=PLAN)
+    assert judge("latency_at_most", run, volume="low", percentile=50, seconds=1).status == "pass"
+    assert judge("latency_at_most", run, volume="low", percentile=99, seconds=53).status == "fail"

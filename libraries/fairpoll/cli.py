@@ -63,13 +63,16 @@ FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
 @click.option(
     "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Divides every interval."
 )
+@click.option("--only-volume", type=click.Choice(["high", "low"]), help="Only the topics of this volume.")
 @click.option("--run-id", default="manual", help="Stands in every message.")
 @click.option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
 @controlled_option
 def produce(
+    *,
     bootstrap_servers: str,
     scenario_file: Path,
     speed: float,
+    only_volume: str | None,
     run_id: str,
     topic_suffix: str,
     controlled: bool,
@@ -80,6 +83,8 @@ def produce(
     `start SECONDS` (since the epoch); otherwise right after the backlog.
     """
     scenario = load_scenario(scenario_file).at_speed(speed)
+    if only_volume:
+        scenario = scenario.alone(only_volume)
     emit = EventWriter()
     stop, ordered = threading.Event(), threading.Event()
     start_at: list[float] = []

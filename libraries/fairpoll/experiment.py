@@ -43,7 +43,10 @@ Progress = Callable[[str], None]
 
 @dataclass
 class Experiment:
-    """One run of a scenario. Call `run` once; the recording's folder is `folder`."""
+    """One run of a scenario. Call `run` once; the recording's folder is `folder`.
+
+    `only_volume` leaves the topics of the other volume out: a solo run to compare with.
+    """
 
     scenario_file: Path
     scenario: Scenario
@@ -54,12 +57,15 @@ class Experiment:
     folder: Path
     progress: Progress = lambda _text: None
     registry: Registry | None = None
+    only_volume: str | None = None
     _processes: list[ChildProcess] = field(default_factory=list)
     _facts: dict[str, object] = field(default_factory=dict)
 
     def run(self) -> None:
         """Produce and consume, then drain and stop. Raises FairpollError; always stops what it started."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.only_volume:
+            self.scenario = self.scenario.alone(self.only_volume)
         scaled = self.scenario.at_speed(self.speed)
         self._note(
             run_id=self.run_id,
@@ -111,6 +117,7 @@ class Experiment:
             "FAIRPOLL_SCENARIO_FILE": str(self.scenario_file),
             "FAIRPOLL_SPEED": f"{self.speed:g}",
             "FAIRPOLL_RUN_ID": self.run_id,
+            **({"FAIRPOLL_ONLY_VOLUME": self.only_volume} if self.only_volume else {}),
             "FAIRPOLL_TOPIC_SUFFIX": f".{self.run_id}",
         }
         producer = self._launch("producer", command, environment, self.folder)

@@ -105,6 +105,7 @@ class Recording:
     cluster: str = ""
     longest_pause_seconds: float = 0.0
     complete: bool = True
+    log_start: Mapping[Partition, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -5,30 +5,25 @@ consumers and producers may have stood still as well (the idea of Gil Tene's jHi
 """
 
 import os
-import threading
 import time
-from types import TracebackType
+
+from fairpoll.background import Repeating
 
 TICK_SECONDS = 0.02
 
 
-class HostMonitor:
+class HostMonitor(Repeating):
     """Use as a context; `figures` gives the longest pause in seconds and the load average."""
 
     def __init__(self) -> None:
+        super().__init__("host-monitor", TICK_SECONDS)
         self._longest_pause = 0.0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._measure, name="host-monitor", daemon=True)
+        self._before = time.monotonic()
 
-    def __enter__(self) -> "HostMonitor":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
+    def look(self) -> None:
+        now = time.monotonic()
+        self._longest_pause = max(self._longest_pause, now - self._before - TICK_SECONDS)
+        self._before = now
 
     def figures(self) -> dict[str, float]:
         return {
@@ -36,10 +31,3 @@ class HostMonitor:
             "load_average": round(os.getloadavg()[0], 2),
             "cpus": os.cpu_count() or 0,
         }
-
-    def _measure(self) -> None:
-        before = time.monotonic()
-        while not self._stop.wait(TICK_SECONDS):
-            now = time.monotonic()
-            self._longest_pause = max(self._longest_pause, now - before - TICK_SECONDS)
-            before = now

@@ -36,6 +36,7 @@ def load_recording(folder: Path) -> Recording:
         cluster=facts["cluster"]["description"],
         longest_pause_seconds=facts.get("host", {}).get("longest_pause_seconds", 0.0),
         complete=facts.get("complete", False),
+        log_start=reader.log_start(),
         facts=facts,
     )
 
@@ -83,6 +84,16 @@ class _Reader:
                 case "producer_send_error":
                     failed.add(f"{run_id}:{event['topic']}:{event['sequence']}")
         return acked, frozenset(failed)
+
+    def log_start(self) -> dict[Partition, int]:
+        """The first offset that the broker still held at the end, of each partition; empty if unknown."""
+        path = self.folder / layout.SAMPLES
+        return {
+            (o["topic"], o["partition"]): o["offset"]
+            for event in (read_events(path) if path.exists() else ())
+            if event["name"] == "log_start"
+            for o in self._in_scenario_terms(event)["offsets"]
+        }
 
     def consumer(self, name: str) -> ConsumerHistory:
         """All that one consumer's members left, and what was seen of them from outside."""
@@ -140,7 +151,7 @@ class _Reader:
         final: dict[Partition, int] | None = None
         memory = 0
         for raw in read_events(path) if path.exists() else ():
-            if raw["consumer"] != consumer:
+            if raw.get("consumer") != consumer:
                 continue
             event = self._in_scenario_terms(raw)
             memory = max(memory, event.get("rss_bytes", 0))

@@ -5,14 +5,13 @@ the memory it has, by the operating system's, is better.
 """
 
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 import psutil
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from fairpoll.background import Repeating
 from fairpoll.events import EventWriter
 
 # Often enough to see a commit before what it covers is delivered; a request takes about a millisecond.
@@ -20,11 +19,12 @@ INTERVAL_SECONDS = 0.25
 REQUEST_SECONDS = 5.0
 
 
-class Sampler:
+class Sampler(Repeating):
     """Use as a context; `groups` maps a consumer's name to its group, `pids` gives its processes now.
 
-    Writes events `committed_offsets` and `memory` to `path`. One more look is taken at the end, when
-    the consumers have been stopped: what is committed then is where their successors would begin.
+    Writes events `committed_offsets`, `memory` and `log_start` to `path`. The last look is taken at
+    the end, when the consumers have been stopped: what is committed then is where their successors
+    would begin, and what the broker no longer holds nobody can read.
     """
 
     def __init__(
@@ -35,41 +35,31 @@ class Sampler:
         topics: Mapping[str, int],
         pids: Callable[[str], Sequence[int]],
     ) -> None:
+        super().__init__("sampler", INTERVAL_SECONDS)
         self._stream = path.open("a", encoding="utf-8")
         self._emit = EventWriter(self._stream)
         self._pids = pids
         self._partitions = [TopicPartition(t, p) for t, count in topics.items() for p in range(count)]
         logger = logging.getLogger("fairpoll.sampler")
-        handler = logging.FileHandler(path.with_suffix(".log"), delay=True)
-        logger.addHandler(handler)
+        logger.addHandler(logging.FileHandler(path.with_suffix(".log"), delay=True))
         logger.propagate = False
         self._clients = {
             # A client of the group that never joins it: it may ask, and changes nothing.
             name: Consumer({**client_config, "group.id": group, "enable.auto.commit": False}, logger=logger)
             for name, group in groups.items()
         }
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
-    def __enter__(self) -> "Sampler":
-        self._thread.start()
-        return self
+    def look(self) -> None:
+        self._look_at_all(final=False)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
+    def finish(self) -> None:
+        self._look_at_all(final=True)
+        self._look_at_the_log()
         for client in self._clients.values():
             client.close()
         self._stream.close()
 
-    def _run(self) -> None:
-        while not self._stop.wait(INTERVAL_SECONDS):
-            self._look(final=False)
-        self._look(final=True)
-
-    def _look(self, *, final: bool) -> None:
+    def _look_at_all(self, *, final: bool) -> None:
         for name, client in self._clients.items():
             try:
                 committed = client.committed(self._partitions, timeout=REQUEST_SECONDS)
@@ -83,6 +73,18 @@ class Sampler:
             self._emit("committed_offsets", consumer=name, offsets=offsets, final=final)
             if rss := sum(_rss_bytes(pid) for pid in self._pids(name)):
                 self._emit("memory", consumer=name, rss_bytes=rss)
+
+    def _look_at_the_log(self) -> None:
+        """The first offset that the broker still holds of each partition."""
+        client = next(iter(self._clients.values()))
+        offsets = []
+        try:
+            for p in self._partitions:
+                low, _ = client.get_watermark_offsets(p, timeout=REQUEST_SECONDS)
+                offsets.append({"topic": p.topic, "partition": p.partition, "offset": low})
+        except KafkaException:
+            return  # unknown, and so nothing is excused by it
+        self._emit("log_start", offsets=offsets)
 
 
 def _rss_bytes(pid: int) -> int:

@@ -109,6 +109,16 @@ class Scenario:
             timeline=tuple(_step_at_speed(step, speed) for step in self.timeline),
         )
 
+    def alone(self, volume: str) -> "Scenario":
+        """The same experiment with the topics of one volume only, and no control to hold it against.
+
+        Raises ScenarioError when there is none.
+        """
+        topics = tuple(self.of_volume(volume))
+        if not topics:
+            raise ScenarioError(f"the scenario has no {volume}-volume topic")
+        return replace(self, topics=topics, control_wait_seconds=None)
+
     def of_volume(self, volume: str) -> list[TopicPlan]:
         """The topics with this part in the judgement, in the file's order."""
         return [topic for topic in self.topics if topic.volume == volume]

@@ -26,3 +26,6 @@ Async Should Keep Every Delivery Guarantee
 
 Sync Should Keep Every Delivery Guarantee
     Every Delivery Guarantee Should Hold    sync
+
+Async Should Serve The Live Topic Nearly As If It Were Alone
+    Oldest Message Should Wait At Most Times Solo    async    low    4

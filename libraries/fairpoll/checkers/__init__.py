@@ -18,6 +18,7 @@ CRITERIA: dict[str, Callable[..., Finding]] = {
         service.delivered_at_most,
         service.share_at_least,
         service.oldest_wait_at_most,
+        service.oldest_wait_at_most_times_solo,
         service.oldest_wait_at_least,
         service.latency_at_most,
         service.service_at_least,

@@ -1,6 +1,6 @@
 """Is the backlog left where it belongs, in the broker? Buffers, pauses, memory."""
 
-from fairpoll.checkers.model import Finding
+from fairpoll.checkers.model import Finding, dropped_by_the_broker
 from fairpoll.history import Partition, Recording
 
 MEBIBYTE = 1024 * 1024
@@ -80,13 +80,15 @@ def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
 def memory_bounded(recording: Recording, consumer: str, *, mebibytes: float) -> Finding:
     """The consumer's processes never had more resident memory than this, all members together."""
     peak = recording.consumers[consumer].peak_memory_bytes / MEBIBYTE
+    doubt = dropped_by_the_broker(recording)
+    told = f"{consumer} had {peak:,.0f} MiB of memory, expected at most {mebibytes:,.0f} MiB"
     return Finding(
         criterion="memory bounded",
         consumer=consumer,
         expected=f"at most {mebibytes:,.0f} MiB",
         measured=f"{peak:,.0f} MiB" if peak else "not seen",
-        sentence=f"{consumer} had {peak:,.0f} MiB of memory, expected at most {mebibytes:,.0f} MiB",
-        status="inconclusive" if not peak else "pass" if peak <= mebibytes else "fail",
+        sentence=f"{doubt} ({told})" if doubt else told,
+        status="inconclusive" if not peak or doubt else "pass" if peak <= mebibytes else "fail",
         figures={"peak_mebibytes": round(peak, 1)},
     )
 

@@ -58,6 +58,7 @@ def load_doubts(recording: Recording) -> list[str]:
             plan_missed(recording),
             _host_paused(recording),
             _control_served(recording),
+            dropped_by_the_broker(recording),
         )
         if reason
     ]
@@ -96,6 +97,12 @@ def _host_paused(recording: Recording) -> str | None:
     if pause <= HOST_PAUSE_SECONDS:
         return None
     return f"this machine stood still for {pause:.1f} s (allowed {HOST_PAUSE_SECONDS:g} s)"
+
+
+def dropped_by_the_broker(recording: Recording) -> str | None:
+    """Messages that are gone from the log cannot wait: the backlog was not what it was meant to be."""
+    gone = sum(1 for m in recording.acked if m.offset < recording.log_start.get((m.topic, m.partition), 0))
+    return f"the broker dropped {gone:,} acked messages during the run" if gone else None
 
 
 def _control_served(recording: Recording) -> str | None:

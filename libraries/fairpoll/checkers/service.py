@@ -94,6 +94,30 @@ def oldest_wait_at_most(recording: Recording, consumer: str, *, volume: str, sec
     )
 
 
+# A solo run waits milliseconds; times k that would still be nothing, and noise would decide.
+SMALLEST_SOLO_WAIT_SECONDS = 0.5
+
+
+def oldest_wait_at_most_times_solo(
+    recording: Recording, consumer: str, *, volume: str, times: float, solo_seconds: float
+) -> Finding:
+    """No message of this volume waited longer than `times` what the same consumer needs when it is alone.
+
+    `solo_seconds` is the oldest wait of a run of the same scenario without the other volume; below
+    SMALLEST_SOLO_WAIT_SECONDS it counts as that.
+    """
+    budget = times * max(solo_seconds, SMALLEST_SOLO_WAIT_SECONDS)
+    found = oldest_wait_at_most(recording, consumer, volume=volume, seconds=budget)
+    alone = f"{times:g} times its solo run of {solo_seconds:.2f} s, at least {SMALLEST_SOLO_WAIT_SECONDS:g} s"
+    return replace(
+        found,
+        criterion=f"{volume}-volume oldest wait against solo",
+        expected=f"{found.expected} ({alone})",
+        sentence=f"{found.sentence} ({alone})",
+        figures={**found.figures, "solo_seconds": solo_seconds},
+    )
+
+
 def oldest_wait_at_least(recording: Recording, consumer: str, *, volume: str, seconds: float) -> Finding:
     """Some message of this volume waited at least this long: the mark of starvation, for a control."""
     wait, message = _oldest(recording, consumer, volume)

@@ -1,0 +1,45 @@
+"""Something that is done again and again in the background while a block of code runs."""
+
+import threading
+from types import TracebackType
+
+
+class Repeating:
+    """A context in which `look` is called every `interval_seconds` from a thread of its own.
+
+    An error that `look` raises ends the calls and is raised again when the context is left, unless
+    something else went wrong there first: a silent end would leave a hole in the evidence.
+    """
+
+    def __init__(self, name: str, interval_seconds: float) -> None:
+        self._interval_seconds = interval_seconds
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def look(self) -> None:
+        """What is done each time."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """What is done once at the end, in the thread that leaves the context."""
+
+    def __enter__(self) -> "Repeating":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.finish()
+        if error is None and self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(self._interval_seconds):
+                self.look()
+        except BaseException as error:
+            self._error = error
