@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -21,18 +20,6 @@ from fairpoll.cluster.leftovers import Registry, clear_leftovers
 from fairpoll.cluster.local import LocalCluster
 from fairpoll.errors import ClusterError, ClusterUnavailableError
 from fairpoll.waiting import wait_until
-
-
-@pytest.fixture(autouse=True)
-def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    registry = Registry()
-    yield registry
-    registry.close()
 
 
 def opened(kind: str, tmp_path: Path, registry: Registry, **options):

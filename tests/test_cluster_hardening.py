@@ -25,18 +25,6 @@ from fairpoll.errors import ClusterError
 from fairpoll.waiting import wait_until
 
 
-@pytest.fixture(autouse=True)
-def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    registry = Registry()
-    yield registry
-    registry.close()
-
-
 @pytest.fixture
 def mock(tmp_path: Path, registry: Registry) -> Iterator[MockCluster]:
     cluster = MockCluster(ClusterOptions(tmp_path / "logs"), registry)

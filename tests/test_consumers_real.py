@@ -19,9 +19,7 @@ VALUES = [b'{"id":"a"}', b"poison", b'{"id":"b"}']
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    registry = Registry()
+def cluster(tmp_path: Path, registry: Registry) -> Iterator[Cluster]:
     cluster = open_cluster("mock", ClusterOptions(tmp_path / "logs"), registry, warn=print)
     cluster.create_topics({"t": 1})
     producer = Producer(cluster.client_config)
@@ -30,7 +28,6 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
     assert producer.flush(20) == 0
     yield cluster
     cluster.stop()
-    registry.close()
 
 
 def start(cluster: Cluster, folder: Path, mode: str, *options: str) -> ChildProcess:

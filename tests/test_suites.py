@@ -131,8 +131,7 @@ def test_a_killed_robot_leaves_no_process(tmp_path: Path):
 
 @pytest.mark.slow
 @pytest.mark.local
-def test_an_external_cluster_with_a_login_whose_password_stands_nowhere(tmp_path: Path):
-    registry = Registry()
+def test_an_external_cluster_with_a_login_whose_password_stands_nowhere(tmp_path: Path, registry: Registry):
     real = LocalCluster(ClusterOptions(tmp_path / "broker"), registry, server_properties=SASL, login=LOGIN)
     real.start()
     try:
@@ -152,4 +151,3 @@ def test_an_external_cluster_with_a_login_whose_password_stands_nowhere(tmp_path
             assert not path.is_file() or LOGIN["sasl.password"].encode() not in path.read_bytes(), path
     finally:
         real.stop()
-        registry.close()

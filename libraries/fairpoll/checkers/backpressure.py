@@ -25,7 +25,7 @@ def buffers_bounded(recording: Recording, consumer: str) -> Finding:
         criterion="buffers bounded",
         consumer=consumer,
         expected=f"at most {limit:,} records a partition",
-        measured=f"{highest:,}" if levels else "not told",
+        measured=f"{highest:,} records" if levels else "not told",
         sentence=f"{consumer} had {highest:,} records of {topic}/{partition} buffered, "
         f"expected at most {limit:,} "
         f"(pause threshold {settings.partition_pause_threshold:,} + poll {settings.max_poll_records:,})"
@@ -69,7 +69,7 @@ def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
         criterion="pauses and resumes pair up",
         consumer=consumer,
         expected="0 unpaired",
-        measured=f"{len(wrong):,}",
+        measured=f"{len(wrong):,} unpaired",
         sentence=f"{consumer} left {len(wrong):,} pauses and resumes unpaired, expected none"
         + (f": {'; '.join(wrong[:20])}" if wrong else ""),
         status="fail" if wrong else "pass",

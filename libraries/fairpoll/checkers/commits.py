@@ -32,7 +32,7 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
         criterion="commits never ahead of the sink",
         consumer=consumer,
         expected="0 ahead",
-        measured=f"{len(ahead):,} of {len(history.commits):,}",
+        measured=f"{len(ahead):,} ahead of {len(history.commits):,} seen",
         sentence=f"{consumer} committed {len(ahead):,} times ahead of what its sink held, expected never"
         + spots_told((c.topic, c.partition, c.offset) for c in ahead),
         status="fail" if ahead else "pass",
@@ -65,8 +65,8 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
     return Finding(
         criterion="commits caught up at the end",
         consumer=consumer,
-        expected=f"all {len(last):,} partitions",
-        measured=f"{len(last) - len(wrong):,}",
+        expected=f"{len(last):,} of {len(last):,} partitions",
+        measured=f"{len(last) - len(wrong):,} of {len(last):,} partitions",
         sentence=f"{consumer} left {len(wrong):,} of {len(last):,} partitions with a committed offset "
         f"that is not the next one to read{': ' + examples if examples else ''}",
         status="inconclusive" if seen is None else "fail" if wrong else "pass",

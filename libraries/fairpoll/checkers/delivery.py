@@ -42,8 +42,8 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
     return Finding(
         criterion="nothing lost",
         consumer=consumer,
-        expected=f"all {len(recording.acked):,} acked messages",
-        measured=f"{len(recording.acked) - len(missing):,}",
+        expected=f"0 lost of {len(recording.acked):,} acked",
+        measured=f"{len(missing):,} lost",
         sentence=f"{consumer} lost {len(missing):,} of {len(recording.acked):,} acked messages"
         + (doubt or spots_told(message.spot for message in missing)),
         status="inconclusive" if doubt else "fail" if missing else "pass",
@@ -59,7 +59,7 @@ def content_intact(recording: Recording, consumer: str) -> Finding:
         for record in recording.consumers[consumer].delivered
         if record.spot in known and known[record.spot].checksum != record.checksum
     ]
-    return safety("content intact", consumer, "0 altered", altered, "with another content than was sent")
+    return safety("content intact", consumer, "altered", altered, "with another content than was sent")
 
 
 def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
@@ -75,7 +75,7 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
         if record.spot not in known and record.message_id not in recording.failed_ids
     ]
     return safety(
-        "only acked messages delivered", consumer, "0 others", foreign, "that the brokers never acked"
+        "only acked messages delivered", consumer, "others", foreign, "that the brokers never acked"
     )
 
 
@@ -86,7 +86,7 @@ def right_place(recording: Recording, consumer: str) -> Finding:
     misplaced = [r for r in history.delivered if r.topic in outputs and outputs[r.topic] != r.output]
     known = recording.acked_by_spot
     misplaced += [r for r in history.dead_letters if r.spot in known and not known[r.spot].poison]
-    return safety("records in the right place", consumer, "0 misplaced", misplaced, "into a wrong file")
+    return safety("records in the right place", consumer, "misplaced", misplaced, "into a wrong file")
 
 
 def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
@@ -110,7 +110,7 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
         # By the first assignment in between the record had to be uncommitted to come again.
         if not since or record.offset < _committed_at(committed[partition], since[0]):
             forbidden.append(record)
-    return safety("no forbidden duplicates", consumer, "0 repeated", forbidden, "again without need")
+    return safety("no forbidden duplicates", consumer, "repeated", forbidden, "again without need")
 
 
 def order_kept(recording: Recording, consumer: str) -> Finding:
@@ -130,7 +130,7 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
             continue
         if not any(before.at < at <= record.at for at in assigned[partition]):
             wrong.append(record)
-    return safety("order kept within each partition", consumer, "0 out of order", wrong, "out of order")
+    return safety("order kept within each partition", consumer, "out of order", wrong, "out of order")
 
 
 def only_while_assigned(recording: Recording, consumer: str) -> Finding:
@@ -147,7 +147,7 @@ def only_while_assigned(recording: Recording, consumer: str) -> Finding:
         if not _owned(changes[(record.member, (record.topic, record.partition))], record.at)
     ]
     return safety(
-        "delivered only while assigned", consumer, "0 others", foreign, "of partitions not assigned to it"
+        "delivered only while assigned", consumer, "others", foreign, "of partitions not assigned to it"
     )
 
 
@@ -177,13 +177,16 @@ def _committed_at(commits: Sequence[tuple[float, int]], moment: float) -> int:
     return max((offset for at, offset in commits if at <= moment), default=0)
 
 
-def safety(criterion: str, consumer: str, expected: str, wrong: Sequence[Delivered], what: str) -> Finding:
-    """A finding that passes when nothing is wrong, and else names the first records that are."""
+def safety(criterion: str, consumer: str, fault: str, wrong: Sequence[Delivered], what: str) -> Finding:
+    """A finding that passes when nothing is wrong, and else names the first records that are.
+
+    `fault` is the word for it in the table ("altered"), `what` the rest of the sentence.
+    """
     return Finding(
         criterion=criterion,
         consumer=consumer,
-        expected=expected,
-        measured=f"{len(wrong):,}",
+        expected=f"0 {fault}",
+        measured=f"{len(wrong):,} {fault}",
         sentence=f"{consumer} delivered {len(wrong):,} records {what}, expected none"
         + spots_told(record.spot for record in wrong),
         status="fail" if wrong else "pass",

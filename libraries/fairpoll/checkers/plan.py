@@ -27,7 +27,7 @@ def recording_is_sound(recording: Recording) -> Finding:
         criterion="the run can be judged",
         consumer="run",
         expected="no doubts",
-        measured="; ".join(doubts) or "none",
+        measured="; ".join(doubts) or "no doubts",
         status="inconclusive" if doubts else "pass",
         sentence="; ".join(doubts) or "the run can be judged",
         figures={"longest_host_pause_seconds": recording.longest_pause_seconds},
