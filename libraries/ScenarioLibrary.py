@@ -9,6 +9,7 @@ from fairpoll.consumers import MODES
 from fairpoll.errors import ConsumerError, ScenarioError
 from fairpoll.members import ConsumerUnderTest
 from fairpoll.scenario_file import load_scenario
+from judging import log_charts
 from session import SESSION
 
 SCENARIO_FOLDER = Path(__file__).parent.parent / "resources" / "scenarios"
@@ -25,7 +26,7 @@ class ScenarioLibrary:
         """Produces the scenario's traffic once while each consumer reads it in a group of its own.
 
         A scenario that this Robot run has already recorded at this speed is not run again: each suite
-        can ask for it and gets the same recording.
+        can ask for it and gets the same recording. Logs the charts of all consumers.
 
         Args:
             scenario: name of a file in resources/scenarios, or a path.
@@ -40,7 +41,10 @@ class ScenarioLibrary:
         Example: `Run Scenario    specified.yaml    sync    async    speed=10`
         """
         consumers = [_consumer(mode, async_command) for mode in modes or MODES]
-        SESSION.record(find_scenario(scenario), 1.0 if speed is None else speed, consumers)
+        known = SESSION.recorded()
+        verdict = SESSION.record(find_scenario(scenario), 1.0 if speed is None else speed, consumers)
+        if SESSION.recorded() > known:
+            log_charts(verdict, [consumer.name for consumer in consumers])
 
     @keyword
     def scenario_should_be_valid(self, scenario: str) -> None:

@@ -150,10 +150,9 @@ class VerdictLibrary:
         """Fails as INCONCLUSIVE if anything keeps the run from proving something, and says what.
 
         Looked at are the producer's plan, whether the control starved, whether this machine stood still
-        for more than a second, and whether the run went to its end. Logs the charts of all consumers.
+        for more than a second, and whether the run went to its end.
         """
         verdict = SESSION.verdict()
         finding = recording_is_sound(verdict.recording)
         verdict.keep("recording_is_sound", finding)
-        log_charts(verdict, list(verdict.recording.consumers))
         settle(verdict, [finding])

@@ -15,6 +15,9 @@ from session import SESSION
 CHART_BUDGET_SECONDS = 5.0
 
 
+INCONCLUSIVE = "INCONCLUSIVE: "
+
+
 def judge(check: str, mode: str, **thresholds: object) -> None:
     verdict = SESSION.verdict()
     check_mode(verdict, mode)
@@ -38,12 +41,20 @@ def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
         told = ", ".join(f"{f.criterion} {f.measured}" for f in findings)
         BuiltIn().set_test_message(f"{consumer}: {told}")
         return
-    prefix = "INCONCLUSIVE: " if any(f.status == "inconclusive" for f in unmet) else ""
-    evidence = f"evidence: {verdict.recording.folder}"
+    raise Failure(_told(unmet, len(findings), f"evidence: {verdict.recording.folder}"))
+
+
+def _told(unmet: Sequence[Finding], judged: int, evidence: str) -> str:
+    """The message of a test that did not pass; one failure outweighs any number of inconclusive ones."""
+    failed = [finding for finding in unmet if finding.status == "fail"]
+    prefix = "" if failed else INCONCLUSIVE
     if len(unmet) == 1:
-        raise Failure(f"{prefix}{unmet[0].sentence}; {evidence}")
-    lines = "\n".join(f"- {finding.sentence}" for finding in unmet)
-    raise Failure(f"{prefix}{len(unmet)} of {len(findings)} criteria not met; {evidence}\n{lines}")
+        return f"{prefix}{unmet[0].sentence}; {evidence}"
+    lines = [
+        f"- {INCONCLUSIVE if failed and finding.status == 'inconclusive' else ''}{finding.sentence}"
+        for finding in unmet
+    ]
+    return "\n".join([f"{prefix}{len(unmet)} of {judged} criteria not met; {evidence}", *lines])
 
 
 def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:

@@ -100,6 +100,10 @@ class Session:
         self.current, self._current_run = self._verdicts[key], key
         return self.current
 
+    def recorded(self) -> int:
+        """How many runs there are to judge."""
+        return len(self._verdicts)
+
     def solo_wait(self, consumer: str, volume: str) -> float:
         """The oldest wait of this consumer in a run of the current scenario with this volume alone."""
         if self._current_run is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ class Verdict:
     def keep(self, criterion: str, finding: Finding, **thresholds: object) -> None:
         self.findings.append((criterion, thresholds, finding))
 
+    @cached_property
+    def figures(self) -> Figures:
+        """The figures of each consumer; a recording does not change, so they are worked out once."""
+        return {name: consumer_figures(self.recording, name) for name in self.recording.consumers}
+
     def to_json(self) -> Figures:
         """Every finding with its thresholds, and every figure behind them."""
         recording = self.recording
@@ -39,7 +45,7 @@ class Verdict:
             "scenario": recording.scenario.title,
             "speed": recording.speed,
             "cluster": recording.cluster,
-            "figures": {name: consumer_figures(recording, name) for name in recording.consumers},
+            "figures": self.figures,
             "findings": [
                 {"check": check, "thresholds": dict(thresholds), **asdict(finding)}
                 for check, thresholds, finding in self.findings
