@@ -41,7 +41,7 @@ class FileSink:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._files = {topic: (folder / name).open("ab", buffering=0) for topic, name in outputs.items()}
-        self._dead_letters = (folder / DEAD_LETTERS).open("ab", buffering=0)
+        self._dead_letters = folder / DEAD_LETTERS
         self._rate = rate
         self._topic_rates = dict(topic_rates or {})
         self._free_at = 0.0
@@ -83,7 +83,8 @@ class FileSink:
     def write_dead_letter(self, record: Record, reason: str) -> None:
         """Put a record that no file can take aside, whole, with the reason."""
         text = (record.value() or b"").decode("utf-8", "backslashreplace")
-        self._dead_letters.write(_line(record, reason=reason, value=text))
+        with self._dead_letters.open("ab") as file:
+            file.write(_line(record, reason=reason, value=text))
         self._occupy(record.topic())
 
     def _occupy(self, topic: str) -> None:
@@ -92,7 +93,7 @@ class FileSink:
             self._free_at = max(self._free_at, now_seconds() - CATCH_UP_SECONDS) + 1 / rate
 
     def close(self) -> None:
-        for file in (*self._files.values(), self._dead_letters):
+        for file in self._files.values():
             file.close()
 
     def __enter__(self) -> "FileSink":
