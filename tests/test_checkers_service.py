@@ -133,6 +133,13 @@ class TestDoubts:
             "this machine stood still for 2.5 s (allowed 1 s)"
         ]
 
+    def test_a_broker_that_was_slow_to_ack(self):
+        slow = [replace(m, acked=m.sent + 1.5) for m in BOTH]
+        assert load_doubts(recording(slow, scenario=PLAN)) == [
+            "the broker took 1.5 s to ack a message (allowed 1 s)"
+        ]
+        assert load_doubts(recording(slow, scenario=PLAN, speed=10.0)) == []
+
     def test_a_broker_that_dropped_messages(self):
         assert load_doubts(recording(BOTH, scenario=PLAN, log_start={("low", 0): 2})) == [
             "the broker dropped 2 acked messages during the run"

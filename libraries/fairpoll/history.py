@@ -30,6 +30,7 @@ class Acked:
     backlog: bool
     checksum: int
     poison: bool = False
+    acked: float | None = None
 
     @property
     def spot(self) -> Spot:

@@ -79,6 +79,7 @@ class _Reader:
                             backlog=event["batch"] < 0,
                             checksum=event["checksum"],
                             poison=event.get("poison", False),
+                            acked=self.time(event["timestamp"]),
                         )
                     )
                 case "producer_send_error":

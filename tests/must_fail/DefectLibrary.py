@@ -43,9 +43,9 @@ JUDGED: dict[str, dict[str, dict[str, object]]] = {
     },
     "handover.yaml": {
         **GUARANTEES,
-        "delivers_again": {"seconds": 6},
-        "every_partition_served": {"seconds": 6},
-        "no_stall": {"seconds": 6},
+        "delivers_again": {"seconds": 8},
+        "every_partition_served": {"seconds": 8},
+        "no_stall": {"seconds": 8},
     },
 }
 

@@ -15,8 +15,10 @@ UNSCALED_SECONDS = 1.0
 # Being late makes messages look older than the consumer could help: by no more than half of what the
 # budgets already allow for (99 of 100 messages; on an idle machine they are 1 to 4 ms late).
 PLAN_LATENESS_SECONDS = UNSCALED_SECONDS / 2
-# A machine that did not let us run for this long may itself have made a message late.
+# A machine that did not let us run for this long may itself have made a message late, and so may a
+# broker that took this long to ack one: nobody can deliver what is not in the log yet.
 HOST_PAUSE_SECONDS = 1.0
+SLOW_ACK_SECONDS = 1.0
 # At most this many examples in a message; the evidence has them all.
 MAX_EXAMPLES = 20
 
@@ -57,6 +59,7 @@ def load_doubts(recording: Recording) -> list[str]:
             _cut_off(recording),
             plan_missed(recording),
             _host_paused(recording),
+            _broker_slow(recording),
             _control_served(recording),
             dropped_by_the_broker(recording),
         )
@@ -103,6 +106,16 @@ def dropped_by_the_broker(recording: Recording) -> str | None:
     """Messages that are gone from the log cannot wait: the backlog was not what it was meant to be."""
     gone = sum(1 for m in recording.acked if m.offset < recording.log_start.get((m.topic, m.partition), 0))
     return f"the broker dropped {gone:,} acked messages during the run" if gone else None
+
+
+def _broker_slow(recording: Recording) -> str | None:
+    longest = max(
+        ((m.acked - m.sent) / recording.speed for m in recording.acked if m.acked and not m.backlog),
+        default=0.0,
+    )
+    if longest <= SLOW_ACK_SECONDS:
+        return None
+    return f"the broker took {longest:.1f} s to ack a message (allowed {SLOW_ACK_SECONDS:g} s)"
 
 
 def _control_served(recording: Recording) -> str | None:
