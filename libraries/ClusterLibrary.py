@@ -1,7 +1,5 @@
 """Keywords that bring a Kafka cluster up and say which one it is."""
 
-from typing import Literal
-
 from robot.api import SkipExecution
 from robot.api.deco import keyword, library
 from robot.api.types import Secret
@@ -22,7 +20,7 @@ class ClusterLibrary:
     @keyword
     def ensure_cluster(
         self,
-        kind: Literal["", "local", "mock", "compose", "external"] = "",
+        kind: str = "",
         *,
         brokers: int | None = None,
         bootstrap_servers: str = "",

@@ -6,6 +6,7 @@ from robot.api.deco import keyword, library
 
 from judging import check_mode, judge, settle
 from session import SESSION
+from values import Mode
 
 DELIVERY = (
     "nothing_lost",
@@ -29,7 +30,7 @@ class GuaranteeLibrary:
     """
 
     @keyword
-    def every_delivery_guarantee_should_hold(self, mode: str) -> None:
+    def every_delivery_guarantee_should_hold(self, mode: Mode) -> None:
         """Fails if any of the guarantees of at-least-once delivery is broken; names each that is.
 
         They are: nothing lost after the drain, content intact, only acked messages, each record in its
@@ -43,7 +44,7 @@ class GuaranteeLibrary:
         settle(verdict, [verdict.judge(criterion, mode) for criterion in DELIVERY])
 
     @keyword
-    def nothing_should_be_lost(self, mode: str) -> None:
+    def nothing_should_be_lost(self, mode: Mode) -> None:
         """Fails if an acked message is not in the sink after the drain; names at most 20.
 
         A poison message must be a dead letter, or reported where the policy is to skip.
@@ -53,7 +54,7 @@ class GuaranteeLibrary:
         judge("nothing_lost", mode)
 
     @keyword
-    def content_should_be_intact(self, mode: str) -> None:
+    def content_should_be_intact(self, mode: Mode) -> None:
         """Fails if what the sink holds of a message is not what was sent, by its checksum.
 
         Example: `Content Should Be Intact    async`
@@ -61,7 +62,7 @@ class GuaranteeLibrary:
         judge("content_intact", mode)
 
     @keyword
-    def only_acked_messages_should_be_delivered(self, mode: str) -> None:
+    def only_acked_messages_should_be_delivered(self, mode: Mode) -> None:
         """Fails if a record was delivered that the brokers never acked; names at most 20.
 
         Example: `Only Acked Messages Should Be Delivered    async`
@@ -69,7 +70,7 @@ class GuaranteeLibrary:
         judge("only_acked_delivered", mode)
 
     @keyword
-    def records_should_be_in_the_right_place(self, mode: str) -> None:
+    def records_should_be_in_the_right_place(self, mode: Mode) -> None:
         """Fails if a record stands in another topic's output, or without need among the dead letters.
 
         Example: `Records Should Be In The Right Place    async`
@@ -77,7 +78,7 @@ class GuaranteeLibrary:
         judge("right_place", mode)
 
     @keyword
-    def no_forbidden_duplicates_should_be_delivered(self, mode: str) -> None:
+    def no_forbidden_duplicates_should_be_delivered(self, mode: Mode) -> None:
         """Fails if a record came again without a new assignment, or although it had been committed.
 
         Example: `No Forbidden Duplicates Should Be Delivered    async`
@@ -85,7 +86,7 @@ class GuaranteeLibrary:
         judge("no_forbidden_duplicates", mode)
 
     @keyword
-    def order_should_be_kept(self, mode: str) -> None:
+    def order_should_be_kept(self, mode: Mode) -> None:
         """Fails if, within an assignment, a partition's records were delivered out of order.
 
         Example: `Order Should Be Kept    async`
@@ -93,7 +94,7 @@ class GuaranteeLibrary:
         judge("order_kept", mode)
 
     @keyword
-    def records_should_be_delivered_only_while_assigned(self, mode: str) -> None:
+    def records_should_be_delivered_only_while_assigned(self, mode: Mode) -> None:
         """Fails if a member delivered records of a partition that was not assigned to it then.
 
         Example: `Records Should Be Delivered Only While Assigned    async`
@@ -101,7 +102,7 @@ class GuaranteeLibrary:
         judge("only_while_assigned", mode)
 
     @keyword
-    def commits_should_never_be_ahead(self, mode: str) -> None:
+    def commits_should_never_be_ahead(self, mode: Mode) -> None:
         """Fails if an offset was committed before the sink held every message in front of it.
 
         Example: `Commits Should Never Be Ahead    async`
@@ -109,7 +110,7 @@ class GuaranteeLibrary:
         judge("commits_never_ahead", mode)
 
     @keyword
-    def commits_should_have_caught_up(self, mode: str) -> None:
+    def commits_should_have_caught_up(self, mode: Mode) -> None:
         """Fails if, when all had stopped, a committed offset was not the next one to read.
 
         Example: `Commits Should Have Caught Up    async`
@@ -117,7 +118,7 @@ class GuaranteeLibrary:
         judge("commits_caught_up", mode)
 
     @keyword
-    def backpressure_should_hold(self, mode: str) -> None:
+    def backpressure_should_hold(self, mode: Mode) -> None:
         """Fails if buffers grew beyond their bound, or if pauses and resumes do not pair up.
 
         The bound is `partition_pause_threshold` plus one poll of `max_poll_records`, by the consumer's
@@ -132,7 +133,7 @@ class GuaranteeLibrary:
         )
 
     @keyword
-    def memory_should_stay_below(self, mode: str, mebibytes: int) -> None:
+    def memory_should_stay_below(self, mode: Mode, mebibytes: int) -> None:
         """Fails if the consumer's processes together had more resident memory than this, seen from outside.
 
         Example: `Memory Should Stay Below    async    256`
@@ -140,7 +141,7 @@ class GuaranteeLibrary:
         judge("memory_bounded", mode, mebibytes=mebibytes)
 
     @keyword
-    def consumer_should_not_stall(self, mode: str, silence: timedelta) -> None:
+    def consumer_should_not_stall(self, mode: Mode, silence: timedelta) -> None:
         """Fails if messages waited and nothing at all was delivered for this long, drain included.
 
         Names the partitions that waited, and which of them the consumer had paused.
@@ -150,7 +151,7 @@ class GuaranteeLibrary:
         judge("no_stall", mode, seconds=silence.total_seconds())
 
     @keyword
-    def every_partition_should_be_served_within(self, mode: str, silence: timedelta) -> None:
+    def every_partition_should_be_served_within(self, mode: Mode, silence: timedelta) -> None:
         """Fails if a partition had messages waiting for this long without one delivery, others or not.
 
         Example: `Every Partition Should Be Served Within    async    5 seconds`
@@ -158,7 +159,7 @@ class GuaranteeLibrary:
         judge("every_partition_served", mode, seconds=silence.total_seconds())
 
     @keyword
-    def consumer_should_deliver_again_within(self, mode: str, recovery: timedelta) -> None:
+    def consumer_should_deliver_again_within(self, mode: Mode, recovery: timedelta) -> None:
         """Fails if, after a step of the timeline, a partition with messages waiting takes longer than this.
 
         Steps that count are a member that joins, leaves or starts, and a sink that recovers.
@@ -168,7 +169,7 @@ class GuaranteeLibrary:
         judge("delivers_again", mode, seconds=recovery.total_seconds())
 
     @keyword
-    def group_membership_should_be_kept(self, mode: str) -> None:
+    def group_membership_should_be_kept(self, mode: Mode) -> None:
         """Fails if a member was put out of its group, as happens to one that does not poll in time.
 
         Example: `Group Membership Should Be Kept    async`
@@ -176,7 +177,7 @@ class GuaranteeLibrary:
         judge("membership_kept", mode)
 
     @keyword
-    def group_membership_should_be_lost(self, mode: str) -> None:
+    def group_membership_should_be_lost(self, mode: Mode) -> None:
         """Fails if no member was put out of its group: for a control.
 
         Example: `Group Membership Should Be Lost    sync`

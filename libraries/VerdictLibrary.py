@@ -1,16 +1,13 @@
 """Keywords that judge the current recording. Each is a sentence that holds or fails."""
 
 from datetime import timedelta
-from typing import Literal
 
 from robot.api.deco import keyword, library
 
 from fairpoll.checkers import Finding, producer_kept_plan, recording_is_sound
 from judging import check_mode, judge, log_charts, settle
 from session import SESSION
-from values import CONVERTERS, Bound, Share
-
-Volume = Literal["high", "low"]
+from values import CONVERTERS, Bound, Mode, Share
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
@@ -18,7 +15,8 @@ class VerdictLibrary:
     """Judges the recording of the scenario that was run last.
 
     Times are in the scenario's own time: `5 seconds` is half a second of real time at SPEED 10, plus
-    what SPEED cannot scale (about one real second, said in the message).
+    what SPEED cannot scale (about one real second, said in the message). `topics` is `high`, `low` or
+    the name of one topic.
 
     A criterion that cannot be judged fails with the prefix `INCONCLUSIVE:` and the reason: the producer
     missed its plan, the control did not starve, or the machine stood still.
@@ -27,7 +25,7 @@ class VerdictLibrary:
     @keyword
     def delivery_should_meet(
         self,
-        mode: str,
+        mode: Mode,
         high_at_least: Bound,
         low_at_least: Bound,
         low_at_most: Bound,
@@ -64,17 +62,17 @@ class VerdictLibrary:
         settle(verdict, findings)
 
     @keyword
-    def oldest_message_should_wait_at_most(self, mode: str, volume: Volume, budget: timedelta) -> None:
+    def oldest_message_should_wait_at_most(self, mode: Mode, topics: str, budget: timedelta) -> None:
         """Fails if any acked message of these topics waited longer than the budget for the sink.
 
         Waiting is counted from the intended send time, and goes on when nothing arrives.
 
         Example: `Oldest Message Should Wait At Most    async    low    5 seconds`
         """
-        judge("oldest_wait_at_most", mode, volume=volume, seconds=budget.total_seconds())
+        judge("oldest_wait_at_most", mode, volume=topics, seconds=budget.total_seconds())
 
     @keyword
-    def oldest_message_should_wait_at_most_times_solo(self, mode: str, volume: Volume, times: float) -> None:
+    def oldest_message_should_wait_at_most_times_solo(self, mode: Mode, topics: str, times: float) -> None:
         """Fails if a message waited longer than so many times what it waits when its volume is alone.
 
         Runs the scenario once more for that, with the topics of this volume only, unless it has been.
@@ -83,27 +81,27 @@ class VerdictLibrary:
         Example: `Oldest Message Should Wait At Most Times Solo    async    low    4`
         """
         check_mode(SESSION.verdict(), mode)
-        solo_seconds = round(SESSION.solo_wait(mode, volume), 3)
-        judge("oldest_wait_at_most_times_solo", mode, volume=volume, times=times, solo_seconds=solo_seconds)
+        solo_seconds = round(SESSION.solo_wait(mode, topics), 3)
+        judge("oldest_wait_at_most_times_solo", mode, volume=topics, times=times, solo_seconds=solo_seconds)
 
     @keyword
-    def oldest_message_should_wait_at_least(self, mode: str, volume: Volume, floor: timedelta) -> None:
+    def oldest_message_should_wait_at_least(self, mode: Mode, topics: str, floor: timedelta) -> None:
         """Fails if no message of these topics waited this long: a control that must starve.
 
         Example: `Oldest Message Should Wait At Least    sync    low    30 seconds`
         """
-        judge("oldest_wait_at_least", mode, volume=volume, seconds=floor.total_seconds())
+        judge("oldest_wait_at_least", mode, volume=topics, seconds=floor.total_seconds())
 
     @keyword
-    def due_messages_should_be_delivered(self, mode: str, volume: Volume, age: timedelta) -> None:
+    def due_messages_should_be_delivered(self, mode: Mode, topics: str, age: timedelta) -> None:
         """Fails if an acked message that was older than this at the end had not been delivered by then.
 
         Example: `Due Messages Should Be Delivered    async    low    5 seconds`
         """
-        judge("due_messages_delivered", mode, volume=volume, seconds=age.total_seconds())
+        judge("due_messages_delivered", mode, volume=topics, seconds=age.total_seconds())
 
     @keyword
-    def throughput_should_be_at_least(self, mode: str, share: Share, *, of: str = "sync") -> None:
+    def throughput_should_be_at_least(self, mode: Mode, share: Share, *, of: Mode = "sync") -> None:
         """Fails if the consumer delivered less than this share of what another one of the run did.
 
         Fairness by slowing everything down is a failure too.
@@ -116,26 +114,24 @@ class VerdictLibrary:
         judge("throughput_at_least", mode, of=of, share=share.fraction)
 
     @keyword
-    def latency_should_be_at_most(
-        self, mode: str, volume: Volume, percentile: int, budget: timedelta
-    ) -> None:
+    def latency_should_be_at_most(self, mode: Mode, topics: str, percentile: int, budget: timedelta) -> None:
         """Fails if this percentile of the waits of live messages exceeds the budget.
 
         Messages not delivered count with their age at the end.
 
         Example: `Latency Should Be At Most    async    low    99    2 seconds`
         """
-        judge("latency_at_most", mode, volume=volume, percentile=percentile, seconds=budget.total_seconds())
+        judge("latency_at_most", mode, volume=topics, percentile=percentile, seconds=budget.total_seconds())
 
     @keyword
-    def service_should_be_at_least(self, mode: str, volume: Volume, share: Share) -> None:
+    def service_should_be_at_least(self, mode: Mode, topics: str, share: Share) -> None:
         """Fails if less than this share of what was sent was delivered while both volumes were live.
 
         Example: `Service Should Be At Least    async    low    90%`
         """
         if share.fraction is None:
             raise ValueError("the share is missing; write for example 90%")
-        judge("service_at_least", mode, volume=volume, share=share.fraction)
+        judge("service_at_least", mode, volume=topics, share=share.fraction)
 
     @keyword
     def producer_should_have_kept_its_plan(self) -> None:

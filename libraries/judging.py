@@ -38,7 +38,7 @@ def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
     logger.info(criteria_table(rows, caption=f"{consumer}, {verdict.recording.cluster}"), html=True)
     unmet = [finding for finding in findings if finding.status != "pass"]
     if not unmet:
-        told = ", ".join(f"{f.criterion} {f.measured}" for f in findings)
+        told = "; ".join(f"{f.criterion}: {f.measured}" for f in findings)
         BuiltIn().set_test_message(f"{consumer}: {told}")
         return
     raise Failure(_told(unmet, len(findings), f"evidence: {verdict.recording.folder}"))

@@ -13,18 +13,20 @@ from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.errors import FairpollError
+from fairpoll.errors import FairpollError, ScenarioError
 from fairpoll.events import dump
 from fairpoll.experiment import Experiment
 from fairpoll.loading import load_recording
 from fairpoll.measures import waits
 from fairpoll.members import ConsumerUnderTest
-from fairpoll.report import Verdict
+from fairpoll.report import Verdict, worst
 from fairpoll.scenario_file import load_scenario
 
 # On a terminal the line is rewritten this often; elsewhere (a CI log) a line is added this often.
 TERMINAL_SECONDS = 0.25
 LOG_LINE_SECONDS = 15.0
+# Less live traffic than this is over before a consumer has shown how it goes on.
+SHORTEST_SECONDS = 5.0
 
 
 class ConsoleProgress:
@@ -125,7 +127,8 @@ class Session:
         """verdict.json of the whole Robot run, and one beside each recording."""
         for verdict in self._verdicts.values():
             verdict.write()
-        whole = {"runs": [verdict.to_json() for verdict in self._verdicts.values()], **self.extra}
+        runs = [verdict.to_json() for verdict in self._verdicts.values()]
+        whole = {"verdict": worst(run["verdict"] for run in runs), "runs": runs, **self.extra}
         (self.output_folder / "verdict.json").write_text(dump(whole) + "\n", "utf-8")
 
     def close(self) -> None:
@@ -146,13 +149,17 @@ class Session:
     ) -> Verdict:
         if self.cluster is None:
             raise FairpollError("no cluster is running; begin with the keyword 'Ensure Cluster'")
+        scenario = load_scenario(scenario_file)
+        if scenario.at_speed(speed).duration_seconds < SHORTEST_SECONDS:
+            most = scenario.duration_seconds / SHORTEST_SECONDS
+            raise ScenarioError(f"SPEED is {speed:g}; at most {most:g} here: less traffic proves nothing")
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         name = scenario_file.stem + (f"-{only_volume}-alone" if only_volume else "")
         folder = self.output_folder / "evidence" / f"{name}-{run_id}"
         progress = ConsoleProgress()
         experiment = Experiment(
             scenario_file=scenario_file,
-            scenario=load_scenario(scenario_file),
+            scenario=scenario,
             speed=speed,
             consumers=consumers,
             cluster=self.cluster,

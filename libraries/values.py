@@ -1,10 +1,14 @@
 """Values as they are written in the cells of a table, and how Robot converts them."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from fairpoll.units import parse_share
 
 NO_CRITERION = "-"
+
+# The consumers that a suite may name; `--dryrun` refuses any other.
+Mode = Literal["sync", "async"]
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,11 @@ def test_one_file_alone(tmp_path: Path):
             "1.5              20",
             r"'1.5' is not a number of records; write 20",
         ),
+        (
+            "async    1 000",
+            "turbo    1 000",
+            r"got value 'turbo' that cannot be converted to 'sync' or 'async'",
+        ),
         ("1%", "", "expected 5 arguments, got 4|missing value for argument|expected 5 non-named"),
     ],
 )
@@ -87,6 +92,25 @@ def test_a_bad_cell_is_found_by_a_dry_run(tmp_path: Path, right: str, wrong: str
     done = run(tmp_path, "--dryrun", str(suite))
     assert done.returncode == 1
     assert re.search(message, done.stdout), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("SPEED:0", "SPEED is 0; it must be above 0, for example 10"),
+        ("SPEED:1000", "SPEED is 1000; at most 24 here: less traffic proves nothing"),
+        ("CLUSTER:moon", "unknown cluster 'moon'; one of: local, mock, compose, external"),
+        ("BROKERS:2", "a cluster has 1 or 3 brokers, not 2"),
+        ("ASYNC_COMMAND:my 'consumer", "ASYNC_COMMAND cannot be read as a command: No closing quotation"),
+        ("ASYNC_COMMAND:/no/such", "async cannot be started: /no/such: No such file or directory"),
+        ("ASYNC_COMMAND:/bin/false", "async (/bin/false) ended on its own with exit code 1"),
+    ],
+)
+def test_a_wrong_variable_gets_one_clear_message(tmp_path: Path, variable: str, message: str):
+    arguments = ["--variable", "CLUSTER:mock", "--variable", "SPEED:20", "--variable", variable]
+    done = run(tmp_path, "--include", "smoke", *arguments, str(SUITES))
+    assert done.returncode != 0
+    assert message in done.stdout
 
 
 @pytest.mark.slow

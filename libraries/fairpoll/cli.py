@@ -1,5 +1,6 @@
 """The `fairpoll` command: what runs outside Robot Framework."""
 
+import functools
 import logging
 import os
 import signal
@@ -19,13 +20,14 @@ from fairpoll.scenario import PollSettings
 from fairpoll.scenario_file import load_scenario
 from fairpoll.traffic import TrafficProducer
 
-bootstrap_option = click.option(
+option = functools.partial(click.option, show_envvar=True)
+bootstrap_option = option(
     "--bootstrap-servers",
     required=True,
     metavar="HOST:PORT[,...]",
     help="Where the cluster answers.",
 )
-controlled_option = click.option(
+controlled_option = option(
     "--controlled",
     is_flag=True,
     help="Take orders, one a line, from standard input; its end means stop. Used by the suites.",
@@ -34,9 +36,9 @@ controlled_option = click.option(
 
 @click.group(
     context_settings={"show_default": True, "max_content_width": 100},
-    epilog="Each option can be given as an environment variable: --group as FAIRPOLL_GROUP, and so on. "
-    "Further Kafka client properties, passwords among them, are taken from the environment only: "
-    "FAIRPOLL_KAFKA_SECURITY_PROTOCOL sets security.protocol.",
+    epilog="Each option can be given as the environment variable named beside it; several values have a "
+    "space between. Further Kafka client properties, passwords among them, are taken from the environment "
+    "only: FAIRPOLL_KAFKA_SECURITY_PROTOCOL sets security.protocol.",
 )
 @click.version_option(package_name="fairpoll")
 def main() -> None:
@@ -53,19 +55,17 @@ FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
 
 @main.command(short_help="Produce a scenario's traffic.", context_settings=FROM_ENVIRONMENT)
 @bootstrap_option
-@click.option(
+@option(
     "--scenario",
     "scenario_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     required=True,
     help="The scenario file, such as resources/scenarios/specified.yaml.",
 )
-@click.option(
-    "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Divides every interval."
-)
-@click.option("--only-volume", type=click.Choice(["high", "low"]), help="Only the topics of this volume.")
-@click.option("--run-id", default="manual", help="Stands in every message.")
-@click.option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
+@option("--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Divides every interval.")
+@option("--only-volume", type=click.Choice(["high", "low"]), help="Only the topics of this volume.")
+@option("--run-id", default="manual", help="Stands in every message.")
+@option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
 @controlled_option
 def produce(
     *,
@@ -114,9 +114,9 @@ def produce(
 
 @main.command(short_help="Run one of the built-in consumers.", context_settings=FROM_ENVIRONMENT)
 @bootstrap_option
-@click.option("--mode", type=click.Choice(sorted(MODES)), required=True, help="Which built-in consumer.")
-@click.option("--group", required=True, help="The consumer group.")
-@click.option(
+@option("--mode", type=click.Choice(sorted(MODES)), required=True, help="Which built-in consumer.")
+@option("--group", required=True, help="The consumer group.")
+@option(
     "--topic",
     "topics",
     multiple=True,
@@ -124,29 +124,23 @@ def produce(
     metavar="TOPIC=FILE",
     help="A topic to read and its output file; once for each topic.",
 )
-@click.option(
-    "--output-folder", type=click.Path(path_type=Path), required=True, help="Where the output files go."
-)
-@click.option(
+@option("--output-folder", type=click.Path(path_type=Path), required=True, help="Where the output files go.")
+@option(
     "--sink-rate", type=click.FloatRange(min=0, min_open=True), help="Records per second; none: no limit."
 )
-@click.option(
+@option(
     "--topic-sink-rate",
     "topic_sink_rates",
     multiple=True,
     metavar="TOPIC=RATE",
     help="Another rate for the records of this topic.",
 )
-@click.option("--poll-interval-ms", default=50, help="The longest a poll waits.")
-@click.option("--max-poll-records", default=100, help="The most records a poll takes.")
-@click.option(
-    "--partition-pause-threshold", default=500, help="Buffered records that pause a partition (async)."
-)
-@click.option(
-    "--session-timeout-ms", default=45_000, help="Silent for this long, the group takes it for dead."
-)
-@click.option("--max-poll-interval-ms", default=300_000, help="Not polling for this long, likewise.")
-@click.option(
+@option("--poll-interval-ms", default=50, help="The longest a poll waits.")
+@option("--max-poll-records", default=100, help="The most records a poll takes.")
+@option("--partition-pause-threshold", default=500, help="Buffered records that pause a partition (async).")
+@option("--session-timeout-ms", default=45_000, help="Silent for this long, the group takes it for dead.")
+@option("--max-poll-interval-ms", default=300_000, help="Not polling for this long, likewise.")
+@option(
     "--poison-policy",
     type=click.Choice(["dead-letter", "skip", "stop"]),
     default="dead-letter",

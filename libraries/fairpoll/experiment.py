@@ -238,7 +238,9 @@ class Experiment:
             for group in groups:
                 group.check()
             elapsed = min(max(now - start, 0), scaled.duration_seconds)
-            self.progress(f"{elapsed:.0f} of {scaled.duration_seconds:.0f} s; delivered {outputs.told()}")
+            self.progress(
+                f"{elapsed:.0f} of {scaled.duration_seconds:.0f} s; delivered so far: {outputs.told()}"
+            )
             return now >= end
 
         wait_until(over, end - clock.now_seconds() + 1, "the live traffic to end", interval_seconds=0.1)

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fairpoll.errors import HistoryError
 from fairpoll.events import Event
 from fairpoll.scenario import Scenario
 
@@ -146,7 +147,18 @@ class Recording:
         return {message.spot: message for message in self.acked}
 
     def topics_of(self, volume: str) -> list[str]:
-        return [topic.name for topic in self.scenario.of_volume(volume)]
+        """The topics of this volume, `high` or `low`, or the one topic of this name.
+
+        Raises HistoryError when there is no such topic.
+        """
+        names = [topic.name for topic in self.scenario.topics]
+        if volume in ("high", "low"):
+            return [topic.name for topic in self.scenario.of_volume(volume)]
+        if volume not in names:
+            raise HistoryError(
+                f"no topic '{volume}' in this run; say high, low, or one of: {', '.join(names)}"
+            )
+        return [volume]
 
     def delivered_in_window(self, consumer: str, topics: Sequence[str]) -> int:
         """Different records of these topics delivered while the live traffic ran."""

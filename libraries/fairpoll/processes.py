@@ -27,6 +27,7 @@ class ChildProcess:
         self, name: str, command: Sequence[str], environment: Mapping[str, str], events: Path, log: Path
     ) -> None:
         self.name = name
+        self.command = tuple(command)
         self.events = events
         self.log = log
         self._stopped = False
@@ -56,7 +57,8 @@ class ChildProcess:
         """Raise ConsumerError with the end of its log if it has ended."""
         if not self.running:
             raise ConsumerError(
-                f"{self.name} ended on its own with exit code {self._process.returncode}; "
+                f"{self.name} ({' '.join(self.command)}) ended on its own with exit code "
+                f"{self._process.returncode}; "
                 f"its last words ({self.log}):\n{last_lines(self.log)}"
             )
 

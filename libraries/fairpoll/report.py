@@ -1,6 +1,6 @@
 """What people and programs read of a run: figures, charts and verdict.json."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +41,7 @@ class Verdict:
         """Every finding with its thresholds, and every figure behind them."""
         recording = self.recording
         return {
+            "verdict": worst(finding.status for _, _, finding in self.findings),
             "run_id": recording.run_id,
             "scenario": recording.scenario.title,
             "speed": recording.speed,
@@ -57,6 +58,12 @@ class Verdict:
         path = self.recording.folder / "verdict.json"
         path.write_text(dump(self.to_json()) + "\n", "utf-8")
         return path
+
+
+def worst(statuses: Iterable[str]) -> str:
+    """The verdict of many: fail outweighs inconclusive, that outweighs pass; nothing judged is no pass."""
+    found = set(statuses)
+    return next((s for s in ("fail", "inconclusive", "pass") if s in found), "inconclusive")
 
 
 def consumer_figures(recording: Recording, consumer: str) -> Figures:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from fairpoll.checkers.model import Finding, budget_at_speed
+from fairpoll.checkers.model import Finding, budget_at_speed, budget_told
 from fairpoll.history import Acked, ConsumerHistory, Partition, Recording
 from fairpoll.measures import passed_at
 
@@ -19,10 +19,10 @@ def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
     return Finding(
         criterion="no stall",
         consumer=consumer,
-        expected=f"silent for at most {budget:g} s with lag",
+        expected=f"silent {budget_told(recording, seconds)} with lag",
         measured=f"{length:.1f} s",
         sentence=f"{consumer} delivered nothing for {length:.1f} s from second {since:.1f} on while "
-        f"{len(waiting):,} messages waited in {named}, expected at most {budget:g} s",
+        f"{len(waiting):,} messages waited in {named}, expected {budget_told(recording, seconds)}",
         status="pass" if length <= budget else "fail",
         figures={"longest_silence_seconds": round(length, 3), "since_seconds": round(since, 3)},
     )
@@ -39,11 +39,11 @@ def every_partition_served(recording: Recording, consumer: str, *, seconds: floa
     return Finding(
         criterion="every partition served",
         consumer=consumer,
-        expected=f"silent for at most {budget:g} s with lag",
+        expected=f"silent {budget_told(recording, seconds)} with lag",
         measured=f"{length:.1f} s",
         sentence=f"{consumer} left {len(silent):,} of {len(silences):,} partitions with messages waiting and "
-        f"without a delivery, the worst for {length:.1f} s from second {since:.1f} on, expected at most "
-        f"{budget:g} s: {named}",
+        f"without a delivery, the worst for {length:.1f} s from second {since:.1f} on, expected "
+        f"{budget_told(recording, seconds)}: {named}",
         status="fail" if silent else "pass",
         figures={"silent_partitions": len(silent), "longest_silence_seconds": round(length, 3)},
     )

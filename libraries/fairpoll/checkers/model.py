@@ -76,6 +76,12 @@ def budget_at_speed(recording: Recording, budget_seconds: float) -> float:
     return budget_seconds + UNSCALED_SECONDS * max(recording.speed - 1, 0)
 
 
+def budget_told(recording: Recording, budget_seconds: float) -> str:
+    """The same budget as people read it: `at most 5 s (+9 s that SPEED does not scale)`."""
+    more = budget_at_speed(recording, budget_seconds) - budget_seconds
+    return f"at most {budget_seconds:g} s" + (f" (+{more:g} s that SPEED does not scale)" if more else "")
+
+
 def plan_missed(recording: Recording) -> str | None:
     """Why the producer did not send what was planned, when it was planned; None if it did."""
     planned = sum(topic.planned_messages(recording.duration) for topic in recording.scenario.topics)

@@ -24,6 +24,8 @@ def open_cluster(
     No kind given ("") is local, and mock with one warning where no local one can run. Before it
     starts, what killed runs have left behind is cleared. Raises ClusterError.
     """
+    if options.brokers not in (1, 3):
+        raise ClusterError(f"a cluster has 1 or 3 brokers, not {options.brokers}")
     for cleared in clear_leftovers():
         warn(f"cleared what a killed run had left behind: {cleared}")
     if kind:

@@ -64,7 +64,10 @@ def _libs_of(home: Path) -> Path:
     libs = home / "libs"
     version = _kafka_version(libs)
     if not version:
-        raise ClusterUnavailableError(f"KAFKA_HOME is {home}, but there is no libs/kafka_2.13-*.jar in it")
+        raise ClusterUnavailableError(
+            f"KAFKA_HOME is {home}, but there is no libs/kafka_2.13-*.jar "
+            "in it; point it to an unpacked Apache Kafka 4, or unset it to have the jars fetched"
+        )
     if int(version.split(".")[0]) < 4:
         raise ClusterUnavailableError(
             f"KAFKA_HOME is Apache Kafka {version}; the suites need 4.0 or later: "

@@ -73,8 +73,6 @@ class LocalCluster:
         login: Mapping[str, str] | None = None,
     ) -> None:
         """`server_properties` go on top of ours and `login` to clients: for clusters that want one."""
-        if options.brokers not in (1, 3):
-            raise ClusterError(f"a local cluster has 1 or 3 brokers, not {options.brokers}")
         self._options = options
         self._registry = registry
         self._progress = progress
