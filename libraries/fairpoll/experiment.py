@@ -31,8 +31,10 @@ from fairpoll.waiting import wait_until
 
 # Joining a group takes a broker's session of a few rounds, a cold Python and its client a second.
 READY_SECONDS = 60.0
-# The live traffic starts this long after the order, so that the producer is waiting for it.
+# The live traffic starts this long after the order: the producer must be waiting for it, and each
+# consumer's client is still opening its connections.
 LEAD_SECONDS = 0.5
+LEAD_SECONDS_A_CONSUMER = 0.1
 # With its sink set free, a consumer that delivers nothing for this long has stalled.
 DRAIN_STALL_SECONDS = 10.0
 DRAIN_SECONDS = 300.0
@@ -207,7 +209,7 @@ class Experiment:
     def _produce_and_consume(
         self, scaled: Scenario, producer: ChildProcess, groups: Sequence[Members]
     ) -> None:
-        start = clock.now_seconds() + LEAD_SECONDS
+        start = clock.now_seconds() + LEAD_SECONDS + LEAD_SECONDS_A_CONSUMER * len(groups)
         producer.order(f"start {start}")
         self._note(start_ms=start * 1000, end_ms=(start + scaled.duration_seconds) * 1000)
         outputs = OutputCounter(scaled, {group.consumer.name: group.folder for group in groups})
