@@ -12,6 +12,7 @@ from typing import Any
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import ClusterOptions
 from fairpoll.cluster.compose_cli import ComposeProject, find_compose, last_words
+from fairpoll.cluster.compose_containers import ProjectContainers
 from fairpoll.cluster.docker_engine import (
     containers_of,
     engine,
@@ -24,20 +25,17 @@ from fairpoll.cluster.docker_engine import (
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.ports import HOST, free_ports, is_free, listening_process
 from fairpoll.errors import ClusterError, DeadlineError
-from fairpoll.processes import last_lines
 from fairpoll.waiting import wait_until
 
 COMPOSE_FILE = Path(__file__).parents[3] / "docker-compose.yml"
 # Where both kinds of broker keep their data, the cluster's id with it.
 META_FILE = "/var/lib/kafka/data/meta.properties"
 PROBE_SECONDS = 1.0
-# Asking the engine is a request for each container.
-HEALTH_INTERVAL_SECONDS = 0.5
 # A free port may be taken by somebody between our choosing it and the engine's binding it.
 START_TRIES = 3
 PORT_TAKEN = re.compile(r"port is already allocated|address already in use|ports are not available")
 PORT_OF_ERROR = re.compile(r"(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)")
-UI_PORT = "FAIRPOLL_UI_PORT"
+UI, UI_PORT = "kafka-ui", "FAIRPOLL_UI_PORT"
 
 
 class ComposeCluster:
@@ -69,8 +67,10 @@ class ComposeCluster:
             [f"FAIRPOLL_BROKER_PORT_{n}" for n in (1, 2, 3)] if three else ["FAIRPOLL_BROKER_PORT"]
         )
         self.project = f"fairpoll-{secrets.token_hex(4)}"
+        self._containers = ProjectContainers(self.project, options.log_folder)
         self._description = "Kafka in Docker, not started"
         self._ports: list[int] = []
+        self._ui_port = 0
         self._compose: ComposeProject | None = None
         self._admin: Admin | None = None
         self._up = False
@@ -95,7 +95,7 @@ class ComposeCluster:
                 self._compose = ComposeProject(
                     command, COMPOSE_FILE, self.project, environment, self._registry.add_process
                 )
-                images = self._fetch(client, self._compose)
+                images = self._fetch(client, self._compose, self.services)
                 image = images[self.brokers[0]]
                 made = f"{image}, stand-in" if is_stand_in(client, image) else image
                 brokers = f"{len(self.brokers)} broker{'s' if len(self.brokers) > 1 else ''}"
@@ -114,7 +114,7 @@ class ComposeCluster:
             self._registry.forget_project(self.project)
             self._warn(
                 f"KEEP: stays up at {self.client_config['bootstrap.servers']}; remove it with "
-                f"'docker compose -p {self.project} down -v'"
+                f"'{self._compose.down_command}'"
             )
 
     def stop(self) -> None:
@@ -123,9 +123,32 @@ class ComposeCluster:
             self._admin.close()
             self._admin = None
         if self._up and self._options.keep:
-            self._collect_logs()
+            self._containers.collect_logs()
             self._up = False
         self._take_down()
+
+    def start_ui(self) -> str:
+        """Start Kafka UI beside the brokers, unless it runs, and return its address once it is healthy.
+
+        Raises ClusterUnavailableError where its image cannot be had, else ClusterError.
+        """
+        if self._compose is None or not self._up:
+            raise ClusterError("the compose cluster is not running")
+        if "kafka" not in self.brokers:
+            raise ClusterError("Kafka UI looks at the cluster with one broker; run with BROKERS:1")
+        address = f"http://{HOST}:{self._ui_port}"
+        with engine() as client:
+            if UI in self._containers.states(client):
+                return address
+            if not is_free(self._ui_port):
+                raise ClusterError(_taken(client, self._ui_port, UI_PORT))
+            self._fetch(client, self._compose, [UI])
+            if said := self._compose.up([UI], self._options.start_timeout_seconds):
+                raise ClusterError(
+                    f"Compose could not start Kafka UI: {last_words(said)}{self._containers.why(client)}"
+                )
+            self._containers.wait_until_healthy(client, [UI], self._options.start_timeout_seconds)
+        return address
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create topics, replicated to every broker. Raises ClusterError."""
@@ -147,14 +170,16 @@ class ComposeCluster:
         for name, port in zip(self._port_names, self._ports, strict=True):
             if os.environ.get(name) and not is_free(port):
                 raise ClusterError(_taken(client, port, name))
+        self._ui_port = int(os.environ.get(UI_PORT) or free_ports(1)[0])
         ports = {name: str(port) for name, port in zip(self._port_names, self._ports, strict=True)}
+        ports[UI_PORT] = str(self._ui_port)
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         return {**ports, "FAIRPOLL_CLUSTER_ID": cluster_id}
 
-    def _fetch(self, client: Any, compose: ComposeProject) -> dict[str, str]:
-        """Service -> image; what is not here yet is pulled."""
+    def _fetch(self, client: Any, compose: ComposeProject, services: Collection[str]) -> dict[str, str]:
+        """Service -> image; what these services need and is not here yet is pulled."""
         images = compose.images()
-        for service in self.services:
+        for service in services:
             if not is_here(client, images[service]):
                 self._progress(f"pulling {images[service]}, once")
                 compose.pull(service, images[service])
@@ -168,25 +193,11 @@ class ComposeCluster:
         if said := compose.up(self.services, self._options.start_timeout_seconds):
             if PORT_TAKEN.search(said):
                 raise self._port_taken(client, said)
-            raise ClusterError(f"Compose could not start the cluster: {last_words(said)}{self._why(client)}")
-        self._wait_until_healthy(client)
-        self._wait_until_ours(client)
-
-    def _wait_until_healthy(self, client: Any) -> None:
-        def healthy() -> bool:
-            states = self._states(client)
-            ended = [s for s, state in states.items() if state.startswith(("exited", "dead"))]
-            if ended:
-                raise ClusterError(f"{ended[0]} ended while starting{self._why(client)}")
-            return all(states.get(service) == "healthy" for service in self.services)
-
-        seconds = self._options.start_timeout_seconds
-        try:
-            wait_until(healthy, seconds, "health", interval_seconds=HEALTH_INTERVAL_SECONDS)
-        except DeadlineError:
             raise ClusterError(
-                f"Kafka not ready: not healthy within {seconds:g} s{self._why(client)}"
-            ) from None
+                f"Compose could not start the cluster: {last_words(said)}{self._containers.why(client)}"
+            )
+        self._containers.wait_until_healthy(client, self.services, self._options.start_timeout_seconds)
+        self._wait_until_ours(client)
 
     def _wait_until_ours(self, client: Any) -> None:
         """Until all brokers answer under the cluster id that stands in the container's own files."""
@@ -214,40 +225,13 @@ class ComposeCluster:
                 last_seen=lambda: seen,
             )
         except DeadlineError as error:
-            raise ClusterError(f"Kafka not ready: {error}{self._why(client)}") from None
-
-    def _states(self, client: Any) -> dict[str, str]:
-        """Service -> healthy, unhealthy, starting; or what its container does instead of running."""
-        states = {}
-        for container in containers_of(client, self.project):
-            state = container.attrs["State"]
-            health = state.get("Health", {}).get("Status", "running")
-            status = str(state["Status"])
-            code = f" with exit code {state['ExitCode']}" if status == "exited" else ""
-            states[service_of(container)] = health if status == "running" else status + code
-        return states
-
-    def _why(self, client: Any) -> str:
-        """Each service that is not healthy, and its last words; its whole log is kept by `stop`."""
-        self._collect_logs()
-        told = []
-        for service, state in self._states(client).items():
-            if state != "healthy":
-                log = self._options.log_folder / f"{service}.log"
-                told.append(f"\n{service} is {state}; its log ({log}) ends with\n{last_lines(log)}")
-        return ":" + "".join(told) if told else ""
+            raise ClusterError(f"Kafka not ready: {error}{self._containers.why(client)}") from None
 
     def _port_taken(self, client: Any, said: str) -> "_PortTakenError":
         named = {int(port) for port in PORT_OF_ERROR.findall(said)}
         ports = dict(zip(self._ports, self._port_names, strict=True))
         port = next((one for one in self._ports if one in named), self._ports[0])
         return _PortTakenError(_taken(client, port, ports[port]), bool(os.environ.get(ports[port])))
-
-    def _collect_logs(self) -> None:
-        with engine() as client:
-            for container in containers_of(client, self.project):
-                log = self._options.log_folder / f"{service_of(container)}.log"
-                log.write_bytes(container.logs(timestamps=True))
 
     def _take_down(self) -> None:
         """Logs first; then Compose, and by hand what Compose leaves. Safe to call twice."""
@@ -258,7 +242,7 @@ class ComposeCluster:
             return
         self._up = False
         try:
-            self._collect_logs()
+            self._containers.collect_logs()
         except ClusterError as error:
             self._warn(f"the containers' logs were not collected: {error}")
         said = self._compose.down()

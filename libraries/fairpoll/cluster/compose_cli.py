@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -94,6 +95,7 @@ class ComposeProject:
     ) -> None:
         self.name = name
         self._command = [*command.words, "-f", str(file), "-p", name]
+        self._down = ["--profile", "three-brokers", "down", "-v", "--remove-orphans"]
         kept = {key: value for key, value in os.environ.items() if key not in OTHER_PROJECTS}
         self._environment = {**kept, **environment}
         self._started = started
@@ -125,9 +127,13 @@ class ComposeProject:
 
     def down(self) -> str:
         """Stop and remove all of it, volumes too. Returns "" or what Compose said when it did not work."""
-        order = ["--profile", "three-brokers", "down", "-v", "--remove-orphans", "-t", str(STOP_SECONDS)]
-        code, text, errors = self._run(order, DOWN_SECONDS)
+        code, text, errors = self._run([*self._down, "-t", str(STOP_SECONDS)], DOWN_SECONDS)
         return "" if code == 0 else (errors or text or f"exit code {code}")
+
+    @property
+    def down_command(self) -> str:
+        """What a person types to take it down."""
+        return shlex.join([*self._command, *self._down])
 
     def _run(self, order: Sequence[str], timeout_seconds: float) -> tuple[int, str, str]:
         """Exit code, standard output, standard error; past the timeout it is killed, with code -9."""
