@@ -6,7 +6,7 @@ from typing import Any
 
 from fairpoll.cluster.docker_engine import containers_of, engine, service_of
 from fairpoll.errors import ClusterError, DeadlineError
-from fairpoll.processes import last_lines
+from fairpoll.processes import QUOTED_LINES
 from fairpoll.waiting import wait_until
 
 # Asking the engine is a request for each container.
@@ -55,7 +55,7 @@ class ProjectContainers:
         for service, state in self.states(client).items():
             if state != "healthy":
                 log = self._log_folder / f"{service}.log"
-                told.append(f"\n{service} is {state}; its log ({log}) ends with\n{last_lines(log)}")
+                told.append(f"\n{service} is {state}; its log ({log}) ends with\n{_last_words(log)}")
         return ":" + "".join(told) if told else ""
 
     def collect_logs(self) -> None:
@@ -64,6 +64,13 @@ class ProjectContainers:
             for container in containers_of(client, self._project):
                 log = self._log_folder / f"{service_of(container)}.log"
                 log.write_bytes(container.logs(timestamps=True))
+
+
+def _last_words(log: Path) -> str:
+    """The end of a container's log without the engine's time stamps, and without the tail of a Java trace."""
+    lines = [line.partition(" ")[2] for line in log.read_text("utf-8", "replace").splitlines()]
+    telling = [line for line in lines if line.strip() and not line.lstrip().startswith("at ")]
+    return "\n".join(f"  {line[:300]}" for line in telling[-QUOTED_LINES:]) or "  (nothing)"
 
 
 def _named(services: Collection[str]) -> str:
