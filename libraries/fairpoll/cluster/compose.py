@@ -110,7 +110,7 @@ class ComposeCluster:
                 except BaseException:
                     self._take_down()
                     raise
-        if self._options.keep:
+        if self._options.keep and self._compose:
             self._registry.forget_project(self.project)
             self._warn(
                 f"KEEP: stays up at {self.client_config['bootstrap.servers']}; remove it with "
