@@ -23,6 +23,7 @@ class ClusterLibrary:
         kind: str = "",
         *,
         brokers: int | None = None,
+        keep: bool = False,
         bootstrap_servers: str = "",
         security_protocol: str = "",
         sasl_mechanism: str = "",
@@ -36,7 +37,8 @@ class ClusterLibrary:
             kind: `local` (Apache Kafka on this machine), `mock` (librdkafka's mock cluster),
                 `compose` or `external`. Not given: local, or mock with a warning where there is no
                 Java or no way to get Kafka's jars.
-            brokers: how many brokers, 1 or 3; default 1. For local and mock.
+            brokers: how many brokers, 1 or 3; default 1. For local, mock and compose.
+            keep: leave a compose cluster up at the end, and tell its address.
             bootstrap_servers: `host:port[,...]` of an external cluster.
             security_protocol: for an external cluster; also the other security settings. Passwords are
                 taken as Robot's Secret, from an environment variable.
@@ -57,6 +59,7 @@ class ClusterLibrary:
         options = ClusterOptions(
             log_folder=SESSION.output_folder / "evidence" / "cluster",
             brokers=brokers or 1,
+            keep=keep,
             bootstrap_servers=bootstrap_servers,
             security={name: value for name, value in security.items() if value},
         )

@@ -1,11 +1,15 @@
 """Fixtures of all tests."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fairpoll.cluster.compose_cli import find_compose
+from fairpoll.cluster.docker_engine import engine
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.errors import ClusterError
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +23,20 @@ def registry() -> Iterator[Registry]:
     registry = Registry()
     yield registry
     registry.close()
+
+
+@functools.cache
+def _no_docker() -> str:
+    """Why tests marked `docker` cannot run here; "" where they can."""
+    try:
+        find_compose()
+        with engine():
+            return ""
+    except ClusterError as reason:
+        return str(reason)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, with the reason in the summary; CI deselects them instead and says so itself."""
+    if item.get_closest_marker("docker") and (reason := _no_docker()):
+        pytest.skip(reason)

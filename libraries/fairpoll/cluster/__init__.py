@@ -48,8 +48,9 @@ def _new(kind: str, options: ClusterOptions, registry: Registry, warn: Tell, pro
         case "external":
             return ExternalCluster(options, warn)
         case "compose":
-            raise ClusterUnavailableError(
-                "CLUSTER:compose is not built yet; use local, mock or external in the meantime"
-            )
+            # Only here: the other kinds need not load the Docker SDK.
+            from fairpoll.cluster.compose import ComposeCluster  # noqa: PLC0415
+
+            return ComposeCluster(options, registry, warn, progress)
         case _:
             raise ClusterError(f"unknown cluster '{kind}'; one of: {', '.join(KINDS)}")

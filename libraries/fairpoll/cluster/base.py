@@ -11,7 +11,8 @@ class ClusterOptions:
     """How to bring a cluster up. Folders are created when needed.
 
     `log_folder` receives broker logs and stays; `security` holds librdkafka client properties
-    (such as `security.protocol`, `sasl.password`) and is only used by `external`.
+    (such as `security.protocol`, `sasl.password`) and is only used by `external`. `keep` leaves a
+    compose cluster up at the end.
     """
 
     log_folder: Path
@@ -19,6 +20,7 @@ class ClusterOptions:
     bootstrap_servers: str = ""
     security: Mapping[str, str] | None = None
     start_timeout_seconds: float = 90.0
+    keep: bool = False
 
 
 class Cluster(Protocol):

@@ -1,7 +1,8 @@
 """What a run has started, written down, so that the next run can clear it when this one is killed.
 
-Each run keeps a small file with its own process, its children and its temporary folders. A process
-is known by its id and the moment it was created: an id alone may have been given to another since.
+Each run keeps a small file with its own process, its children, its temporary folders and its Compose
+projects. A process is known by its id and the moment it was created: an id alone may have been given to
+another since.
 """
 
 import contextlib
@@ -12,6 +13,8 @@ import uuid
 from pathlib import Path
 
 import psutil
+
+from fairpoll.errors import ClusterError
 
 # psutil reads creation times in clock ticks; two readings of one process may differ by one.
 SAME_CREATION_SECONDS = 0.05
@@ -34,6 +37,7 @@ class Registry:
         self._owner = _identity(os.getpid())
         self._processes: list[tuple[int, float]] = []
         self._folders: list[str] = []
+        self._projects: list[str] = []
         self._write()
 
     def add_process(self, pid: int) -> None:
@@ -47,19 +51,38 @@ class Registry:
         self._folders.append(str(folder))
         self._write()
 
+    def add_project(self, project: str) -> None:
+        """Note a Compose project."""
+        self._projects.append(project)
+        self._write()
+
+    def forget_project(self, project: str) -> None:
+        """It has been taken down, or is to stay."""
+        if project in self._projects:
+            self._projects.remove(project)
+            self._write()
+
     def close(self) -> None:
         """The run has stopped what it started; nothing is left to clear."""
         self._path.unlink(missing_ok=True)
 
     def _write(self) -> None:
         draft = self._path.with_suffix(".part")
-        noted = {"owner": self._owner, "processes": self._processes, "folders": self._folders}
+        noted = {
+            "owner": self._owner,
+            "processes": self._processes,
+            "folders": self._folders,
+            "projects": self._projects,
+        }
         draft.write_text(json.dumps(noted), "utf-8")
         draft.replace(self._path)
 
 
 def clear_leftovers() -> list[str]:
-    """Kill the processes and remove the folders of runs whose owner is dead; tells what was cleared."""
+    """Kill the processes and remove the folders and Compose projects of runs whose owner is dead.
+
+    Tells what was cleared. A project whose engine does not answer is left for a later run.
+    """
     cleared: list[str] = []
     for path in sorted(state_folder().glob("*.json")):
         try:
@@ -76,8 +99,21 @@ def clear_leftovers() -> list[str]:
             if Path(folder).exists():
                 cleared.append(folder)
                 shutil.rmtree(folder, ignore_errors=True)
+        try:
+            cleared += _clear_projects(noted.get("projects", []))
+        except ClusterError:
+            continue  # the file stays, for when the engine answers again
         path.unlink(missing_ok=True)
     return cleared
+
+
+def _clear_projects(projects: list[str]) -> list[str]:
+    if not projects:
+        return []
+    # Only here: who never used Compose need not load the Docker SDK.
+    from fairpoll.cluster.docker_engine import remove_project  # noqa: PLC0415
+
+    return [f"Compose project {project}" for project in projects if remove_project(project)]
 
 
 def _kill(process: psutil.Process) -> None:

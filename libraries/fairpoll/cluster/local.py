@@ -1,7 +1,6 @@
 """The `local` cluster: Apache Kafka in KRaft mode, as JVM processes of ours on loopback."""
 
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import ClusterOptions
 from fairpoll.cluster.jars import KafkaInstallation, find_kafka
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.cluster.ports import free_ports as _free_ports
 from fairpoll.errors import ClusterError, DeadlineError
 from fairpoll.processes import last_lines
 from fairpoll.waiting import wait_until
@@ -260,15 +260,3 @@ class LocalCluster:
 
 class _PortTakenError(Exception):
     """A port that was free when we looked is not any more."""
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now; held open together, so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

@@ -1,0 +1,96 @@
+"""The specification's four commands, as written, on a real engine."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from fairpoll.cluster.admin import Admin
+from fairpoll.cluster.compose_cli import find_compose
+from fairpoll.cluster.docker_engine import engine, is_here, remove_project
+from fairpoll.cluster.ports import free_ports
+from fairpoll.waiting import wait_until
+from test_compose import left_of
+
+ROOT = Path(__file__).parent.parent
+PROJECT = "fairpoll-commands-test"
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+
+@pytest.fixture
+def settings() -> Iterator[Mapping[str, str]]:
+    """A project and ports of their own; short traffic; without the UI where its image is not here."""
+    broker, ui = free_ports(2)
+    environment = {
+        **os.environ,
+        "COMPOSE_PROJECT_NAME": PROJECT,
+        "FAIRPOLL_BROKER_PORT": str(broker),
+        "FAIRPOLL_UI_PORT": str(ui),
+        "FAIRPOLL_DURATION": "6 s",
+        "FAIRPOLL_SPEED": "2",
+    }
+    with engine() as client:
+        (image,) = [
+            line.split()[1] for line in (ROOT / "docker-compose.yml").open() if "kafbat/kafka-ui" in line
+        ]
+        if not is_here(client, image):
+            environment["COMPOSE_FILE"] = "docker-compose.yml:.ci/images/without-ui.yml"
+    yield environment
+    remove_project(PROJECT)
+
+
+def run(order: str, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [*find_compose().words, *shlex.split(order)]
+    return subprocess.run(
+        command, cwd=ROOT, env=dict(settings), capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def topics(settings: Mapping[str, str], log: Path) -> dict[str, int] | None:
+    """Topic -> its number of partitions, or None while no broker answers."""
+    admin = Admin({"bootstrap.servers": f"127.0.0.1:{settings['FAIRPOLL_BROKER_PORT']}"}, log)
+    try:
+        metadata = admin.metadata(timeout_seconds=2)
+    finally:
+        admin.close()
+    if metadata is None:
+        return None
+    return {name: len(t.partitions) for name, t in metadata.topics.items() if not name.startswith("__")}
+
+
+SPECIFIED = {"async-test-high-volume": 3, "async-test-low-volume": 1}
+
+
+def test_everything_up_and_down(settings: Mapping[str, str], tmp_path: Path):
+    log = tmp_path / "admin.log"
+    done = run("up -d", settings)
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: topics(settings, log) == SPECIFIED, 60, "the producer to create its topics")
+    done = run("down -v", settings)
+    assert done.returncode == 0, done.stderr
+    assert left_of(PROJECT) == []
+
+
+def test_the_broker_alone_and_then_the_producer(settings: Mapping[str, str], tmp_path: Path):
+    log = tmp_path / "admin.log"
+    if find_compose().version.startswith("1."):
+        pytest.skip("Compose 1 takes no option behind a service's name; 'up -d kafka zookeeper' is its order")
+    done = run("up kafka zookeeper -d", settings)
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: topics(settings, log) is not None, 60, "the broker to answer")
+    assert topics(settings, log) == {}
+    done = run("run test-producer", settings)
+    assert done.returncode == 0, done.stderr
+    assert topics(settings, log) == SPECIFIED
+    # 6 s of the scenario: a backlog of 2,000, 12 bursts of 20, and 2 alerts.
+    assert done.stdout.count('"producer_send_success"') == 2_000 + 12 * 20 + 2
+    done = run("down -v", settings)
+    assert done.returncode == 0, done.stderr
+    # Compose 2 leaves what `run` without --rm has finished, and nothing else.
+    assert [name for name in left_of(PROJECT) if "test-producer-run" not in name] == []
+    done = run("down -v --remove-orphans", settings)
+    assert done.returncode == 0, done.stderr
+    assert left_of(PROJECT) == []
