@@ -6,7 +6,7 @@ inconclusive, whatever was measured.
 
 from dataclasses import replace
 
-from fairpoll.checkers.model import Finding, budget_at_speed, budget_told, load_doubts
+from fairpoll.checkers.model import Finding, adverse_doubts, budget_at_speed, budget_told, void_doubts
 from fairpoll.history import Acked, Recording
 from fairpoll.measures import waits
 
@@ -44,6 +44,7 @@ def delivered_at_most(recording: Recording, consumer: str, *, volume: str, recor
             f"expected at most {records:,}",
             figures={"delivered": count},
         ),
+        control=True,
     )
 
 
@@ -131,6 +132,7 @@ def oldest_wait_at_least(recording: Recording, consumer: str, *, volume: str, se
             f"expected at least {seconds:g} s",
             figures={"oldest_wait_seconds": round(wait, 3)},
         ),
+        control=True,
     )
 
 
@@ -234,9 +236,14 @@ def due_messages_delivered(recording: Recording, consumer: str, *, volume: str, 
     )
 
 
-def _settle(recording: Recording, met: bool, finding: Finding) -> Finding:
-    """The finding with its status; with a doubt about the load nothing is passed and nothing failed."""
-    if doubts := load_doubts(recording):
+def _settle(recording: Recording, met: bool, finding: Finding, *, control: bool = False) -> Finding:
+    """The finding with its status; where the experiment is void, nothing is passed and nothing failed.
+
+    Adverse conditions make good service harder: they excuse a failure and take nothing from a pass. For
+    a `control`, which must be served badly, it is the other way round.
+    """
+    doubts = void_doubts(recording) + (adverse_doubts(recording) if met == control else [])
+    if doubts:
         sentence = f"{'; '.join(doubts)} ({finding.sentence})"
         return replace(finding, status="inconclusive", sentence=sentence)
     return replace(finding, status="pass" if met else "fail")
