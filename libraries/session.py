@@ -71,7 +71,6 @@ class Session:
     def __init__(self) -> None:
         self.cluster: Cluster | None = None
         self.current: Verdict | None = None
-        self._chosen: tuple[str, ClusterOptions] | None = None
         self._current_run: Run | None = None
         self._verdicts: dict[Run, Verdict] = {}
         self._solo: dict[tuple[Path, float, tuple[ConsumerUnderTest, ...], str], float] = {}

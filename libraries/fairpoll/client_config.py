@@ -7,8 +7,6 @@ librdkafka's `sasl.password`. Only names that librdkafka knows with dots can be 
 from collections.abc import Mapping
 
 PREFIX = "FAIRPOLL_KAFKA_"
-# Properties whose values are never shown.
-SECRET_WORDS = ("password", "secret", "token", "key.pem")
 
 
 def to_environment(properties: Mapping[str, str]) -> dict[str, str]:
@@ -22,12 +20,4 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
         name.removeprefix(PREFIX).replace("_", ".").lower(): value
         for name, value in environment.items()
         if name.startswith(PREFIX)
-    }
-
-
-def without_secrets(properties: Mapping[str, str]) -> dict[str, str]:
-    """The same properties, fit to be logged."""
-    return {
-        name: "***" if any(word in name for word in SECRET_WORDS) else value
-        for name, value in properties.items()
     }
