@@ -89,6 +89,15 @@ class ConsumerHistory:
             first.setdefault(record.spot, record.at)
         return first
 
+    def rejected(self, policy: str | None = None) -> dict[Spot, float]:
+        """When each poison record was reported as rejected, under this policy or under any."""
+        return {
+            (spot["topic"], spot["partition"], spot["offset"]): event["at"]
+            for event in self.events_named("record_rejected")
+            if policy in (None, event.get("policy"))
+            for spot in event["records"]
+        }
+
     def events_named(self, *names: str) -> list[Event]:
         return [event for event in self.events if event.get("name") in names]
 

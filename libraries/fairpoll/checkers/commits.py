@@ -1,5 +1,6 @@
 """Do committed offsets tell the truth? Never ahead of the sink, and in the end level with it."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from fairpoll.checkers.model import Finding, spots_told
@@ -16,16 +17,14 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     Committed further, a crash at that moment would lose what lies between.
     """
     history = recording.consumers[consumer]
-    rejected = {r.spot: r.at for r in history.dead_letters}
-    for event in history.events_named("record_rejected"):
-        rejected |= {(r["topic"], r["partition"], r["offset"]): event["at"] for r in event["records"]}
-    held = {**rejected, **history.first_delivery}
+    letters = {record.spot: record.at for record in history.dead_letters}
+    held = {**letters, **history.rejected(), **history.first_delivery}
     slack = CLOCK_SLACK_SECONDS * recording.speed
     complete = {p: _complete_from(messages, held) for p, messages in recording.by_partition.items()}
     ahead: list[Committed] = []
     for commit in history.commits:
         messages, since = complete.get((commit.topic, commit.partition), ((), ()))
-        count = _before(messages, commit.offset)
+        count = bisect_left(messages, commit.offset, key=lambda message: message.offset)
         if count and since[count - 1] > commit.at + slack:
             ahead.append(commit)
     return Finding(
@@ -48,13 +47,9 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
     """
     history = recording.consumers[consumer]
     last: dict[Partition, int] = {}
-    for record in (*history.delivered, *history.dead_letters):
-        partition = (record.topic, record.partition)
-        last[partition] = max(last.get(partition, -1), record.offset)
-    for event in history.events_named("record_rejected"):
-        for spot in event["records"]:
-            partition = (spot["topic"], spot["partition"])
-            last[partition] = max(last.get(partition, -1), spot["offset"])
+    taken = [record.spot for record in (*history.delivered, *history.dead_letters)]
+    for topic, number, offset in (*taken, *history.rejected()):
+        last[(topic, number)] = max(last.get((topic, number), -1), offset)
     seen = history.final_offsets
     wrong = [(p, offset + 1, (seen or {}).get(p)) for p, offset in sorted(last.items())]
     wrong = [entry for entry in wrong if entry[1] != entry[2]]
@@ -84,15 +79,3 @@ def _complete_from(
         latest = max(latest, held.get(message.spot, NEVER))
         since.append(latest)
     return messages, since
-
-
-def _before(messages: Sequence[Acked], offset: int) -> int:
-    """How many of these messages, in the order of their offsets, lie before this offset."""
-    low, high = 0, len(messages)
-    while low < high:
-        middle = (low + high) // 2
-        if messages[middle].offset < offset:
-            low = middle + 1
-        else:
-            high = middle
-    return low

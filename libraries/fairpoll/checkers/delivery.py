@@ -17,12 +17,7 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
     Inconclusive when the scenario has no drain: what is missing may only be late.
     """
     history = recording.consumers[consumer]
-    rejected = {
-        (r["topic"], r["partition"], r["offset"])
-        for event in history.events_named("record_rejected")
-        if event.get("policy") == "skip"
-        for r in event["records"]
-    } | {record.spot for record in history.dead_letters}
+    rejected = history.rejected("skip").keys() | {record.spot for record in history.dead_letters}
     missing = [
         message
         for messages in recording.by_partition.values()
