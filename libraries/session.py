@@ -12,6 +12,7 @@ from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
+from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import FairpollError, ScenarioError
 from fairpoll.events import dump
@@ -75,6 +76,9 @@ class Session:
         self._verdicts: dict[Run, Verdict] = {}
         self._solo: dict[tuple[Path, float, tuple[ConsumerUnderTest, ...], str], float] = {}
         self._registry: Registry | None = None
+        self._admin: Admin | None = None
+        # Topics and groups of every run: they can be looked at until this session ends.
+        self._created: tuple[list[str], list[str]] = ([], [])
         # What else belongs into the whole run's verdict.json, by key.
         self.extra: dict[str, object] = {}
 
@@ -130,11 +134,36 @@ class Session:
         whole = {"verdict": worst(run["verdict"] for run in runs), "runs": runs, **self.extra}
         (self.output_folder / "verdict.json").write_text(dump(whole) + "\n", "utf-8")
 
+    def admin(self) -> Admin:
+        """To ask the brokers themselves. Raises FairpollError when no cluster runs."""
+        if self.cluster is None:
+            raise FairpollError("no cluster is running; begin with the keyword 'Ensure Cluster'")
+        if self._admin is None:
+            log = self.output_folder / "evidence" / "cluster" / "admin-questions.log"
+            self._admin = Admin(self.cluster.client_config, log)
+        return self._admin
+
+    def name_on_cluster(self, kind: str, name: str) -> str:
+        """What the current recording's topic or consumer is called there; `kind` is topics or groups.
+
+        Raises FairpollError naming those that there are.
+        """
+        names: dict[str, str] = self.verdict().recording.facts[kind]
+        if name not in names:
+            raise FairpollError(f"no '{name}' among this run's {kind}: {', '.join(names)}")
+        return names[name]
+
     def close(self) -> None:
         """Stop what still runs. Called by Robot at its end, also after Ctrl-C."""
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
         if self.cluster is not None:
-            self.cluster.stop()
-            self.cluster = None
+            try:
+                self.cluster.delete(*self._created)
+            finally:
+                self.cluster.stop()
+                self.cluster, self._created = None, ([], [])
         if self._registry is not None:
             self._registry.close()
             self._registry = None
@@ -168,6 +197,9 @@ class Session:
             registry=self._registry,
             only_volume=only_volume,
         )
+        topics, groups = self._created
+        topics += experiment.topic_names.values()
+        groups += experiment.groups.values()
         try:
             experiment.run()
         finally:

@@ -76,10 +76,10 @@ class Experiment:
             cluster={"kind": self.cluster.kind, "description": self.cluster.description},
             topics=self.topic_names,
             consumers=[consumer.name for consumer in self.consumers],
+            groups=self.groups,
         )
         partitions = {self.topic_names[t.name]: t.partitions for t in scaled.topics}
         members = [self._members(consumer, scaled) for consumer in self.consumers]
-        groups = {consumer.name: self._group(consumer.name) for consumer in self.consumers}
         pids = {one.consumer.name: one.pids for one in members}
         try:
             self.cluster.create_topics(partitions)
@@ -89,21 +89,22 @@ class Experiment:
             self._wait_until_assigned(members)
             samples = self.folder / layout.SAMPLES
             config = self.cluster.client_config
-            with Sampler(samples, config, groups, partitions, lambda name: pids[name]()):
+            with Sampler(samples, config, self.groups, partitions, lambda name: pids[name]()):
                 self._produce_and_consume(scaled, producer, members)
                 self._stop_all()  # within the sampler's context: its last look is at what they left
             self._note(stopped_ms=clock.now_ms(), complete=True)
         finally:
             self._stop_all()
-            self.cluster.delete(list(partitions), list(groups.values()))
 
     @property
     def topic_names(self) -> dict[str, str]:
         """The scenario's topic names -> those on the cluster, which carry the run id."""
         return {topic.name: f"{topic.name}.{self.run_id}" for topic in self.scenario.topics}
 
-    def _group(self, consumer: str) -> str:
-        return f"fairpoll.{self.run_id}.{consumer}"
+    @property
+    def groups(self) -> dict[str, str]:
+        """Consumer -> its group, which carries the run id."""
+        return {consumer.name: f"fairpoll.{self.run_id}.{consumer.name}" for consumer in self.consumers}
 
     def _note(self, **facts: object) -> None:
         """Add facts to run.json; replaced in one step, so that it is whole at any moment."""
@@ -132,7 +133,7 @@ class Experiment:
         rates = {names[t.name]: t.sink_rate for t in scaled.topics if t.sink_rate}
         settings = scaled.settings
         environment = {
-            "FAIRPOLL_GROUP": self._group(consumer.name),
+            "FAIRPOLL_GROUP": self.groups[consumer.name],
             "FAIRPOLL_TOPICS": " ".join(f"{names[t.name]}={t.output}" for t in scaled.topics),
             "FAIRPOLL_SINK_RATE": f"{scaled.sink_rate:g}",
             "FAIRPOLL_TOPIC_SINK_RATES": " ".join(f"{topic}={rate:g}" for topic, rate in rates.items()),

@@ -6,8 +6,18 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ClusterMetadata,
+    NewTopic,
+    OffsetSpec,
+)
 
 from fairpoll.errors import ClusterError, DeadlineError
 from fairpoll.waiting import wait_until
@@ -95,6 +105,24 @@ class Admin:
         except DeadlineError as error:
             raise ClusterError(f"Topic not found: {error}") from None
 
+    def committed_offsets(self, group: str) -> dict[tuple[str, int], int]:
+        """What the group has committed, by topic and partition. Raises ClusterError."""
+        asked = self._client.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group)], request_timeout=REQUEST_SECONDS
+        )
+        answer = _result_of(asked[group], f"the offsets of group {group}")
+        return {(p.topic, p.partition): p.offset for p in answer.topic_partitions if p.offset >= 0}
+
+    def end_offsets(self, partitions: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The offset after the last message of each partition. Raises ClusterError."""
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(*partition): latest for partition in partitions}
+        futures = self._client.list_offsets(asked, request_timeout=REQUEST_SECONDS) if asked else {}
+        return {
+            (p.topic, p.partition): _result_of(future, f"the end of {p.topic}/{p.partition}").offset
+            for p, future in futures.items()
+        }
+
     def delete(self, topics: Collection[str], groups: Collection[str]) -> list[str]:
         """Delete topics and groups; what is gone already is fine. Returns what could not be deleted."""
         left: list[str] = []
@@ -118,6 +146,12 @@ class Admin:
         # "0/2 brokers are down" says nothing; the reason that comes with it (refused, login) does.
         if self.last_error is None and error.code() != KafkaError._ALL_BROKERS_DOWN:
             self.last_error = error
+
+
+def _result_of(future: "Future[Any]", what: str) -> Any:
+    if (error := _error_of(future)) is not None:
+        raise ClusterError(f"{what} could not be had: {_reason(error)}")
+    return future.result()
 
 
 def _error_of(future: "Future[Any]") -> KafkaError | None:
