@@ -60,12 +60,22 @@ class KafkaUiLibrary:
 
     @keyword
     def topic_on_the_cluster(self, topic: str) -> str:
-        """Returns the name that a topic of the scenario has on the cluster, which carries the run id."""
+        """Returns the name that a topic of the scenario has on the cluster, which carries the run id.
+
+        Fails if the scenario has no such topic.
+
+        Example: `${name}=    Topic On The Cluster    async-test-low-volume`
+        """
         return SESSION.name_on_cluster("topics", topic)
 
     @keyword
     def group_on_the_cluster(self, mode: str) -> str:
-        """Returns the name of this consumer's group on the cluster, which carries the run id."""
+        """Returns the name of this consumer's group on the cluster, which carries the run id.
+
+        Fails if the run has no such consumer.
+
+        Example: `${name}=    Group On The Cluster    async`
+        """
         return SESSION.name_on_cluster("groups", mode)
 
     @keyword

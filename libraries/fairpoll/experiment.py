@@ -10,6 +10,7 @@ Everything that happens is left in one folder, the recording:
 The files are complete up to the moment at which a run is cut off, so that it can still be judged.
 """
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairpoll import client_config, clock, layout
+from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.errors import DeadlineError, TrafficError
+from fairpoll.errors import ClusterError, DeadlineError, TrafficError
 from fairpoll.events import Event, Tail, dump
 from fairpoll.host import HostMonitor
 from fairpoll.members import ConsumerUnderTest, Members
-from fairpoll.outputs import OutputCounter
+from fairpoll.outputs import DeliveryCounter
 from fairpoll.processes import ChildProcess, last_lines
 from fairpoll.sampler import Sampler
 from fairpoll.scenario import Scenario
@@ -31,6 +33,8 @@ from fairpoll.waiting import wait_until
 
 # Joining a group takes a broker's session of a few rounds, a cold Python and its client a second.
 READY_SECONDS = 60.0
+# How often the coordinator is asked about consumers that do not tell their assignments.
+ASK_SECONDS = 1.0
 # The live traffic starts this long after the order: the producer must be waiting for it, and each
 # consumer's client is still opening its connections.
 LEAD_SECONDS = 0.5
@@ -182,30 +186,47 @@ class Experiment:
         )
 
     def _wait_until_assigned(self, groups: Sequence[Members]) -> None:
-        """Wait until each consumer's group has given it every partition."""
+        """Wait until each consumer's group has given it every partition.
+
+        By the consumer's own word; of one that tells no assignments, by the coordinator's.
+        """
         wanted = {(self.topic_names[t.name], p) for t in self.scenario.topics for p in range(t.partitions)}
         tails = {g.consumer.name: Tail(g.folder / layout.EVENTS) for g in groups}
         owned: dict[str, set[tuple[str, int]]] = {name: set() for name in tails}
+        silent = set(tails)
+        admin = Admin(self.cluster.client_config, self.folder / "admin.log")
+        ask_at = time.monotonic() + ASK_SECONDS
 
         def all_assigned() -> bool:
+            nonlocal ask_at
             for name, tail in tails.items():
                 for event in tail.read():
                     spots = {(p["topic"], p["partition"]) for p in event.get("partitions", [])}
                     if event.get("name") == "partitions_assigned":
                         owned[name] |= spots
+                        silent.discard(name)
                     elif event.get("name") == "partitions_revoked":
                         owned[name] -= spots
             for group in groups:
                 group.check()
+            if silent and time.monotonic() >= ask_at:
+                for name in silent:
+                    # A group that is not there yet, or a broker that cannot tell (the mock): not assigned.
+                    with contextlib.suppress(ClusterError):
+                        owned[name] |= admin.assignments(self.groups[name])
+                ask_at = time.monotonic() + ASK_SECONDS
             return all(wanted <= partitions for partitions in owned.values())
 
         self.progress(f"waiting until {', '.join(tails)} have been given their partitions")
-        wait_until(
-            all_assigned,
-            READY_SECONDS,
-            f"all {len(wanted)} partitions to be assigned to each consumer",
-            last_seen=lambda: ", ".join(f"{name} has {len(spots)}" for name, spots in owned.items()),
-        )
+        try:
+            wait_until(
+                all_assigned,
+                READY_SECONDS,
+                f"all {len(wanted)} partitions to be assigned to each consumer",
+                last_seen=lambda: ", ".join(f"{name} has {len(spots)}" for name, spots in owned.items()),
+            )
+        finally:
+            admin.close()
 
     def _produce_and_consume(
         self, scaled: Scenario, producer: ChildProcess, groups: Sequence[Members]
@@ -213,7 +234,9 @@ class Experiment:
         start = clock.now_seconds() + LEAD_SECONDS + LEAD_SECONDS_A_CONSUMER * len(groups)
         producer.order(f"start {start}")
         self._note(start_ms=start * 1000, end_ms=(start + scaled.duration_seconds) * 1000)
-        outputs = OutputCounter(scaled, {group.consumer.name: group.folder for group in groups})
+        outputs = DeliveryCounter(
+            self.folder, scaled, {group.consumer.name: group.folder for group in groups}, self.topic_names
+        )
         host = HostMonitor()
         with host:
             self._watch(scaled, start, groups, outputs)
@@ -223,7 +246,7 @@ class Experiment:
             self._drain(groups, outputs)
 
     def _watch(
-        self, scaled: Scenario, start: float, groups: Sequence[Members], outputs: OutputCounter
+        self, scaled: Scenario, start: float, groups: Sequence[Members], outputs: DeliveryCounter
     ) -> None:
         """Until the end of the live traffic: do the timeline's steps, report progress, notice who dies."""
         end = start + scaled.duration_seconds
@@ -248,7 +271,7 @@ class Experiment:
 
         wait_until(over, end - clock.now_seconds() + 1, "the live traffic to end", interval_seconds=0.1)
 
-    def _drain(self, groups: Sequence[Members], outputs: OutputCounter) -> None:
+    def _drain(self, groups: Sequence[Members], outputs: DeliveryCounter) -> None:
         """Set the sinks free and wait until each consumer has caught up, or has stalled.
 
         What is missing after this is lost or stuck, not late. A stall does not end the run: the

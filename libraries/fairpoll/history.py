@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event
@@ -16,6 +16,10 @@ from fairpoll.scenario import Scenario
 
 Partition = tuple[str, int]
 Spot = tuple[str, int, int]
+# What there is to judge a consumer by: which records it delivered, what they hold, which output they
+# stand in, and which partitions were assigned to it.
+Evidence = Literal["records", "contents", "places", "assignments"]
+ALL_EVIDENCE: frozenset[Evidence] = frozenset({"records", "contents", "places", "assignments"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,10 @@ class Acked:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A record that stands in a sink's file. `checksum` is taken from what the file holds."""
+    """A record that stands in a sink's file, or that its consumer said to have delivered.
+
+    `checksum` and `message_id` are taken from what the file or the event holds, `output` is the file.
+    """
 
     topic: str
     partition: int
@@ -71,6 +78,8 @@ class ConsumerHistory:
     """What one consumer did: its deliveries in the order of time, and the events it reported.
 
     `commits` are in the order of time; `final_offsets` is what was committed when all had stopped.
+    Without the evidence of records, `delivered` is taken from the commits seen from outside: a record
+    then counts as delivered when an offset beyond it had been committed.
     """
 
     name: str
@@ -80,6 +89,7 @@ class ConsumerHistory:
     final_offsets: Mapping[Partition, int] | None = None
     dead_letters: Sequence[Delivered] = ()
     peak_memory_bytes: int = 0
+    evidence: frozenset[Evidence] = ALL_EVIDENCE
 
     @cached_property
     def first_delivery(self) -> Mapping[Spot, float]:

@@ -2,7 +2,8 @@
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from fairpoll import layout
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event, read_events
-from fairpoll.history import Acked, Committed, ConsumerHistory, Delivered, Partition, Recording
+from fairpoll.history import Acked, Committed, ConsumerHistory, Delivered, Evidence, Partition, Recording
 from fairpoll.messages import checksum_of
 from fairpoll.scenario import Scenario
 
@@ -32,7 +33,7 @@ def load_recording(folder: Path) -> Recording:
         speed=facts["speed"],
         acked=acked,
         failed_ids=failed,
-        consumers={name: reader.consumer(name) for name in facts["consumers"]},
+        consumers={name: reader.consumer(name, acked) for name in facts["consumers"]},
         cluster=facts["cluster"]["description"],
         longest_pause_seconds=facts.get("host", {}).get("longest_pause_seconds", 0.0),
         complete=facts.get("complete", False),
@@ -96,14 +97,29 @@ class _Reader:
             for o in self._in_scenario_terms(event)["offsets"]
         }
 
-    def consumer(self, name: str) -> ConsumerHistory:
-        """All that one consumer's members left, and what was seen of them from outside."""
+    def consumer(self, name: str, acked: Sequence[Acked]) -> ConsumerHistory:
+        """All that one consumer's members left, and what was seen of them from outside.
+
+        Its deliveries are taken from the best evidence there is: its output files, else its events,
+        else what its group committed.
+        """
         folder = self.folder / name
         places = [place for place in (folder, folder / layout.SECOND_MEMBER) if place.exists()]
-        delivered = [r for place in places for t in self.scenario.topics for r in self._file(place, t.output)]
+        outputs = [(place, t.output) for place in places for t in self.scenario.topics]
         events = [event for place in places for event in self._events(place)]
         events.sort(key=lambda event: event["at"])
         commits, final, memory = self._samples(name)
+        if any((place / output).exists() for place, output in outputs):
+            evidence: set[Evidence] = {"records", "contents", "places"}
+            delivered = [record for place, output in outputs for record in self._file(place, output)]
+        elif any(event["name"] == "records_consumed" for event in events):
+            evidence = {"records"}
+            delivered = [record for event in events for record in _told(event)]
+        else:
+            evidence = set()
+            delivered = list(_behind_commits(acked, commits))
+        if any(event["name"] == "partitions_assigned" for event in events):
+            evidence.add("assignments")
         for event in events:
             if event["name"] == "offsets_committed" and event.get("success"):
                 commits += [
@@ -117,6 +133,7 @@ class _Reader:
             final,
             [record for place in places for record in self._file(place, layout.DEAD_LETTERS)],
             memory,
+            frozenset(evidence),
         )
 
     def _file(self, folder: Path, name: str) -> Iterator[Delivered]:
@@ -176,3 +193,25 @@ class _Reader:
                     for spot in event[key]
                 ]
         return translated
+
+
+def _told(event: Event) -> Iterator[Delivered]:
+    """The records that an event says were delivered; of any other event, none."""
+    if event["name"] != "records_consumed":
+        return
+    for spot in event["records"]:
+        yield Delivered(
+            spot["topic"], spot["partition"], spot["offset"], event["at"], "", 0, "", event["member"]
+        )
+
+
+def _behind_commits(acked: Sequence[Acked], commits: Sequence[Committed]) -> Iterator[Delivered]:
+    """Each acked message as delivered when an offset beyond it was first seen to be committed."""
+    messages: dict[Partition, list[Acked]] = defaultdict(list)
+    for message in sorted(acked, key=lambda m: m.offset, reverse=True):
+        messages[(message.topic, message.partition)].append(message)
+    for commit in sorted(commits, key=lambda c: c.at):
+        waiting = messages[(commit.topic, commit.partition)]
+        while waiting and waiting[-1].offset < commit.offset:
+            m = waiting.pop()
+            yield Delivered(m.topic, m.partition, m.offset, commit.at, "", m.checksum, "")

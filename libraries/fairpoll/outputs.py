@@ -1,34 +1,50 @@
-"""Counts what the consumers' output files hold while they grow."""
+"""Counts what the consumers have delivered so far, from the best evidence that each of them leaves."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from fairpoll.events import Tail
-from fairpoll.layout import SECOND_MEMBER
+from fairpoll.events import Event, Tail
+from fairpoll.layout import EVENTS, SAMPLES, SECOND_MEMBER
 from fairpoll.scenario import Scenario
 
+Counts = dict[str, dict[str, int]]
 
-class OutputCounter:
-    """Different records in each consumer's outputs so far; `folders` maps its name to its folder."""
 
-    def __init__(self, scenario: Scenario, folders: Mapping[str, Path]) -> None:
-        self._volumes = list(dict.fromkeys(topic.volume for topic in scenario.topics))
-        self._seen: dict[str, dict[str, set[tuple[str, int, int]]]] = {
-            name: {volume: set() for volume in self._volumes} for name in folders
-        }
-        self._tails = [
-            (name, topic.volume, Tail(place / topic.output))
+class DeliveryCounter:
+    """Different records delivered by each consumer, as its output files, its events or its commits say.
+
+    `folders` maps a consumer's name to its folder, `topic_names` the scenario's topics to the cluster's.
+    """
+
+    def __init__(
+        self, recording: Path, scenario: Scenario, folders: Mapping[str, Path], topic_names: Mapping[str, str]
+    ) -> None:
+        self._volume_of = {topic_names[topic.name]: topic.volume for topic in scenario.topics}
+        self._volumes = list(dict.fromkeys(self._volume_of.values()))
+        self._consumers = {
+            name: _Delivered(folder, [topic.output for topic in scenario.topics], self._volume_of)
             for name, folder in folders.items()
-            for place in (folder, folder / SECOND_MEMBER)
-            for topic in scenario.topics
-        ]
+        }
+        self._samples = Tail(recording / SAMPLES)
+        self._committed: Counts = {}
 
-    def count(self) -> dict[str, dict[str, int]]:
+    def count(self) -> Counts:
         """Consumer -> volume -> different records, up to now."""
-        for name, volume, tail in self._tails:
-            seen = self._seen[name][volume]
-            seen.update((line["topic"], line["partition"], line["offset"]) for line in tail.read())
-        return {name: {v: len(spots) for v, spots in by.items()} for name, by in self._seen.items()}
+        for sample in self._samples.read():
+            if sample.get("name") == "committed_offsets":
+                self._committed[sample["consumer"]] = self._summed(sample)
+        nothing = dict.fromkeys(self._volumes, 0)
+        return {
+            name: {**nothing, **(delivered.count() or self._committed.get(name, {}))}
+            for name, delivered in self._consumers.items()
+        }
+
+    def _summed(self, sample: Event) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for o in sample["offsets"]:
+            volume = self._volume_of.get(o["topic"], "")
+            counts[volume] = counts.get(volume, 0) + o["offset"]
+        return counts
 
     def totals(self) -> dict[str, int]:
         """Consumer -> different records, up to now."""
@@ -40,3 +56,30 @@ class OutputCounter:
             f"{name}: " + ", ".join(f"{volume} {number:,}" for volume, number in by_volume.items())
             for name, by_volume in self.count().items()
         )
+
+
+class _Delivered:
+    """The records of one consumer, of its output files, or of its events while it has no such files."""
+
+    def __init__(self, folder: Path, outputs: list[str], volume_of: Mapping[str, str]) -> None:
+        places = (folder, folder / SECOND_MEMBER)
+        self._outputs = [Tail(place / output) for place in places for output in outputs]
+        self._events = [Tail(place / EVENTS) for place in places]
+        self._volume_of = volume_of
+        self._seen: dict[str, set[tuple[str, int, int]]] = {}
+
+    def count(self) -> dict[str, int]:
+        if any(tail.path.exists() for tail in self._outputs):
+            for tail in self._outputs:
+                self._add(tail.read())
+        else:
+            for tail in self._events:
+                for event in tail.read():
+                    if event.get("name") == "records_consumed":
+                        self._add(event.get("records", []))
+        return {volume: len(spots) for volume, spots in self._seen.items()}
+
+    def _add(self, records: list[Event]) -> None:
+        for one in records:
+            spot = (one.get("topic", ""), one.get("partition", -1), one.get("offset", -1))
+            self._seen.setdefault(self._volume_of.get(spot[0], ""), set()).add(spot)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fairpoll.charts import Color, Limit, Panel, Series, Style, panels
-from fairpoll.checkers import CRITERIA, Finding
+from fairpoll.checkers import Finding, judge
 from fairpoll.events import dump
 from fairpoll.history import Recording
 from fairpoll.measures import cumulative, jain_index, latency, oldest_wait_curve, waits
@@ -25,7 +25,7 @@ class Verdict:
 
     def judge(self, criterion: str, consumer: str, **thresholds: object) -> Finding:
         """Judge one criterion (a name of `checkers.CRITERIA`) and keep the finding."""
-        finding = CRITERIA[criterion](self.recording, consumer, **thresholds)
+        finding = judge(criterion, self.recording, consumer, **thresholds)
         self.keep(criterion, finding, **thresholds)
         return finding
 

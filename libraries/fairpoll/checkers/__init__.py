@@ -6,10 +6,12 @@ over what was expected, never over what was seen (a fully starved partition leav
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from fairpoll.checkers import backpressure, commits, delivery, liveness, service
 from fairpoll.checkers.model import Finding, Status
 from fairpoll.checkers.plan import producer_kept_plan, recording_is_sound
+from fairpoll.history import Evidence, Recording
 
 CRITERIA: dict[str, Callable[..., Finding]] = {
     check.__name__: check
@@ -44,4 +46,36 @@ CRITERIA: dict[str, Callable[..., Finding]] = {
     )
 }
 
-__all__ = ["CRITERIA", "Finding", "Status", "producer_kept_plan", "recording_is_sound"]
+# What a criterion cannot be judged without; the others make do with what the group committed.
+_NEEDS: dict[str, Evidence] = {
+    "nothing_lost": "records",
+    "content_intact": "contents",
+    "only_acked_delivered": "records",
+    "right_place": "places",
+    "no_forbidden_duplicates": "records",
+    "order_kept": "records",
+    "only_while_assigned": "assignments",
+    "commits_never_ahead": "records",
+    "commits_caught_up": "records",
+    "membership_kept": "assignments",
+    "membership_lost": "assignments",
+}
+_NAMED: dict[Evidence, str] = {
+    "records": "which records it delivered",
+    "contents": "what the records it delivered hold",
+    "places": "which output its records went to",
+    "assignments": "which partitions were assigned to it",
+}
+
+
+def judge(criterion: str, recording: Recording, consumer: str, **thresholds: object) -> Finding:
+    """Judge one criterion, a name of CRITERIA; inconclusive where the consumer left no evidence for it."""
+    finding = CRITERIA[criterion](recording, consumer, **thresholds)
+    needed = _NEEDS.get(criterion)
+    if needed is None or needed in recording.consumers[consumer].evidence:
+        return finding
+    why = f"{consumer} does not tell {_NAMED[needed]}"
+    return replace(finding, status="inconclusive", measured="no evidence", sentence=why, figures={})
+
+
+__all__ = ["CRITERIA", "Finding", "Status", "judge", "producer_kept_plan", "recording_is_sound"]

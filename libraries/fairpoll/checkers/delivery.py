@@ -6,6 +6,7 @@ Safety criteria: a record that is wrong is wrong, however loaded the machine was
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fairpoll.checkers.model import Finding, spots_told
 from fairpoll.history import ConsumerHistory, Delivered, Partition, Recording
@@ -63,15 +64,19 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     A send whose answer was lost may have reached the log without our knowing; the ledger names it
     as failed, and its delivery is allowed.
     """
-    known = recording.acked_by_spot
+    known, history = recording.acked_by_spot, recording.consumers[consumer]
     foreign = [
         record
-        for record in recording.consumers[consumer].delivered
+        for record in history.delivered
         if record.spot not in known and record.message_id not in recording.failed_ids
     ]
-    return safety(
+    finding = safety(
         "only acked messages delivered", consumer, "others", foreign, "that the brokers never acked"
     )
+    # Without their contents it cannot be told which of them are sends whose answer was lost.
+    if foreign and recording.failed_ids and "contents" not in history.evidence:
+        return replace(finding, status="inconclusive")
+    return finding
 
 
 def right_place(recording: Recording, consumer: str) -> Finding:

@@ -105,6 +105,13 @@ class Admin:
         except DeadlineError as error:
             raise ClusterError(f"Topic not found: {error}") from None
 
+    def assignments(self, group: str) -> set[tuple[str, int]]:
+        """The partitions that the group's members have now. Raises ClusterError."""
+        asked = self._client.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
+        described = _result_of(asked[group], f"group {group}")
+        assigned = [member.assignment.topic_partitions for member in described.members if member.assignment]
+        return {(p.topic, p.partition) for partitions in assigned for p in partitions}
+
     def committed_offsets(self, group: str) -> dict[tuple[str, int], int]:
         """What the group has committed, by topic and partition. Raises ClusterError."""
         asked = self._client.list_consumer_group_offsets(
