@@ -23,21 +23,59 @@ class ClusterOptions:
     keep: bool = False
 
 
+class Faults(Protocol):
+    """What can be done to one broker, named by its node id. Raises ClusterError where it cannot be done."""
+
+    def kill(self, node: int) -> None:
+        """Without a warning, as a power cut does."""
+
+    def stop(self, node: int) -> None:
+        """In an orderly way: it hands its leaderships over first. Returns when it has ended."""
+
+    def start(self, node: int) -> None:
+        """Bring back one that was killed or stopped; nothing to do for one that runs. Does not wait."""
+
+    def freeze(self, node: int) -> None:
+        """It stands still, its connections stay open."""
+
+    def thaw(self, node: int) -> None:
+        """It goes on where it stood; nothing to do for one that is not frozen."""
+
+    def cut(self, node: int) -> None:
+        """Nothing passes between the consumers and this broker, either way."""
+
+    def swallow(self, node: int) -> None:
+        """The consumers reach this broker, but its answers do not reach them."""
+
+    def delay(self, node: int, seconds: float) -> None:
+        """Whatever passes between the consumers and this broker takes so much longer, each way."""
+
+    def heal(self, node: int) -> None:
+        """Nothing is cut, swallowed or delayed any more."""
+
+
 class Cluster(Protocol):
     """A running Kafka cluster, ours or somebody's.
 
     `kind` is one of local, mock, compose, external. `description` says which broker judges, for
     people: "Apache Kafka 4.3.1 (KRaft), 1 broker, Java 17". `client_config` holds everything a
-    confluent-kafka client needs to connect, as string properties.
+    confluent-kafka client needs to connect, as string properties; `consumer_config` the same for the
+    consumers under test, whose network can be broken. `faults` is None where no broker can be harmed.
     """
 
     kind: str
+
+    @property
+    def faults(self) -> Faults | None: ...
 
     @property
     def description(self) -> str: ...
 
     @property
     def client_config(self) -> dict[str, str]: ...
+
+    @property
+    def consumer_config(self) -> dict[str, str]: ...
 
     def start(self) -> None:
         """Bring it up and wait until it is our own cluster that answers. Raises ClusterError."""

@@ -13,6 +13,7 @@ from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import ClusterOptions
 from fairpoll.cluster.compose_cli import ComposeProject, find_compose, last_words
 from fairpoll.cluster.compose_containers import ProjectContainers
+from fairpoll.cluster.compose_faults import ComposeFaults
 from fairpoll.cluster.docker_engine import (
     containers_of,
     engine,
@@ -46,6 +47,7 @@ class ComposeCluster:
     """
 
     kind = "compose"
+    faults: ComposeFaults | None = None
 
     def __init__(
         self,
@@ -82,6 +84,10 @@ class ComposeCluster:
     @property
     def client_config(self) -> dict[str, str]:
         return {"bootstrap.servers": ",".join(f"{HOST}:{port}" for port in self._ports)}
+
+    @property
+    def consumer_config(self) -> dict[str, str]:
+        return self.client_config
 
     def start(self) -> None:
         """Fetch the images, start the containers, wait until they are healthy and ours that answer.
@@ -198,6 +204,8 @@ class ComposeCluster:
             )
         self._containers.wait_until_healthy(client, self.services, self._options.start_timeout_seconds)
         self._wait_until_ours(client)
+        if len(self.brokers) == 3:  # with fewer, nothing can be harmed and go on
+            self.faults = ComposeFaults(self.project)
 
     def _wait_until_ours(self, client: Any) -> None:
         """Until all brokers answer under the cluster id that stands in the container's own files."""

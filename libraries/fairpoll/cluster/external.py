@@ -19,6 +19,7 @@ class ExternalCluster:
     """A cluster at `bootstrap_servers`; what a run creates on it is deleted at the end of the run."""
 
     kind = "external"
+    faults = None
 
     def __init__(self, options: ClusterOptions, warn: Callable[[str], None]) -> None:
         if not options.bootstrap_servers:
@@ -36,6 +37,10 @@ class ExternalCluster:
     @property
     def client_config(self) -> dict[str, str]:
         return {**(self._options.security or {}), "bootstrap.servers": self._options.bootstrap_servers}
+
+    @property
+    def consumer_config(self) -> dict[str, str]:
+        return self.client_config
 
     def start(self) -> None:
         """Wait until it answers. Raises ClusterError with the client's own reason."""

@@ -7,19 +7,20 @@ import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import ClusterOptions
+from fairpoll.cluster.broker import LOG_CONFIG, Broker, server_properties
 from fairpoll.cluster.jars import KafkaInstallation, find_kafka
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.cluster.local_faults import LocalFaults, Network
+from fairpoll.cluster.ports import HOST
 from fairpoll.cluster.ports import free_ports as _free_ports
 from fairpoll.errors import ClusterError, DeadlineError
 from fairpoll.processes import last_lines
 from fairpoll.waiting import wait_until
 
-HOST = "127.0.0.1"
 # A free port may be taken by somebody between our choosing it and the broker's binding it.
 START_TRIES = 3
 # One broker ends in under a second. Of three, those that are last wait 5 s for a quorum that is gone;
@@ -30,38 +31,12 @@ PROBE_SECONDS = 1.0
 # Short runs: compile quickly rather than well, and stay small beside the consumers under test.
 JVM_FLAGS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
-LOG_CONFIG = """\
-status = error
-appender.out.type = Console
-appender.out.name = out
-appender.out.layout.type = PatternLayout
-appender.out.layout.pattern = [%d] %p %m (%c)%n
-rootLogger.level = warn
-rootLogger.appenderRef.out.ref = out
-# How a broker started and stopped is worth reading; what it does in between is too much.
-logger.server.name = kafka.server.KafkaRaftServer
-logger.server.level = info
-logger.broker.name = kafka.server.BrokerServer
-logger.broker.level = info
-"""
-
-
-@dataclass
-class Broker:
-    """One JVM, broker and controller in one: its node id, its ports, its log, its process."""
-
-    node_id: int
-    port: int
-    controller_port: int
-    data: Path
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-
 
 class LocalCluster:
     """Apache Kafka on this machine, 1 or 3 brokers, its data in a temporary folder of its own."""
 
     kind = "local"
+    faults: LocalFaults | None = None
 
     def __init__(
         self,
@@ -81,6 +56,7 @@ class LocalCluster:
         self._kafka: KafkaInstallation | None = None
         self._folder: Path | None = None
         self._admin: Admin | None = None
+        self._network: Network | None = None
         self.brokers: list[Broker] = []
         self.cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
@@ -96,6 +72,11 @@ class LocalCluster:
     def client_config(self) -> dict[str, str]:
         servers = ",".join(f"{HOST}:{broker.port}" for broker in self.brokers)
         return {**self._login, "bootstrap.servers": servers}
+
+    @property
+    def consumer_config(self) -> dict[str, str]:
+        through = {"bootstrap.servers": self._network.bootstrap_servers} if self._network else {}
+        return {**self.client_config, **through}
 
     def start(self) -> None:
         """Start the brokers and wait until our own cluster id answers. Raises ClusterError."""
@@ -118,6 +99,9 @@ class LocalCluster:
         if self._admin:
             self._admin.close()
             self._admin = None
+        if self._network:
+            self._network.stop()
+            self._network = self.faults = None
         running = [broker.process for broker in self.brokers if broker.process]
         for process in running:
             process.terminate()
@@ -147,12 +131,14 @@ class LocalCluster:
         self._registry.add_folder(self._folder)
         self._options.log_folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "log4j2.properties").write_text(LOG_CONFIG, "utf-8")
-        ports = _free_ports(2 * self._options.brokers)
+        ports = _free_ports(4 * self._options.brokers)
         self.brokers = [
             Broker(
                 node_id=n + 1,
-                port=ports[2 * n],
-                controller_port=ports[2 * n + 1],
+                port=ports[4 * n],
+                controller_port=ports[4 * n + 1],
+                consumer_port=ports[4 * n + 2],
+                proxy_port=ports[4 * n + 3],
                 data=self._folder / f"broker-{n + 1}",
                 log=self._options.log_folder / f"broker-{n + 1}.log",
             )
@@ -160,11 +146,25 @@ class LocalCluster:
         ]
         for broker in self.brokers:
             broker.data.mkdir()
-            (broker.data / "server.properties").write_text(self._properties(broker), "utf-8")
+            (broker.data / "server.properties").write_text(
+                server_properties(broker, self.brokers, self._extra), "utf-8"
+            )
         self._format(kafka)
         for broker in self.brokers:
-            broker.process = self._java(kafka, broker, "kafka.Kafka", str(broker.data / "server.properties"))
+            self.launch(broker)
+        if len(self.brokers) == 3:  # with fewer, nothing can be harmed and go on
+            ways = {b.node_id: (b.proxy_port, b.consumer_port) for b in self.brokers}
+            self._network = Network(ways, self._options.log_folder / "proxy.log")
+            self._registry.add_process(self._network.pid)
+            self.faults = LocalFaults(self, self._network)
         self._wait_until_ready()
+
+    def launch(self, broker: Broker) -> None:
+        """Start a broker's process on the data it has. Raises ClusterError when the cluster was stopped."""
+        if self._kafka is None or self._folder is None:
+            raise ClusterError("the local cluster is not running")
+        properties = str(broker.data / "server.properties")
+        broker.process = self._java(self._kafka, broker, "kafka.Kafka", properties)
 
     def _format(self, kafka: KafkaInstallation) -> None:
         """Give every broker's storage our cluster id, side by side."""
@@ -227,35 +227,6 @@ class LocalCluster:
             raise ClusterError(
                 f"Kafka not ready: {error}; broker logs in {self._options.log_folder}"
             ) from None
-
-    def _properties(self, broker: Broker) -> str:
-        voters = ",".join(f"{b.node_id}@{HOST}:{b.controller_port}" for b in self.brokers)
-        replicas = len(self.brokers)
-        settings = {
-            "process.roles": "broker,controller",
-            "node.id": broker.node_id,
-            "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://{HOST}:{broker.port},CONTROLLER://{HOST}:{broker.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{HOST}:{broker.port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "controller.listener.names": "CONTROLLER",
-            "log.dirs": broker.data / "log",
-            "auto.create.topics.enable": "false",
-            "offsets.topic.num.partitions": 4,
-            "offsets.topic.replication.factor": replicas,
-            "transaction.state.log.num.partitions": 4,
-            "transaction.state.log.replication.factor": replicas,
-            "transaction.state.log.min.isr": 2 if replicas == 3 else 1,
-            "share.coordinator.state.topic.replication.factor": replicas,
-            "share.coordinator.state.topic.min.isr": 2 if replicas == 3 else 1,
-            "min.insync.replicas": 2 if replicas == 3 else 1,
-            # The suites know who joins; waiting for more members only costs time.
-            "group.initial.rebalance.delay.ms": 0,
-            # Short sessions, so that a crash is noticed while a short run still lasts.
-            "group.min.session.timeout.ms": 500,
-            **self._extra,
-        }
-        return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 class _PortTakenError(Exception):

@@ -25,6 +25,7 @@ class MockCluster:
     """librdkafka's mock cluster in a process of its own."""
 
     kind = "mock"
+    faults = None
 
     def __init__(self, options: ClusterOptions, registry: Registry) -> None:
         self._options = options
@@ -42,6 +43,10 @@ class MockCluster:
     @property
     def client_config(self) -> dict[str, str]:
         return {"bootstrap.servers": self._bootstrap_servers}
+
+    @property
+    def consumer_config(self) -> dict[str, str]:
+        return self.client_config
 
     def start(self) -> None:
         """Start the process and learn its address. Raises ClusterError."""
