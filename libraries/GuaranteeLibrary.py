@@ -169,6 +169,17 @@ class GuaranteeLibrary:
         judge("delivers_again", mode, seconds=recovery.total_seconds())
 
     @keyword
+    def consumer_should_recover_within(self, mode: Mode, recovery: timedelta) -> None:
+        """Fails if, after something was done to the run, a message waited longer than this for its delivery.
+
+        Counted from the message's ack, or from the end of what was done if that was later. INCONCLUSIVE
+        when nothing was done.
+
+        Example: `Consumer Should Recover Within    async    15 seconds`
+        """
+        judge("recovers_within", mode, seconds=recovery.total_seconds())
+
+    @keyword
     def group_membership_should_be_kept(self, mode: Mode) -> None:
         """Fails if a member was put out of its group, as happens to one that does not poll in time.
 

@@ -47,6 +47,44 @@ class ScenarioLibrary:
             log_charts(verdict, [consumer.name for consumer in consumers])
 
     @keyword
+    def start_scenario(
+        self, name: str, scenario: str, *modes: str, speed: float = 1.0, async_command: str = ""
+    ) -> None:
+        """Runs a scenario in the background, and returns when its live traffic has begun.
+
+        What is done to brokers, consumers or producer until `Finish Scenario` becomes part of the recording.
+
+        Args:
+            name: of this run, for its folder and for the table of faults.
+            scenario: name of a file in resources/scenarios, or a path.
+            modes: the consumers, `sync` and `async`; default `async`.
+            speed: divides every interval and multiplies the sink's rate; default 1.
+            async_command: a command to be judged in place of the built-in async consumer.
+
+        Fails as `Run Scenario` does, and if another is being run.
+
+        Example: `Start Scenario    killed leader    faults.yaml    async`
+        """
+        consumers = [_consumer(mode, async_command) for mode in modes or ("async",)]
+        SESSION.begin(name, find_scenario(scenario), speed, consumers)
+
+    @keyword
+    def finish_scenario(self) -> None:
+        """Waits for the end of the scenario that was started, drain included; its recording is judged next.
+
+        Fails if none was started, and with what went wrong in it.
+
+        Example: `Finish Scenario`
+        """
+        verdict = SESSION.finish()
+        log_charts(verdict, list(verdict.recording.consumers))
+
+    @keyword
+    def abandon_scenario(self) -> None:
+        """Breaks off the scenario that was started. Does nothing when none is being run; for teardowns."""
+        SESSION.abort()
+
+    @keyword
     def scenario_should_be_valid(self, scenario: str) -> None:
         """Fails if the scenario file is wrong; names the line, the key and what is allowed there.
 

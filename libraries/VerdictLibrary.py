@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from robot.api.deco import keyword, library
 
-from fairpoll.checkers import Finding, producer_kept_plan, recording_is_sound
-from judging import check_mode, judge, log_charts, settle
+from fairpoll.checkers import Finding
+from judging import check_mode, judge, judge_run, log_charts, settle
 from session import SESSION
 from values import CONVERTERS, Bound, Mode, Share
 
@@ -136,10 +136,7 @@ class VerdictLibrary:
     @keyword
     def producer_should_have_kept_its_plan(self) -> None:
         """Fails as INCONCLUSIVE if planned messages were not acked, or were sent late (p99 over 500 ms)."""
-        verdict = SESSION.verdict()
-        finding = producer_kept_plan(verdict.recording)
-        verdict.keep("producer_kept_plan", finding)
-        settle(verdict, [finding])
+        judge_run("producer_kept_plan")
 
     @keyword
     def run_should_be_sound(self) -> None:
@@ -148,7 +145,4 @@ class VerdictLibrary:
         Looked at are the producer's plan, whether the control starved, whether this machine stood still
         for more than a second, and whether the run went to its end.
         """
-        verdict = SESSION.verdict()
-        finding = recording_is_sound(verdict.recording)
-        verdict.keep("recording_is_sound", finding)
-        settle(verdict, [finding])
+        judge_run("recording_is_sound")

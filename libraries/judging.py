@@ -24,6 +24,12 @@ def judge(check: str, mode: str, **thresholds: object) -> None:
     settle(verdict, [verdict.judge(check, mode, **thresholds)])
 
 
+def judge_run(check: str) -> None:
+    """A criterion of the run itself, whoever consumed."""
+    verdict = SESSION.verdict()
+    settle(verdict, [verdict.judge(check, "run")])
+
+
 def check_mode(verdict: Verdict, mode: str) -> None:
     known = verdict.recording.consumers
     if mode not in known:

@@ -1,6 +1,7 @@
 """What the keyword libraries share during one Robot run: the cluster, the recordings, the verdicts."""
 
 import os
+import re
 import secrets
 import sys
 import time
@@ -21,6 +22,7 @@ from fairpoll.loading import load_recording
 from fairpoll.measures import waits
 from fairpoll.members import ConsumerUnderTest
 from fairpoll.report import Verdict, worst
+from fairpoll.running import RunningExperiment
 from fairpoll.scenario_file import load_scenario
 
 # On a terminal the line is rewritten this often; elsewhere (a CI log) a line is added this often.
@@ -74,6 +76,9 @@ class Session:
         self.current: Verdict | None = None
         self._current_run: Run | None = None
         self._verdicts: dict[Run, Verdict] = {}
+        # Of runs that were harmed: each is one of its kind.
+        self._others: list[Verdict] = []
+        self._running: RunningExperiment | None = None
         self._solo: dict[tuple[Path, float, tuple[ConsumerUnderTest, ...], str], float] = {}
         self._registry: Registry | None = None
         self._admin: Admin | None = None
@@ -105,9 +110,44 @@ class Session:
         self.current, self._current_run = self._verdicts[key], key
         return self.current
 
+    def begin(
+        self, name: str, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]
+    ) -> None:
+        """Run the scenario in the background, under this name; return when its live traffic has begun."""
+        if self._running:
+            raise FairpollError("a scenario is being run already; end it with the keyword 'Finish Scenario'")
+        self._running = RunningExperiment(self._experiment(name, scenario_file, speed, consumers))
+        self._running.wait_for_traffic()
+
+    def running(self) -> RunningExperiment:
+        """The one in the background. Raises FairpollError when there is none, and what has ended it."""
+        if self._running is None:
+            raise FairpollError("no scenario is being run; begin with the keyword 'Start Scenario'")
+        self._running.check()
+        return self._running
+
+    def finish(self) -> Verdict:
+        """Wait for the run in the background; its recording becomes `current`."""
+        running = self.running()
+        try:
+            running.finish()
+        finally:
+            self._running = None
+        folder = running.experiment.folder
+        logger.info(f"Evidence: {folder}")
+        self.current, self._current_run = Verdict(load_recording(folder)), None
+        self._others.append(self.current)
+        return self.current
+
+    def abort(self) -> None:
+        """Break off the run in the background, if there is one."""
+        if self._running:
+            running, self._running = self._running, None
+            running.abort()
+
     def recorded(self) -> int:
         """How many runs there are to judge."""
-        return len(self._verdicts)
+        return len(self._verdicts) + len(self._others)
 
     def solo_wait(self, consumer: str, volume: str) -> float:
         """The oldest wait of this consumer in a run of the current scenario with this volume alone."""
@@ -128,9 +168,10 @@ class Session:
 
     def write_verdicts(self) -> None:
         """verdict.json of the whole Robot run, and one beside each recording."""
-        for verdict in self._verdicts.values():
+        verdicts = [*self._verdicts.values(), *self._others]
+        for verdict in verdicts:
             verdict.write()
-        runs = [verdict.to_json() for verdict in self._verdicts.values()]
+        runs = [verdict.to_json() for verdict in verdicts]
         whole = {"verdict": worst(run["verdict"] for run in runs), "runs": runs, **self.extra}
         (self.output_folder / "verdict.json").write_text(dump(whole) + "\n", "utf-8")
 
@@ -155,6 +196,7 @@ class Session:
 
     def close(self) -> None:
         """Stop what still runs. Called by Robot at its end, also after Ctrl-C."""
+        self.abort()
         if self._admin is not None:
             self._admin.close()
             self._admin = None
@@ -175,6 +217,25 @@ class Session:
         consumers: Sequence[ConsumerUnderTest],
         only_volume: str | None = None,
     ) -> Verdict:
+        name = scenario_file.stem + (f"-{only_volume}-alone" if only_volume else "")
+        experiment = self._experiment(name, scenario_file, speed, consumers, only_volume)
+        progress = ConsoleProgress()
+        experiment.progress = progress
+        try:
+            experiment.run()
+        finally:
+            progress.clear()
+        logger.info(f"Evidence: {experiment.folder}")
+        return Verdict(load_recording(experiment.folder))
+
+    def _experiment(
+        self,
+        name: str,
+        scenario_file: Path,
+        speed: float,
+        consumers: Sequence[ConsumerUnderTest],
+        only_volume: str | None = None,
+    ) -> Experiment:
         if self.cluster is None:
             raise FairpollError("no cluster is running; begin with the keyword 'Ensure Cluster'")
         scenario = load_scenario(scenario_file)
@@ -182,9 +243,6 @@ class Session:
             most = scenario.duration_seconds / SHORTEST_SECONDS
             raise ScenarioError(f"SPEED is {speed:g}; at most {most:g} here: less traffic proves nothing")
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        name = scenario_file.stem + (f"-{only_volume}-alone" if only_volume else "")
-        folder = self.output_folder / "evidence" / f"{name}-{run_id}"
-        progress = ConsoleProgress()
         experiment = Experiment(
             scenario_file=scenario_file,
             scenario=scenario,
@@ -192,20 +250,19 @@ class Session:
             consumers=consumers,
             cluster=self.cluster,
             run_id=run_id,
-            folder=folder,
-            progress=progress,
+            folder=self.output_folder / "evidence" / f"{_slug(name)}-{run_id}",
             registry=self._registry,
             only_volume=only_volume,
         )
         topics, groups = self._created
         topics += experiment.topic_names.values()
         groups += experiment.groups.values()
-        try:
-            experiment.run()
-        finally:
-            progress.clear()
-        logger.info(f"Evidence: {folder}")
-        return Verdict(load_recording(folder))
+        return experiment
+
+
+def _slug(name: str) -> str:
+    """`A Broker Is Killed` as `a-broker-is-killed`: a name for a folder."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-").lower()
 
 
 SESSION = Session()

@@ -16,10 +16,13 @@ from fairpoll import client_config, clock
 from fairpoll.consumers import MODES, Consumer, ConsumerConfig
 from fairpoll.errors import FairpollError
 from fairpoll.events import EventWriter
+from fairpoll.fault_table import fault_table
+from fairpoll.offline import judge_again, recordings_in
 from fairpoll.produce_options import change_options, changed, create_missing
 from fairpoll.scenario import PollSettings
 from fairpoll.scenario_file import load_scenario
-from fairpoll.traffic import TrafficProducer
+from fairpoll.tables import Row, text_table
+from fairpoll.traffic import TrafficProducer, acked_in
 
 option = functools.partial(click.option, show_envvar=True)
 bootstrap_option = option(
@@ -68,6 +71,13 @@ FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
 @option("--run-id", default="manual", help="Stands in every message.")
 @option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
 @change_options
+@option(
+    "--resume",
+    "ledger",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="LEDGER",
+    help="Go on with the live traffic of a producer that was killed, by its ledger.",
+)
 @option("--create-topics", is_flag=True, help="Create the topics first, unless they exist.")
 @controlled_option
 def produce(
@@ -78,6 +88,7 @@ def produce(
     only_volume: str | None,
     run_id: str,
     topic_suffix: str,
+    ledger: Path | None,
     create_topics: bool,
     controlled: bool,
     **changes: str,
@@ -87,6 +98,9 @@ def produce(
     The topics must exist, or --create-topics be given. Under --controlled the scenario is produced as it
     stands, and the live traffic begins at the moment of the order `start SECONDS` (since the epoch);
     otherwise right after the backlog.
+
+    With --resume the backlog is not sent, and of the live traffic only what is due from now on. What was due
+    before and is not acked by the ledger may have been sent or not: it is told as producer_send_error.
     """
     scenario = load_scenario(scenario_file)
     if not controlled:  # what a shell exports for the test producer must not change what the suites judge
@@ -114,12 +128,14 @@ def produce(
         create_missing({names[topic.name]: topic.partitions for topic in scenario.topics}, config)
     producer = TrafficProducer(scenario, run_id, names, config, emit)
     emit("startup_complete")
-    producer.produce_backlog()
+    if ledger is None:
+        producer.produce_backlog()
     if controlled:
         _follow_orders(obey)
         ordered.wait()
     if not stop.is_set():
-        producer.produce_live(start_at[0] if start_at else clock.now_seconds(), stop)
+        start = start_at[0] if start_at else clock.now_seconds()
+        producer.produce_live(start, stop, acked_before=None if ledger is None else acked_in(ledger))
     emit("shutdown_complete", failed=producer.failed)
 
 
@@ -171,7 +187,7 @@ def run_consumer(kind: type[Consumer], controlled: bool, **options: Any) -> None
     """Run a consumer of this class with the options of `fairpoll consume` until it is stopped."""
     config = _consumer_config(**options)
     consumer = kind(config, EventWriter())
-    _stop_on_signals(consumer.stopping.set)
+    _stop_on_signals(consumer.stop)
     if controlled:
         _follow_orders(consumer.control)
     consumer.start()
@@ -221,6 +237,40 @@ def _follow_orders(obey: Callable[[str], None]) -> None:
         obey("stop")
 
     threading.Thread(target=read, name="orders", daemon=True).start()
+
+
+@main.command(short_help="Judge recordings again, from their files alone.")
+@click.argument(
+    "places", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option("--write", is_flag=True, help="Write verdict.json beside recordings that have none.")
+def judge(places: tuple[Path, ...], write: bool) -> None:
+    """Judge every recording in these folders, such as results/evidence, without a cluster.
+
+    A recording with a verdict.json is judged by the same criteria and thresholds, and must come to the same
+    verdict, byte for byte. One without, of a run that was cut off, is judged by what must hold in any
+    scenario. Exit code 0 if every verdict is pass and the same as before, else 1.
+    """
+    good = True
+    for folder in (folder for place in places for folder in recordings_in(place)):
+        again = judge_again(folder)
+        rows = [
+            Row(f"{f.consumer}: {f.criterion}", f.expected, f.measured, f.status)
+            for _, _, f in again.verdict.findings
+        ]
+        verdict = again.verdict.to_json()["verdict"]
+        click.echo(f"{folder}: {verdict}; {again.told}\n{text_table(rows)}\n")
+        good = good and verdict == "pass" and again.same is not False
+        if write and again.same is None:
+            again.verdict.write()
+    sys.exit(0 if good else 1)
+
+
+@main.command("faults", short_help="The table of faults survived, from a run's verdict.json.")
+@click.argument("verdict", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def tell_faults(verdict: Path) -> None:
+    """Print, in Markdown, what each run that was harmed came to: acked, lost, repeated, recovery."""
+    click.echo(fault_table(verdict))
 
 
 def run() -> None:

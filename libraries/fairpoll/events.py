@@ -12,7 +12,9 @@ consumer: startup_complete, partitions_assigned, partitions_revoked, partitions_
 `records_consumed` means that the sink has them, not that a poll returned them.
 """
 
+import contextlib
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,6 +25,8 @@ from fairpoll.clock import now_ms
 from fairpoll.errors import HistoryError
 
 Event = dict[str, Any]
+# How much of a file's end is read at a time to find its last whole line.
+TAIL_BYTES = 65_536
 
 
 def dump(data: object) -> str:
@@ -60,6 +64,26 @@ def read_events(path: Path) -> Iterator[Event]:
             if not isinstance(event, dict):
                 raise HistoryError(f"{path}: line {number}: not an event but {type(event).__name__}")
             yield event
+
+
+def mend_end(path: Path) -> None:
+    """Cut off a last line that was never finished, before anything is appended to the file.
+
+    A process that was killed, or a full disk, leaves such a line; what reads the file passes over it.
+    """
+    with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        place = end
+        while place > 0:
+            step = min(place, TAIL_BYTES)
+            file.seek(place - step)
+            found = file.read(step).rfind(b"\n")
+            if found >= 0:
+                place = place - step + found + 1
+                break
+            place -= step
+        if place < end:
+            file.truncate(place)
 
 
 class Tail:

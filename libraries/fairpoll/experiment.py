@@ -10,31 +10,31 @@ Everything that happens is left in one folder, the recording:
 The files are complete up to the moment at which a run is cut off, so that it can still be judged.
 """
 
-import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairpoll import client_config, clock, layout
-from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.errors import ClusterError, DeadlineError, TrafficError
-from fairpoll.events import Event, Tail, dump
+from fairpoll.errors import ClusterError, DeadlineError, FairpollError
+from fairpoll.events import Tail, dump
 from fairpoll.host import HostMonitor
 from fairpoll.members import ConsumerUnderTest, Members
 from fairpoll.outputs import DeliveryCounter
-from fairpoll.processes import ChildProcess, last_lines
+from fairpoll.processes import STOP_SECONDS, ChildProcess
+from fairpoll.readiness import wait_for_event, wait_until_assigned
 from fairpoll.sampler import Sampler
 from fairpoll.scenario import Scenario
 from fairpoll.waiting import wait_until
 
-# Joining a group takes a broker's session of a few rounds, a cold Python and its client a second.
-READY_SECONDS = 60.0
-# How often the coordinator is asked about consumers that do not tell their assignments.
-ASK_SECONDS = 1.0
+# The last messages must have been acked so long after the end of the traffic.
+PRODUCED_SECONDS = 60.0
+# How often it is made sure that the cluster is still there: asking an engine takes some milliseconds.
+CLUSTER_CHECK_SECONDS = 2.0
 # The live traffic starts this long after the order: the producer must be waiting for it, and each
 # consumer's client is still opening its connections.
 LEAD_SECONDS = 0.5
@@ -51,7 +51,9 @@ Progress = Callable[[str], None]
 class Experiment:
     """One run of a scenario. Call `run` once; the recording's folder is `folder`.
 
-    `only_volume` leaves the topics of the other volume out: a solo run to compare with.
+    `only_volume` leaves the topics of the other volume out: a solo run to compare with. While `run` goes
+    on in one thread, another may do harm to its parts (`members`, `kill_producer`, ...), note it with
+    `note_fault`, and `abort` it.
     """
 
     scenario_file: Path
@@ -64,8 +66,16 @@ class Experiment:
     progress: Progress = lambda _text: None
     registry: Registry | None = None
     only_volume: str | None = None
+    # Set when the live traffic begins.
+    started: threading.Event = field(default_factory=threading.Event)
+    members: dict[str, Members] = field(default_factory=dict)
     _processes: list[ChildProcess] = field(default_factory=list)
     _facts: dict[str, object] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _producer: ChildProcess | None = None
+    _start_seconds: float = 0.0
+    _aborted: bool = False
+    _cluster_checked: float = 0.0
 
     def run(self) -> None:
         """Produce and consume, then drain and stop. Raises FairpollError; always stops what it started."""
@@ -83,20 +93,31 @@ class Experiment:
             groups=self.groups,
         )
         partitions = {self.topic_names[t.name]: t.partitions for t in scaled.topics}
-        members = [self._members(consumer, scaled) for consumer in self.consumers]
+        self.members = {consumer.name: self._members(consumer, scaled) for consumer in self.consumers}
+        members = list(self.members.values())
         pids = {one.consumer.name: one.pids for one in members}
         try:
             self.cluster.create_topics(partitions)
-            producer = self._start_producer()
+            self._produce_backlog()
             for one in members:
                 one.start()
-            self._wait_until_assigned(members)
+            self.progress(f"waiting until {', '.join(self.members)} have been given their partitions")
+            wanted = {(topic, number) for topic, count in partitions.items() for number in range(count)}
+            wait_until_assigned(
+                wanted,
+                {one.consumer.name: (self.groups[one.consumer.name], one.folder) for one in members},
+                self.cluster.client_config,
+                self._check,
+            )
             samples = self.folder / layout.SAMPLES
             config = self.cluster.client_config
             with Sampler(samples, config, self.groups, partitions, lambda name: pids[name]()):
-                self._produce_and_consume(scaled, producer, members)
+                self._produce_and_consume(scaled)
                 self._stop_all()  # within the sampler's context: its last look is at what they left
             self._note(stopped_ms=clock.now_ms(), complete=True)
+        except ClusterError:
+            self._stop_all(at_most_seconds=0.0)  # they would wait in vain for brokers that are gone
+            raise
         finally:
             self._stop_all()
 
@@ -112,14 +133,62 @@ class Experiment:
 
     def _note(self, **facts: object) -> None:
         """Add facts to run.json; replaced in one step, so that it is whole at any moment."""
-        self._facts.update(facts)
-        draft = self.folder / "run.json.part"
-        draft.write_text(dump(self._facts), "utf-8")
-        draft.replace(self.folder / layout.RUN)
+        with self._lock:
+            self._facts.update(facts)
+            draft = self.folder / "run.json.part"
+            draft.write_text(dump(self._facts), "utf-8")
+            draft.replace(self.folder / layout.RUN)
 
-    def _start_producer(self) -> ChildProcess:
+    def note_fault(self, target: str, what: str, from_ms: float, until_ms: float | None = None) -> None:
+        """Write down what was done to the `target` (broker, network, consumer, producer, output).
+
+        `what` reads as in `killed broker 2`; the fault lasted until `until_ms` (epoch; not given: it was
+        over at once, and the cluster had to help itself).
+        """
+        with self._lock:
+            known = self._facts.get("faults", [])
+            fault = {"target": target, "what": what, "from_ms": from_ms, "until_ms": until_ms or from_ms}
+            self._note(faults=[*(known if isinstance(known, list) else []), fault])
+
+    def kill_producer(self) -> None:
+        """SIGKILL: what it had sent and not yet seen acked is in doubt from then on."""
+        with self._lock:
+            producer, self._producer = self._producer, None
+        if producer is None:
+            raise FairpollError("the producer is not running")
+        producer.kill()
+
+    def start_producer(self) -> None:
+        """Start it anew after `kill_producer`; it goes on with the schedule where that is now."""
+        with self._lock:
+            if self._producer:
+                raise FairpollError("the producer is running already")
+            producer = self._producer = self._launch_producer("--resume", str(self.folder / layout.LEDGER))
+        producer.order(f"start {self._start_seconds}")
+
+    def abort(self) -> None:
+        """Stop everything; `run` ends with an error."""
+        self._aborted = True
+        self._stop_all()
+
+    def _check(self) -> None:
+        """Raise FairpollError if something has ended that ought to run."""
+        if self._aborted:
+            raise FairpollError("the run was broken off")
+        for group in self.members.values():
+            group.check()
+        if time.monotonic() >= self._cluster_checked + CLUSTER_CHECK_SECONDS:
+            self.cluster.check()
+            self._cluster_checked = time.monotonic()
+
+    def _produce_backlog(self) -> None:
         """Start the producer and wait for the backlog; consumers must find it there."""
-        command = (sys.executable, "-m", "fairpoll.cli", "produce", "--controlled")
+        self._producer = self._launch_producer()
+        self.progress(f"producing the backlog of {sum(t.backlog for t in self.scenario.topics):,} messages")
+        wait_for_event(self._producer, "backlog_complete", BACKLOG_SECONDS, self._check)
+
+    def _launch_producer(self, *more: str) -> ChildProcess:
+        command = (sys.executable, "-m", "fairpoll.cli", "produce", "--controlled", *more)
         environment = {
             "FAIRPOLL_SCENARIO_FILE": str(self.scenario_file),
             "FAIRPOLL_SPEED": f"{self.speed:g}",
@@ -127,10 +196,7 @@ class Experiment:
             **({"FAIRPOLL_ONLY_VOLUME": self.only_volume} if self.only_volume else {}),
             "FAIRPOLL_TOPIC_SUFFIX": f".{self.run_id}",
         }
-        producer = self._launch("producer", command, environment, self.folder)
-        self.progress(f"producing the backlog of {sum(t.backlog for t in self.scenario.topics):,} messages")
-        self._wait_for_event(producer, "backlog_complete", BACKLOG_SECONDS)
-        return producer
+        return self._launch("producer", command, environment, self.folder)
 
     def _members(self, consumer: ConsumerUnderTest, scaled: Scenario) -> Members:
         names = self.topic_names
@@ -154,100 +220,37 @@ class Experiment:
         self, name: str, command: tuple[str, ...], environment: Mapping[str, str], folder: Path
     ) -> ChildProcess:
         """Start a producer or a consumer that connects to the cluster and keeps its files in the folder."""
-        connection = client_config.to_environment(self.cluster.client_config)
-        servers = {"FAIRPOLL_BOOTSTRAP_SERVERS": self.cluster.client_config["bootstrap.servers"]}
-        events, log = layout.EVENTS, layout.CLIENT_LOG
         if name == "producer":
-            events, log = layout.LEDGER, "producer.log"
-        told = {**connection, **servers, **environment}
+            config, events, log = self.cluster.client_config, layout.LEDGER, "producer.log"
+        else:
+            config, events, log = self.cluster.consumer_config, layout.EVENTS, layout.CLIENT_LOG
+        servers = {"FAIRPOLL_BOOTSTRAP_SERVERS": config["bootstrap.servers"]}
+        told = {**client_config.to_environment(config), **servers, **environment}
         process = ChildProcess(name, command, told, folder / events, folder / log)
         self._processes.append(process)
         if self.registry:
             self.registry.add_process(process.pid)
         return process
 
-    def _wait_for_event(self, process: ChildProcess, name: str, timeout_seconds: float) -> Event:
-        tail = Tail(process.events)
-
-        def seen() -> Event | None:
-            running = process.running  # asked first: its last event may come just before its end
-            for event in tail.read():
-                if event.get("name") == name:
-                    return event
-            if not running:
-                raise TrafficError(f"{process.name} ended before {name}:\n{last_lines(process.log)}")
-            return None
-
-        return wait_until(
-            seen,
-            timeout_seconds,
-            f"{name} from {process.name}",
-            last_seen=lambda: "its log ends with\n" + last_lines(process.log),
-        )
-
-    def _wait_until_assigned(self, groups: Sequence[Members]) -> None:
-        """Wait until each consumer's group has given it every partition.
-
-        By the consumer's own word; of one that tells no assignments, by the coordinator's.
-        """
-        wanted = {(self.topic_names[t.name], p) for t in self.scenario.topics for p in range(t.partitions)}
-        tails = {g.consumer.name: Tail(g.folder / layout.EVENTS) for g in groups}
-        owned: dict[str, set[tuple[str, int]]] = {name: set() for name in tails}
-        silent = set(tails)
-        admin = Admin(self.cluster.client_config, self.folder / "admin.log")
-        ask_at = time.monotonic() + ASK_SECONDS
-
-        def all_assigned() -> bool:
-            nonlocal ask_at
-            for name, tail in tails.items():
-                for event in tail.read():
-                    spots = {(p["topic"], p["partition"]) for p in event.get("partitions", [])}
-                    if event.get("name") == "partitions_assigned":
-                        owned[name] |= spots
-                        silent.discard(name)
-                    elif event.get("name") == "partitions_revoked":
-                        owned[name] -= spots
-            for group in groups:
-                group.check()
-            if silent and time.monotonic() >= ask_at:
-                for name in silent:
-                    # A group that is not there yet, or a broker that cannot tell (the mock): not assigned.
-                    with contextlib.suppress(ClusterError):
-                        owned[name] |= admin.assignments(self.groups[name])
-                ask_at = time.monotonic() + ASK_SECONDS
-            return all(wanted <= partitions for partitions in owned.values())
-
-        self.progress(f"waiting until {', '.join(tails)} have been given their partitions")
-        try:
-            wait_until(
-                all_assigned,
-                READY_SECONDS,
-                f"all {len(wanted)} partitions to be assigned to each consumer",
-                last_seen=lambda: ", ".join(f"{name} has {len(spots)}" for name, spots in owned.items()),
-            )
-        finally:
-            admin.close()
-
-    def _produce_and_consume(
-        self, scaled: Scenario, producer: ChildProcess, groups: Sequence[Members]
-    ) -> None:
-        start = clock.now_seconds() + LEAD_SECONDS + LEAD_SECONDS_A_CONSUMER * len(groups)
-        producer.order(f"start {start}")
+    def _produce_and_consume(self, scaled: Scenario) -> None:
+        lead = LEAD_SECONDS + LEAD_SECONDS_A_CONSUMER * len(self.members)
+        start = self._start_seconds = clock.now_seconds() + lead
+        if self._producer:
+            self._producer.order(f"start {start}")
         self._note(start_ms=start * 1000, end_ms=(start + scaled.duration_seconds) * 1000)
-        outputs = DeliveryCounter(
-            self.folder, scaled, {group.consumer.name: group.folder for group in groups}, self.topic_names
-        )
+        folders = {name: group.folder for name, group in self.members.items()}
+        outputs = DeliveryCounter(self.folder, scaled, folders, self.topic_names)
         host = HostMonitor()
         with host:
-            self._watch(scaled, start, groups, outputs)
+            self._watch(scaled, start, outputs)
         self._note(host=host.figures())
-        self._wait_for_event(producer, "shutdown_complete", READY_SECONDS)
+        if self._producer is None:
+            raise FairpollError("the producer was killed and not started again before the traffic's end")
+        wait_for_event(self._producer, "shutdown_complete", PRODUCED_SECONDS, self._check)
         if scaled.drain:
-            self._drain(groups, outputs)
+            self._drain(outputs)
 
-    def _watch(
-        self, scaled: Scenario, start: float, groups: Sequence[Members], outputs: DeliveryCounter
-    ) -> None:
+    def _watch(self, scaled: Scenario, start: float, outputs: DeliveryCounter) -> None:
         """Until the end of the live traffic: do the timeline's steps, report progress, notice who dies."""
         end = start + scaled.duration_seconds
         steps = sorted(scaled.timeline, key=lambda step: step.at_seconds)
@@ -255,14 +258,15 @@ class Experiment:
 
         def over() -> bool:
             now = clock.now_seconds()
+            if now >= start:
+                self.started.set()
             while steps and now >= start + steps[0].at_seconds:
                 step = steps.pop(0)
-                for group in groups:
+                for group in self.members.values():
                     group.act(step.action)
                 done.append({"at_ms": clock.now_ms(), "verb": step.action.verb, "rate": step.action.rate})
                 self._note(timeline=done)
-            for group in groups:
-                group.check()
+            self._check()
             elapsed = min(max(now - start, 0), scaled.duration_seconds)
             self.progress(
                 f"{elapsed:.0f} of {scaled.duration_seconds:.0f} s; delivered so far: {outputs.told()}"
@@ -271,21 +275,22 @@ class Experiment:
 
         wait_until(over, end - clock.now_seconds() + 1, "the live traffic to end", interval_seconds=0.1)
 
-    def _drain(self, groups: Sequence[Members], outputs: DeliveryCounter) -> None:
+    def _drain(self, outputs: DeliveryCounter) -> None:
         """Set the sinks free and wait until each consumer has caught up, or has stalled.
 
         What is missing after this is lost or stuck, not late. A stall does not end the run: the
         judge sees what is missing, and names it.
         """
         acked = sum(1 for e in Tail(self.folder / layout.LEDGER).read() if "offset" in e and not e["poison"])
-        for group in groups:
+        for group in self.members.values():
             group.set_sink(None)
         self._note(drain_ms=clock.now_ms())
-        last = {group.consumer.name: 0 for group in groups}
+        last = dict.fromkeys(self.members, 0)
         moved_at = time.monotonic()
 
         def drained() -> bool:
             nonlocal moved_at
+            self.cluster.check()
             for name, total in outputs.totals().items():
                 if total > last[name]:
                     last[name], moved_at = total, time.monotonic()
@@ -299,8 +304,10 @@ class Experiment:
         except DeadlineError as error:
             self._note(drain=str(error))
 
-    def _stop_all(self) -> None:
+    def _stop_all(self, at_most_seconds: float = STOP_SECONDS) -> None:
+        """All side by side: those that have not ended after this time are killed."""
         for process in self._processes:
             process.ask_to_stop()
+        deadline = time.monotonic() + at_most_seconds
         for process in self._processes:
-            process.stop()
+            process.stop(max(0.0, deadline - time.monotonic()))

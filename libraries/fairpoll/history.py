@@ -73,6 +73,19 @@ class Committed:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that was done on purpose. `until` is `since` for what was over at once.
+
+    `target` is broker, network, consumer, producer or output; `what` reads as `killed broker 2`.
+    """
+
+    target: str
+    what: str
+    since: float
+    until: float
+
+
 @dataclass(frozen=True)
 class ConsumerHistory:
     """What one consumer did: its deliveries in the order of time, and the events it reported.
@@ -136,6 +149,19 @@ class Recording:
         return [
             ((step["at_ms"] - start) / 1000 * self.speed, step["verb"], step["rate"])
             for step in self.facts.get("timeline", ())
+        ]
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What was done to the run's parts on purpose, in the order of time."""
+        start: float = self.facts.get("start_ms", 0.0)
+
+        def seconds(ms: float) -> float:
+            return (ms - start) / 1000 * self.speed
+
+        return [
+            Fault(fault["target"], fault["what"], seconds(fault["from_ms"]), seconds(fault["until_ms"]))
+            for fault in sorted(self.facts.get("faults", ()), key=lambda fault: fault["from_ms"])
         ]
 
     @property

@@ -1,6 +1,7 @@
 """The names of what lies in a recording's folder. See `experiment` for what is in each."""
 
 RUN = "run.json"
+VERDICT = "verdict.json"
 LEDGER = "ledger.jsonl"
 SAMPLES = "samples.jsonl"
 EVENTS = "events.jsonl"

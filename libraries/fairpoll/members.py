@@ -65,14 +65,24 @@ class Members:
                 self._ended.append(self.first)
                 self.first = None
             case "kill" if self.first:
-                self.first.kill()
-                self.first = None
+                # Not ours any more before it dies: who looks in between must not miss it.
+                if killed := self.set_aside():
+                    killed.kill()
             case "start" if not self.first:
                 for process in self._ended:
                     process.stop()
                 self.start()
             case "sink":
                 self.set_sink(action.rate)
+
+    def set_aside(self) -> ChildProcess | None:
+        """The first member, which may end from now on without anybody minding; `start` replaces it."""
+        victim, self.first = self.first, None
+        return victim
+
+    def take_back(self, member: ChildProcess) -> None:
+        """It was set aside, and goes on."""
+        self.first = member
 
     def set_sink(self, rate: float | None) -> None:
         """Give the sink another rate, also of members that join later; None for no limit."""

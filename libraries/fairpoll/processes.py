@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fairpoll.errors import ConsumerError
+from fairpoll.events import mend_end
 
 # A process asked to stop finishes the record in hand, commits and leaves its group: seconds at most.
 STOP_SECONDS = 15.0
@@ -32,6 +34,7 @@ class ChildProcess:
         self.log = log
         self._stopped = False
         events.parent.mkdir(parents=True, exist_ok=True)
+        mend_end(events)
         with events.open("ab") as output, log.open("ab") as errors:
             try:
                 self._process = subprocess.Popen(
@@ -79,6 +82,18 @@ class ChildProcess:
         if self._process.stdin:
             with contextlib.suppress(OSError):  # an order that was never read
                 self._process.stdin.close()
+
+    def limit_files(self, most_bytes: int | None) -> None:
+        """Let no file of the process grow beyond this size, as a full disk would not; None for no limit.
+
+        Raises ConsumerError where the system cannot do that to another process (it is Linux that can).
+        """
+        if not hasattr(resource, "prlimit"):
+            raise ConsumerError("only Linux can limit the files of another process; this fault needs it")
+        with contextlib.suppress(ProcessLookupError):
+            _, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+            soft = hard if most_bytes is None else most_bytes
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     def ask_to_stop(self) -> None:
         """SIGTERM, without waiting: several children then stop side by side."""

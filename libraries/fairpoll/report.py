@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fairpoll import layout
 from fairpoll.charts import Color, Limit, Panel, Series, Style, panels
 from fairpoll.checkers import Finding, judge
 from fairpoll.events import dump
@@ -24,13 +25,10 @@ class Verdict:
     findings: list[tuple[str, Mapping[str, object], Finding]] = field(default_factory=list)
 
     def judge(self, criterion: str, consumer: str, **thresholds: object) -> Finding:
-        """Judge one criterion (a name of `checkers.CRITERIA`) and keep the finding."""
+        """Judge one criterion (a name that `checkers.judge` knows) and keep the finding."""
         finding = judge(criterion, self.recording, consumer, **thresholds)
-        self.keep(criterion, finding, **thresholds)
-        return finding
-
-    def keep(self, criterion: str, finding: Finding, **thresholds: object) -> None:
         self.findings.append((criterion, thresholds, finding))
+        return finding
 
     @cached_property
     def figures(self) -> Figures:
@@ -46,6 +44,7 @@ class Verdict:
             "scenario": recording.scenario.title,
             "speed": recording.speed,
             "cluster": recording.cluster,
+            "faults": [asdict(fault) for fault in recording.faults],
             "figures": self.figures,
             "findings": [
                 {"check": check, "thresholds": dict(thresholds), **asdict(finding)}
@@ -53,10 +52,14 @@ class Verdict:
             ],
         }
 
+    def to_text(self) -> str:
+        """verdict.json's content."""
+        return dump(self.to_json()) + "\n"
+
     def write(self) -> Path:
         """Write verdict.json into the recording's folder and return its path."""
-        path = self.recording.folder / "verdict.json"
-        path.write_text(dump(self.to_json()) + "\n", "utf-8")
+        path = self.recording.folder / layout.VERDICT
+        path.write_text(self.to_text(), "utf-8")
         return path
 
 

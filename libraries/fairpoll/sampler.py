@@ -53,17 +53,22 @@ class Sampler(Repeating):
         self._look_at_all(final=False)
 
     def finish(self) -> None:
-        self._look_at_all(final=True)
-        self._look_at_the_log()
+        if self._look_at_all(final=True):
+            self._look_at_the_log()
         for client in self._clients.values():
             client.close()
         self._stream.close()
 
-    def _look_at_all(self, *, final: bool) -> None:
+    def _look_at_all(self, *, final: bool) -> bool:
+        """False when no broker answered."""
+        answered = True
         for name, client in self._clients.items():
             try:
+                if final and not answered:
+                    break  # nor will the next one be answered
                 committed = client.committed(self._partitions, timeout=REQUEST_SECONDS)
             except KafkaException:
+                answered = False
                 continue  # no broker to ask just now; the next look may find one
             offsets = [
                 {"topic": c.topic, "partition": c.partition, "offset": c.offset}
@@ -73,6 +78,7 @@ class Sampler(Repeating):
             self._emit("committed_offsets", consumer=name, offsets=offsets, final=final)
             if rss := sum(_rss_bytes(pid) for pid in self._pids(name)):
                 self._emit("memory", consumer=name, rss_bytes=rss)
+        return answered
 
     def _look_at_the_log(self) -> None:
         """The first offset that the broker still holds of each partition."""

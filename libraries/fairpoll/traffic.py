@@ -7,14 +7,15 @@ messages (no coordinated omission).
 
 import heapq
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from fairpoll.clock import now_ms, now_seconds, sleep_until
 from fairpoll.errors import TrafficError
-from fairpoll.events import EventWriter
+from fairpoll.events import EventWriter, read_events
 from fairpoll.messages import build_message
 from fairpoll.scenario import Scenario, TopicPlan
 
@@ -49,6 +50,12 @@ def _bursts(scenario: Scenario, topic_index: int) -> Iterator[Planned]:
         first = topic.backlog + batch * topic.traffic.messages
         for sequence in range(first, first + topic.traffic.messages):
             yield Planned(due, topic_index, sequence, batch)
+
+
+def acked_in(ledger: Path) -> set[tuple[str, int]]:
+    """(topic, sequence) of every message that this ledger tells to be acked. Raises HistoryError."""
+    acked = (event for event in read_events(ledger) if event["name"] == "producer_send_success")
+    return {(event["topic"], event["sequence"]) for event in acked}
 
 
 class TrafficProducer:
@@ -91,10 +98,24 @@ class TrafficProducer:
         self._flush()
         self._emit("backlog_complete", failed=self.failed)
 
-    def produce_live(self, start_seconds: float, stop: threading.Event) -> None:
-        """Send the live traffic from `start_seconds` (epoch) on, until the plan or `stop` ends it."""
+    def produce_live(
+        self,
+        start_seconds: float,
+        stop: threading.Event,
+        acked_before: Collection[tuple[str, int]] | None = None,
+    ) -> None:
+        """Send the live traffic from `start_seconds` (epoch) on, until the plan or `stop` ends it.
+
+        `acked_before` (topic, sequence) is given by one that goes on for a producer that was killed: what
+        is past by now is not sent again, for nobody knows whether it is in the log; what of it was not
+        acked is told as failed.
+        """
+        resumed_at = now_seconds()
         for planned in live_plan(self._scenario):
             due = start_seconds + planned.due_seconds
+            if acked_before is not None and due < resumed_at:
+                self._give_up(planned, round(due * 1000, 3), acked_before)
+                continue
             while due > now_seconds() and not stop.is_set():
                 self._producer.poll(0)
                 # Short sleeps, so that delivery reports are served and stop is seen in time.
@@ -105,6 +126,16 @@ class TrafficProducer:
             self._send(topic, planned.sequence, planned.batch, round(due * 1000, 3))
             self._producer.poll(0)
         self._flush()
+
+    def _give_up(
+        self, planned: Planned, intended_ms: float, acked_before: Collection[tuple[str, int]]
+    ) -> None:
+        name = self._scenario.topics[planned.topic_index].name
+        if (name, planned.sequence) in acked_before:
+            return
+        self.failed += 1
+        told = {"topic": name, "sequence": planned.sequence, "intended_ms": intended_ms}
+        self._emit("producer_send_error", **told, error="its producer was killed before it was seen acked")
 
     def _send(self, topic: TopicPlan, sequence: int, batch: int, intended_ms: float) -> None:
         if self._fatal:

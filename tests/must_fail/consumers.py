@@ -18,6 +18,7 @@ from fairpoll.consumers import MODES, FairConsumer
 from fairpoll.consumers.base import partition_set
 from fairpoll.consumers.buffers import PartitionBuffers
 from fairpoll.consumers.sink import FileSink
+from fairpoll.events import mend_end
 
 
 def is_low(topic: str) -> bool:
@@ -362,6 +363,37 @@ class ResetsToLatestAfterARestart(FairConsumer):
 # Correct ones
 
 
+# What only shows when something breaks
+
+
+class BacksOffTooLong(FairConsumer):
+    """Takes a second without records for a reason not to ask again for long."""
+
+    SECONDS = 8.0
+    _heard = 0.0
+
+    def poll(self):
+        records = super().poll()
+        now = time.monotonic()
+        if records:
+            self._heard = now
+        elif self._heard and now - self._heard > 1:
+            self.stopping.wait(self.SECONDS)
+            self._heard = 0.0
+        return records
+
+
+class CommitsWhatDidNotFit(FairConsumer):
+    """Passes over what the disk did not take, and commits it."""
+
+    def deliver(self, record):
+        try:
+            super().deliver(record)
+        except OSError:
+            mend_end(self.config.output_folder / self.config.outputs[record.topic()])
+            self.uncommitted[(record.topic(), record.partition())] = record.offset() + 1
+
+
 class SingleThreadRoundRobin(FairConsumer):
     """One thread for everything: it polls between two records of the sink."""
 
@@ -473,6 +505,8 @@ CONSUMERS = {
     "commits the offset itself": CommitsTheOffsetItself,
     "never commits above 0": NeverCommitsAPartitionThatStartsAboveZero,
     "resets to latest": ResetsToLatestAfterARestart,
+    "backs off too long": BacksOffTooLong,
+    "commits what did not fit": CommitsWhatDidNotFit,
     "single thread": SingleThreadRoundRobin,
     "small fetches": SmallFetches,
     "one consumer per topic": OneConsumerPerTopic,

@@ -8,7 +8,7 @@ over what was expected, never over what was seen (a fully starved partition leav
 from collections.abc import Callable
 from dataclasses import replace
 
-from fairpoll.checkers import backpressure, commits, delivery, liveness, service
+from fairpoll.checkers import backpressure, commits, delivery, liveness, recovery, service
 from fairpoll.checkers.model import Finding, Status
 from fairpoll.checkers.plan import producer_kept_plan, recording_is_sound
 from fairpoll.history import Evidence, Recording
@@ -43,7 +43,13 @@ CRITERIA: dict[str, Callable[..., Finding]] = {
         liveness.delivers_again,
         liveness.membership_kept,
         liveness.membership_lost,
+        recovery.recovers_within,
     )
+}
+
+# Of the run itself, whoever consumed.
+RUN_CRITERIA: dict[str, Callable[[Recording], Finding]] = {
+    check.__name__: check for check in (producer_kept_plan, recording_is_sound)
 }
 
 # What a criterion cannot be judged without; the others make do with what the group committed.
@@ -69,7 +75,12 @@ _NAMED: dict[Evidence, str] = {
 
 
 def judge(criterion: str, recording: Recording, consumer: str, **thresholds: object) -> Finding:
-    """Judge one criterion, a name of CRITERIA; inconclusive where the consumer left no evidence for it."""
+    """Judge one criterion by its name; inconclusive where the consumer left no evidence for it.
+
+    For a name of RUN_CRITERIA, which have no thresholds, the consumer is not looked at.
+    """
+    if criterion in RUN_CRITERIA:
+        return RUN_CRITERIA[criterion](recording)
     finding = CRITERIA[criterion](recording, consumer, **thresholds)
     needed = _NEEDS.get(criterion)
     if needed is None or needed in recording.consumers[consumer].evidence:
@@ -78,4 +89,4 @@ def judge(criterion: str, recording: Recording, consumer: str, **thresholds: obj
     return replace(finding, status="inconclusive", measured="no evidence", sentence=why, figures={})
 
 
-__all__ = ["CRITERIA", "Finding", "Status", "judge", "producer_kept_plan", "recording_is_sound"]
+__all__ = ["CRITERIA", "RUN_CRITERIA", "Finding", "Status", "judge"]

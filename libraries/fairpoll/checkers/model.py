@@ -96,6 +96,8 @@ def plan_missed(recording: Recording) -> str | None:
 def _messages_missing(recording: Recording) -> str | None:
     planned = sum(topic.planned_messages(recording.duration) for topic in recording.scenario.topics)
     acked = len(recording.acked)
+    if any(fault.target == "producer" for fault in recording.faults):
+        planned -= len(recording.failed_ids)  # what it could not send while it was down was the plan
     return f"the producer got {acked:,} of {planned:,} planned messages acked" if acked < planned else None
 
 

@@ -105,6 +105,34 @@ class Admin:
         except DeadlineError as error:
             raise ClusterError(f"Topic not found: {error}") from None
 
+    def leader(self, topic: str, partition: int) -> int:
+        """The node that leads the partition now. Raises ClusterError."""
+        metadata = self.metadata()
+        found = metadata.topics.get(topic) if metadata else None
+        if found is None or partition not in found.partitions or found.partitions[partition].leader < 0:
+            raise ClusterError(f"{topic}/{partition} has no leader, by what the brokers say")
+        return int(found.partitions[partition].leader)
+
+    def coordinator(self, group: str) -> int:
+        """The node that coordinates the group now. Raises ClusterError."""
+        asked = self._client.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
+        return int(_result_of(asked[group], f"group {group}").coordinator.id)
+
+    def what_is_missing(self, brokers: int) -> str:
+        """Which of so many brokers do not answer and which partitions lack replicas, in words; "" if none."""
+        metadata = self.metadata()
+        if metadata is None:
+            return "no broker answers"
+        if len(metadata.brokers) < brokers:
+            return f"{len(metadata.brokers)} of {brokers} brokers answer"
+        behind = [
+            f"{topic.topic}/{number}"
+            for topic in metadata.topics.values()
+            for number, partition in topic.partitions.items()
+            if len(partition.isrs) < len(partition.replicas) or partition.leader < 0
+        ]
+        return f"{len(behind)} partitions without all replicas: {', '.join(behind[:5])}" if behind else ""
+
     def assignments(self, group: str) -> set[tuple[str, int]]:
         """The partitions that the group's members have now. Raises ClusterError."""
         asked = self._client.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)

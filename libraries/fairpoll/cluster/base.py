@@ -80,6 +80,9 @@ class Cluster(Protocol):
     def start(self) -> None:
         """Bring it up and wait until it is our own cluster that answers. Raises ClusterError."""
 
+    def check(self) -> None:
+        """Raise ClusterError, which tells how it ended, if it is there no more without our doing."""
+
     def stop(self) -> None:
         """Stop everything `start` started and remove its data; logs stay. Safe to call twice."""
 

@@ -156,6 +156,16 @@ class ComposeCluster:
             self._containers.wait_until_healthy(client, [UI], self._options.start_timeout_seconds)
         return address
 
+    def check(self) -> None:
+        """Raise ClusterError with the end of its log if a container ended that nobody ended on purpose."""
+        down = {f"kafka-{node}" for node in self.faults.down} if self.faults else set()
+        with engine() as client:
+            states = self._containers.states(client)
+            for service in self.services:
+                state = states.get(service, "gone")
+                if state.startswith(("exited", "dead", "gone")) and service not in down:
+                    raise ClusterError(f"{service} ended while the run went on{self._containers.why(client)}")
+
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create topics, replicated to every broker. Raises ClusterError."""
         if self._admin is None:

@@ -20,21 +20,26 @@ class ComposeFaults:
 
     def __init__(self, project: str) -> None:
         self._project = project
+        # Brokers that were ended on purpose.
+        self.down: set[int] = set()
         # Cut brokers -> the network they were taken off, and the names they had there.
         self._networks: dict[int, tuple[str, list[str]]] = {}
 
     def kill(self, node: int) -> None:
         with self._container(node) as container:
+            self.down.add(node)
             container.kill()
             container.wait(timeout=STOP_SECONDS)
 
     def stop(self, node: int) -> None:
         with self._container(node) as container:
+            self.down.add(node)
             container.stop(timeout=STOP_SECONDS)
 
     def start(self, node: int) -> None:
         with self._container(node) as container:
             container.start()
+            self.down.discard(node)
 
     def freeze(self, node: int) -> None:
         with self._container(node) as container:

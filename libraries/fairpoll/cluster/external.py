@@ -1,5 +1,6 @@
 """The `external` cluster: anybody's. Used through its address, never started or stopped by us."""
 
+import time
 from collections.abc import Callable, Collection, Mapping
 
 from confluent_kafka import KafkaError
@@ -12,6 +13,8 @@ from fairpoll.waiting import wait_until
 # Long enough for a login over TLS far away, short enough for a mistyped address.
 ANSWER_SECONDS = 6.0
 PROBE_SECONDS = 1.0
+# Longer than a broker takes to be replaced by another as leader, shorter than people wait.
+GONE_SECONDS = 20.0
 BROKER_DEFAULT = -1
 
 
@@ -28,6 +31,7 @@ class ExternalCluster:
         self._warn = warn
         self._admin: Admin | None = None
         self._brokers = 0
+        self._answered_at = 0.0
 
     @property
     def description(self) -> str:
@@ -51,6 +55,7 @@ class ExternalCluster:
             if metadata is None and admin.last_error and admin.last_error.code() in HOPELESS:
                 raise ClusterError(self._why(admin.last_error))
             self._brokers = len(metadata.brokers) if metadata else 0
+            self._answered_at = time.monotonic()
             return self._brokers > 0
 
         try:
@@ -67,6 +72,15 @@ class ExternalCluster:
         if self._admin:
             self._admin.close()
             self._admin = None
+
+    def check(self) -> None:
+        """Raise ClusterError if it has not answered for so long that it will not again."""
+        if self._connected().metadata(PROBE_SECONDS) is not None:
+            self._answered_at = time.monotonic()
+        elif time.monotonic() - self._answered_at > GONE_SECONDS:
+            raise ClusterError(
+                f"{self._options.bootstrap_servers} has not answered for {GONE_SECONDS:g} s; it did before"
+            )
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create topics with the cluster's default replication. Raises ClusterError."""

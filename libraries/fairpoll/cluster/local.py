@@ -117,6 +117,16 @@ class LocalCluster:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
+    def check(self) -> None:
+        """Raise ClusterError with the end of its log if a broker has ended that nobody ended on purpose."""
+        for broker in self.brokers:
+            code = broker.process.poll() if broker.process else None
+            if code is not None and not (self.faults and broker.node_id in self.faults.down):
+                raise ClusterError(
+                    f"broker {broker.node_id} ended on its own with exit code {code}; its last words "
+                    f"({broker.log}):\n{last_lines(broker.log)}"
+                )
+
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create topics, replicated to every broker. Raises ClusterError."""
         if self._admin is None:

@@ -24,14 +24,18 @@ class LocalFaults:
     def __init__(self, cluster: "LocalCluster", network: "Network") -> None:
         self._cluster = cluster
         self._network = network
+        # Brokers that were ended on purpose.
+        self.down: set[int] = set()
 
     def kill(self, node: int) -> None:
         process = self._running(node)
+        self.down.add(node)
         process.kill()
         process.wait()
 
     def stop(self, node: int) -> None:
         process = self._running(node)
+        self.down.add(node)
         process.terminate()
         try:
             process.wait(STOP_SECONDS)
@@ -41,6 +45,7 @@ class LocalFaults:
     def start(self, node: int) -> None:
         if self._process(node).poll() is not None:
             self._cluster.launch(self._broker(node))
+            self.down.discard(node)
 
     def freeze(self, node: int) -> None:
         self._running(node).send_signal(signal.SIGSTOP)

@@ -17,6 +17,7 @@ import confluent_kafka
 from fairpoll.cluster.base import ClusterOptions
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import ClusterError
+from fairpoll.processes import last_lines
 
 STOP_SECONDS = 5.0
 
@@ -83,6 +84,12 @@ class MockCluster:
             process.wait()
         if process.stdout:
             process.stdout.close()
+
+    def check(self) -> None:
+        """Raise ClusterError if the process has ended."""
+        if self._process and self._process.poll() is not None:
+            log = self._options.log_folder / "mock.log"
+            raise ClusterError(f"the mock cluster ended on its own; its log ({log}):\n{last_lines(log)}")
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create topics; they can be used at once. Raises ClusterError."""

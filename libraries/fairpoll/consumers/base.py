@@ -1,6 +1,8 @@
 """What both consumers share: their configuration, the client, the events they emit, how they stop."""
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +27,10 @@ PASSING_ERRORS = (
     KafkaError._RESOLVE,
     KafkaError._MAX_POLL_EXCEEDED,
 )
+
+
+# Less than those wait who told it to stop, so that it can say why.
+STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -107,9 +113,29 @@ class Consumer:
             case ["sink", rate]:
                 self.sink.set_rate(float(rate))
             case ["stop"]:
-                self.stopping.set()
+                self.stop()
             case _:
                 raise ConsumerError(f"unknown order '{line}'; known are: sink N, drain, stop")
+
+    def stop(self) -> None:
+        """Stop soon: finish the record in hand, commit, leave the group. Safe to call twice.
+
+        Without a broker the client would wait for a minute; the process then ends as if it were killed,
+        which loses nothing: what is not committed is read again.
+        """
+        if not self.stopping.is_set():
+            self.stopping.set()
+            last = threading.Timer(STOP_SECONDS, self._end_at_once)
+            last.daemon = True
+            last.start()
+
+    def _end_at_once(self) -> None:
+        print(
+            f"fairpoll: no broker took the last commit within {STOP_SECONDS:g} s of the order to stop",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(1)
 
     def poll(self) -> list[Record]:
         """At most `max_poll_records` records, waiting at most `poll_interval_ms` for them."""

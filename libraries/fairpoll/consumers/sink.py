@@ -3,12 +3,13 @@
 import json
 import threading
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 
 from fairpoll.clock import now_ms, now_seconds
 from fairpoll.consumers.record import Record
-from fairpoll.events import dump
+from fairpoll.events import dump, mend_end
 from fairpoll.layout import DEAD_LETTERS
 
 # How much of its schedule a late sink makes up for: what a busy machine takes from it, not what a
@@ -40,6 +41,8 @@ class FileSink:
         `topic_rates` are for topics whose records are more work than others.
         """
         folder.mkdir(parents=True, exist_ok=True)
+        for name in outputs.values():
+            mend_end(folder / name)
         self._files = {topic: (folder / name).open("ab", buffering=0) for topic, name in outputs.items()}
         self._dead_letters = folder / DEAD_LETTERS
         self._rate = rate
@@ -77,14 +80,15 @@ class FileSink:
             value = json.loads(record.value() or b"null")
         except ValueError as error:
             raise PoisonError(str(error)) from None
-        self._files[record.topic()].write(_line(record, value=value))
+        _append(self._files[record.topic()], _line(record, value=value))
         self._occupy(record.topic())
 
     def write_dead_letter(self, record: Record, reason: str) -> None:
         """Put a record that no file can take aside, whole, with the reason."""
         text = (record.value() or b"").decode("utf-8", "backslashreplace")
-        with self._dead_letters.open("ab") as file:
-            file.write(_line(record, reason=reason, value=text))
+        mend_end(self._dead_letters)
+        with self._dead_letters.open("ab", buffering=0) as file:
+            _append(file, _line(record, reason=reason, value=text))
         self._occupy(record.topic())
 
     def _occupy(self, topic: str) -> None:
@@ -103,6 +107,13 @@ class FileSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _append(file: FileIO, line: bytes) -> None:
+    """Write the whole line, or raise OSError: a disk that fills up takes a part, and says so next time."""
+    written = file.write(line)
+    if written < len(line):
+        file.write(line[written:])
 
 
 def _line(record: Record, **content: object) -> bytes:

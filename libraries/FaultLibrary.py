@@ -1,0 +1,277 @@
+"""Keywords that do harm to the brokers, the network, the consumers and the producer of a running scenario."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from robot.api import SkipExecution, logger
+from robot.api.deco import keyword, library
+
+from fairpoll import clock
+from fairpoll.cluster.base import Faults
+from fairpoll.errors import FairpollError
+from fairpoll.experiment import Experiment
+from fairpoll.units import Action
+from fairpoll.waiting import wait_until
+from session import SESSION
+
+# A broker that starts reads its log, joins its quorum, and its replicas catch up.
+WHOLE_SECONDS = 90.0
+NODES = (1, 2, 3)
+# So much still fits on a disk that is being filled: half a line.
+LAST_BYTES = 60
+
+
+@library(scope="GLOBAL", doc_format="MARKDOWN")
+class FaultLibrary:
+    """Does harm while the scenario runs that `Start Scenario` started, and writes down what was done when.
+
+    Brokers are those of a `local` or `compose` cluster with three brokers. Times are real times.
+    """
+
+    def __init__(self) -> None:
+        self._down: set[int] = set()
+
+    @keyword
+    def brokers_that_can_be_harmed_are_needed(self) -> None:
+        """Skips the tests that follow, with the reason, unless three brokers of ours run.
+
+        Does nothing on `local` and `compose` with BROKERS:3.
+
+        Example: `Brokers That Can Be Harmed Are Needed`
+        """
+        if SESSION.cluster is None or SESSION.cluster.faults is None:
+            raise SkipExecution("needs three brokers to harm: run with BROKERS:3 on CLUSTER:local or compose")
+
+    @keyword("Let Traffic Flow For ${time}")
+    def let_traffic_flow(self, time: timedelta) -> None:
+        """Waits. Fails at once if the scenario ends with an error meanwhile.
+
+        Example: `Let Traffic Flow For 3 seconds`
+        """
+        _watch_for(time.total_seconds())
+
+    @keyword("Kill The Leader Of ${topic}")
+    def kill_the_leader(self, topic: str) -> None:
+        """Kills the broker that leads the topic's partition 0, as a power cut does; others must take over.
+
+        Fails if no scenario is being run.
+
+        Example: `Kill The Leader Of quiet`
+        """
+        self._kill(self._leader(topic), f"leader of {topic}")
+
+    @keyword("Kill The Coordinator Of ${mode}")
+    def kill_the_coordinator(self, mode: str) -> None:
+        """Kills the broker that coordinates the consumer's group. Fails if no scenario is being run.
+
+        Example: `Kill The Coordinator Of async`
+        """
+        group = _experiment().groups[mode]
+        self._kill(SESSION.admin().coordinator(group), f"coordinator of {mode}")
+
+    @keyword("Move The Leader Of ${topic}")
+    def move_the_leader(self, topic: str) -> None:
+        """Stops the broker that leads the topic's partition 0; it hands its leaderships over first.
+
+        Fails if no scenario is being run, or if the broker does not stop within 20 seconds.
+
+        Example: `Move The Leader Of quiet`
+        """
+        node = self._leader(topic)
+        since = clock.now_ms()
+        _faults().stop(node)
+        self._down.add(node)
+        _note("broker", f"moved the leader of {topic} away from broker {node}", since)
+
+    @keyword
+    def start_every_broker_that_is_down(self) -> None:
+        """Starts the brokers that were killed or stopped; does not wait. Fails if none is down.
+
+        Example: `Start Every Broker That Is Down`
+        """
+        if not self._down:
+            raise FairpollError("no broker is down")
+        for node in sorted(self._down):
+            _faults().start(node)
+            _note("broker", f"started broker {node} again", clock.now_ms())
+        self._down.clear()
+
+    @keyword("Freeze The Leader Of ${topic} For ${time}")
+    def freeze_the_leader(self, topic: str, time: timedelta) -> None:
+        """Lets the broker that leads the topic's partition 0 stand still so long, its connections open.
+
+        Fails if no scenario is being run.
+
+        Example: `Freeze The Leader Of quiet For 5 seconds`
+        """
+        self.freeze_broker(self._leader(topic), time)
+
+    @keyword("Freeze Broker ${number} For ${time}")
+    def freeze_broker(self, number: int, time: timedelta) -> None:
+        """Lets this broker (1 to 3) stand still so long, its connections open.
+
+        Fails if no scenario is being run.
+
+        Example: `Freeze Broker 2 For 5 seconds`
+        """
+        self._harm(number, time, lambda: _faults().freeze(number), "broker", f"froze broker {number}")
+
+    @keyword("Cut Consumers Off From The Leader Of ${topic} For ${time}")
+    def cut_off(self, topic: str, time: timedelta) -> None:
+        """Lets nothing pass between the consumers and the leader of the topic's partition 0, either way.
+
+        On compose the broker is cut off from the other brokers as well. Fails if no scenario is being run.
+
+        Example: `Cut Consumers Off From The Leader Of quiet For 5 seconds`
+        """
+        node = self._leader(topic)
+        self._harm(node, time, lambda: _faults().cut(node), "network", f"cut off broker {node}, both ways")
+
+    @keyword("Swallow The Answers Of The Leader Of ${topic} For ${time}")
+    def swallow_answers(self, topic: str, time: timedelta) -> None:
+        """Lets requests of the consumers pass to the leader of the topic's partition 0, but no answers.
+
+        Fails if no scenario is being run, and on compose, where this cannot be done.
+
+        Example: `Swallow The Answers Of The Leader Of quiet For 5 seconds`
+        """
+        node = self._leader(topic)
+        self._harm(node, time, lambda: _faults().swallow(node), "network", f"cut off broker {node}, one way")
+
+    @keyword("Delay The Leader Of ${topic} By ${delay} For ${time}")
+    def delay_leader(self, topic: str, delay: timedelta, time: timedelta) -> None:
+        """Adds this latency, each way, between the consumers and the leader of the topic's partition 0.
+
+        Fails if no scenario is being run, and on compose, where this cannot be done.
+
+        Example: `Delay The Leader Of quiet By 200 ms For 5 seconds`
+        """
+        node, seconds = self._leader(topic), delay.total_seconds()
+        what = f"delayed broker {node} by {seconds * 1000:g} ms"
+        self._harm(node, time, lambda: _faults().delay(node, seconds), "network", what)
+
+    @keyword("Kill The Consumer ${mode} For ${time}")
+    def kill_the_consumer(self, mode: str, time: timedelta) -> None:
+        """Kills the consumer's process without a warning, and starts it anew after this time.
+
+        Fails if no scenario is being run.
+
+        Example: `Kill The Consumer async For 1 second`
+        """
+        members = _experiment().members[mode]
+        since = clock.now_ms()
+        members.act(Action("kill"))
+        _watch_for(time.total_seconds())
+        members.act(Action("start"))
+        _note("consumer", f"killed {mode}", since, clock.now_ms())
+
+    @keyword("Fill The Disk Of ${mode} For ${time}")
+    def fill_the_disk(self, mode: str, time: timedelta) -> None:
+        """Lets no file of the consumer's process grow any more, as on a full disk, for this time.
+
+        A consumer that ends because of it is started anew afterwards; one that waits goes on. The first
+        write that does not fit is cut off in the middle of the line.
+
+        Fails if no scenario is being run, and on other systems than Linux.
+
+        Example: `Fill The Disk Of async For 2 seconds`
+        """
+        members, since = _experiment().members[mode], clock.now_ms()
+        victim = members.set_aside()
+        if victim is None:
+            raise FairpollError(f"{mode} is not running")
+        files = [path.stat().st_size for path in members.folder.iterdir() if path.is_file()]
+        victim.limit_files(max(files) + LAST_BYTES)
+        _watch_for(time.total_seconds())
+        ended = not victim.running
+        if ended:
+            members.start()
+        else:
+            victim.limit_files(None)
+            members.take_back(victim)
+        what = f"filled the disk of {mode}, which " + ("ended and was started anew" if ended else "went on")
+        _note("output", what, since, clock.now_ms())
+
+    @keyword("Kill The Producer For ${time}")
+    def kill_the_producer(self, time: timedelta) -> None:
+        """Kills the producer without a warning, and starts it anew after this time.
+
+        What it had sent and not seen acked is in doubt, and may be delivered or not; only what was acked
+        must be. Fails if no scenario is being run.
+
+        Example: `Kill The Producer For 1 second`
+        """
+        experiment, since = _experiment(), clock.now_ms()
+        experiment.kill_producer()
+        _watch_for(time.total_seconds())
+        experiment.start_producer()
+        _note("producer", "killed the producer", since, clock.now_ms())
+
+    @keyword
+    def bring_every_broker_back(self) -> None:
+        """Starts, thaws and heals whatever is down, frozen or cut, and waits until all replicas are in sync.
+
+        For teardowns. Fails if the cluster is not whole within 90 seconds; the message tells what is missing.
+
+        Example: `Bring Every Broker Back`
+        """
+        if SESSION.cluster is None or SESSION.cluster.faults is None:
+            return
+        faults = SESSION.cluster.faults
+        for node in NODES:
+            faults.thaw(node)
+            faults.heal(node)
+            faults.start(node)
+        self._down.clear()
+        seen = ""
+
+        def whole() -> bool:
+            nonlocal seen
+            seen = SESSION.admin().what_is_missing(len(NODES))
+            return not seen
+
+        wait_until(whole, WHOLE_SECONDS, "all brokers with all replicas in sync", last_seen=lambda: seen)
+
+    def _leader(self, topic: str) -> int:
+        return SESSION.admin().leader(_experiment().topic_names[topic], 0)
+
+    def _harm(self, node: int, duration: timedelta, harm: Callable[[], None], target: str, what: str) -> None:
+        """Do it, let the time pass, undo it; undone also when the scenario ends meanwhile."""
+        since, seconds = clock.now_ms(), duration.total_seconds()
+        harm()
+        try:
+            _watch_for(seconds)
+        finally:
+            _faults().thaw(node)
+            _faults().heal(node)
+        _note(target, f"{what}, for {seconds:g} s", since, clock.now_ms())
+
+    def _kill(self, node: int, role: str) -> None:
+        since = clock.now_ms()
+        _faults().kill(node)
+        self._down.add(node)
+        _note("broker", f"killed broker {node}, {role}", since)
+
+
+def _experiment() -> Experiment:
+    return SESSION.running().experiment
+
+
+def _faults() -> Faults:
+    if SESSION.cluster is None or SESSION.cluster.faults is None:
+        raise FairpollError("no broker of this cluster can be harmed; run with BROKERS:3 on local or compose")
+    return SESSION.cluster.faults
+
+
+def _note(target: str, what: str, since_ms: float, until_ms: float | None = None) -> None:
+    _experiment().note_fault(target, what, since_ms, until_ms)
+    logger.info(f"{what[0].upper()}{what[1:]}.")
+
+
+def _watch_for(seconds: float) -> None:
+    """Let the time pass, and raise what ends the scenario meanwhile."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        SESSION.running()
+        time.sleep(min(left, 0.2))

@@ -1,0 +1,52 @@
+"""Does it recover? After what was done to brokers, network or processes, messages flow again."""
+
+from fairpoll.checkers.model import Finding
+from fairpoll.history import Acked, Fault, Recording
+from fairpoll.measures import passed_at
+
+
+def recovers_within(recording: Recording, consumer: str, *, seconds: float) -> Finding:
+    """After each fault, every message was delivered within `seconds` of its ack or of the fault's end.
+
+    Real seconds: what a broker takes to be replaced, SPEED does not divide.
+
+    A fault lasts while a broker stands still, a network is cut, a consumer is down: what waits meanwhile
+    is counted from its end. One that is over at once, such as a killed broker, which the cluster must
+    get over by itself, is counted from its beginning. Judged are the messages that waited when the fault
+    began or were acked before the next one. Inconclusive when nothing was done.
+    """
+    worst = [(fault, *_recovery(recording, consumer, index)) for index, fault in enumerate(recording.faults)]
+    late = [entry for entry in worst if entry[1] > seconds]
+    told = [
+        f"{wait:.1f} s after {fault.what}" + (f" ({m.topic}/{m.partition}@{m.offset})" if m else "")
+        for fault, wait, m in late or worst
+    ]
+    longest = max((wait for _, wait, _ in worst), default=0.0)
+    return Finding(
+        criterion="recovers after each fault",
+        consumer=consumer,
+        expected=f"within {seconds:g} s",
+        measured=f"{longest:.1f} s",
+        sentence=f"{consumer} delivered again {'; '.join(told)}, expected within {seconds:g} s"
+        if worst
+        else "nothing was done that one could recover from",
+        status="inconclusive" if not worst else "fail" if late else "pass",
+        figures={"longest_seconds": round(longest, 3), "faults": len(worst), "late": len(late)},
+    )
+
+
+def _recovery(recording: Recording, consumer: str, index: int) -> tuple[float, Acked | None]:
+    """The longest that a message waited because of this fault, and which message it was."""
+    fault: Fault = recording.faults[index]
+    later = [other.since for other in recording.faults[index + 1 :]]
+    end = min(later, default=recording.watched_until)
+    longest: tuple[float, Acked | None] = (0.0, None)
+    for partition in recording.by_partition:
+        for passed, message in passed_at(recording, consumer, partition):
+            acked = message.intended if message.acked is None else message.acked
+            if passed <= fault.since or acked >= end:
+                continue
+            wait = min(passed, recording.watched_until) - max(acked, fault.until)
+            if wait > longest[0]:
+                longest = (wait, message)
+    return longest[0] / recording.speed, longest[1]

@@ -1,0 +1,95 @@
+"""Waiting for the parts of a run: for one of their events, and for the consumers' partitions."""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from fairpoll import layout
+from fairpoll.cluster.admin import Admin
+from fairpoll.errors import ClusterError, TrafficError
+from fairpoll.events import Event, Tail
+from fairpoll.history import Partition
+from fairpoll.processes import ChildProcess, last_lines
+from fairpoll.waiting import wait_until
+
+# Joining a group takes a broker's session of a few rounds, a cold Python and its client a second.
+READY_SECONDS = 60.0
+# How often the coordinator is asked about consumers that do not tell their assignments.
+ASK_SECONDS = 1.0
+
+
+def wait_for_event(
+    process: ChildProcess, name: str, timeout_seconds: float, check: Callable[[], None]
+) -> Event:
+    """Wait until the process has printed an event of this name, and return it.
+
+    `check` raises when something else has gone wrong. Raises TrafficError when the process ends first,
+    and DeadlineError.
+    """
+    tail = Tail(process.events)
+
+    def seen() -> Event | None:
+        running = process.running  # asked first: its last event may come just before its end
+        for event in tail.read():
+            if event.get("name") == name:
+                return event
+        if not running:
+            raise TrafficError(f"{process.name} ended before {name}:\n{last_lines(process.log)}")
+        check()
+        return None
+
+    return wait_until(
+        seen,
+        timeout_seconds,
+        f"{name} from {process.name}",
+        last_seen=lambda: "its log ends with\n" + last_lines(process.log),
+    )
+
+
+def wait_until_assigned(
+    wanted: set[Partition],
+    consumers: Mapping[str, tuple[str, Path]],
+    client_config: Mapping[str, str],
+    check: Callable[[], None],
+) -> None:
+    """Wait until each consumer (name -> its group, its folder) has been given every partition wanted.
+
+    By the consumer's own word; of one that tells no assignments, by the coordinator's. `check` raises
+    when something has gone wrong. Raises DeadlineError.
+    """
+    tails = {name: Tail(folder / layout.EVENTS) for name, (_, folder) in consumers.items()}
+    owned: dict[str, set[Partition]] = {name: set() for name in tails}
+    silent = set(tails)
+    (_, some_folder) = next(iter(consumers.values()))
+    admin = Admin(client_config, some_folder.parent / "admin.log")
+    ask_at = time.monotonic() + ASK_SECONDS
+
+    def all_assigned() -> bool:
+        nonlocal ask_at
+        for name, tail in tails.items():
+            for event in tail.read():
+                spots = {(p["topic"], p["partition"]) for p in event.get("partitions", [])}
+                if event.get("name") == "partitions_assigned":
+                    owned[name] |= spots
+                    silent.discard(name)
+                elif event.get("name") == "partitions_revoked":
+                    owned[name] -= spots
+        check()
+        if silent and time.monotonic() >= ask_at:
+            for name in silent:
+                # A group that is not there yet, or a broker that cannot tell (the mock): not assigned.
+                with contextlib.suppress(ClusterError):
+                    owned[name] |= admin.assignments(consumers[name][0])
+            ask_at = time.monotonic() + ASK_SECONDS
+        return all(wanted <= partitions for partitions in owned.values())
+
+    try:
+        wait_until(
+            all_assigned,
+            READY_SECONDS,
+            f"all {len(wanted)} partitions to be assigned to each consumer",
+            last_seen=lambda: ", ".join(f"{name} has {len(spots)}" for name, spots in owned.items()),
+        )
+    finally:
+        admin.close()
