@@ -9,7 +9,7 @@ from robot.api.deco import keyword, library
 
 from fairpoll import clock
 from fairpoll.cluster.base import Faults
-from fairpoll.errors import FairpollError
+from fairpoll.errors import ClusterUnavailableError, FairpollError
 from fairpoll.experiment import Experiment
 from fairpoll.units import Action
 from fairpoll.waiting import wait_until
@@ -132,7 +132,7 @@ class FaultLibrary:
     def swallow_answers(self, topic: str, time: timedelta) -> None:
         """Lets requests of the consumers pass to the leader of the topic's partition 0, but no answers.
 
-        Fails if no scenario is being run, and on compose, where this cannot be done.
+        Fails if no scenario is being run. Skips the test on compose, where this cannot be done.
 
         Example: `Swallow The Answers Of The Leader Of quiet For 5 seconds`
         """
@@ -143,7 +143,7 @@ class FaultLibrary:
     def delay_leader(self, topic: str, delay: timedelta, time: timedelta) -> None:
         """Adds this latency, each way, between the consumers and the leader of the topic's partition 0.
 
-        Fails if no scenario is being run, and on compose, where this cannot be done.
+        Fails if no scenario is being run. Skips the test on compose, where this cannot be done.
 
         Example: `Delay The Leader Of quiet By 200 ms For 5 seconds`
         """
@@ -239,7 +239,10 @@ class FaultLibrary:
     def _harm(self, node: int, duration: timedelta, harm: Callable[[], None], target: str, what: str) -> None:
         """Do it, let the time pass, undo it; undone also when the scenario ends meanwhile."""
         since, seconds = clock.now_ms(), duration.total_seconds()
-        harm()
+        try:
+            harm()
+        except ClusterUnavailableError as error:
+            raise SkipExecution(str(error)) from None
         try:
             _watch_for(seconds)
         finally:

@@ -43,13 +43,11 @@ The Network To A Broker Is Cut Both Ways
     Async Should Have Recovered
 
 The Network To A Broker Is Cut One Way
-    [Tags]    local-only
     While Async Reads
     Swallow The Answers Of The Leader Of quiet For 6 seconds
     Async Should Have Recovered
 
 A Broker Answers 200 ms Later
-    [Tags]    local-only
     While Async Reads
     Delay The Leader Of quiet By 200 ms For 8 seconds
     Async Should Have Recovered

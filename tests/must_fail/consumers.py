@@ -369,7 +369,7 @@ class ResetsToLatestAfterARestart(FairConsumer):
 class BacksOffTooLong(FairConsumer):
     """Takes a second without records for a reason not to ask again for long."""
 
-    SECONDS = 8.0
+    SECONDS = 12.0
     _heard = 0.0
 
     def poll(self):

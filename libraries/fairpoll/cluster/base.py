@@ -24,7 +24,10 @@ class ClusterOptions:
 
 
 class Faults(Protocol):
-    """What can be done to one broker, named by its node id. Raises ClusterError where it cannot be done."""
+    """What can be done to one broker, named by its node id. Raises ClusterError.
+
+    What this kind of cluster cannot do raises ClusterUnavailableError.
+    """
 
     def kill(self, node: int) -> None:
         """Without a warning, as a power cut does."""

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from docker.errors import APIError
 
 from fairpoll.cluster.docker_engine import containers_of, engine, service_of
-from fairpoll.errors import ClusterError
+from fairpoll.errors import ClusterError, ClusterUnavailableError
 
 STOP_SECONDS = 20
 
@@ -70,7 +70,7 @@ class ComposeFaults:
             container.client.networks.get(name).connect(container, aliases=aliases)
 
     def _not_here(self, what: str) -> NoReturn:
-        raise ClusterError(f"{what} cannot be made between containers; run with CLUSTER:local")
+        raise ClusterUnavailableError(f"{what} cannot be made between containers; run with CLUSTER:local")
 
     @contextlib.contextmanager
     def _container(self, node: int) -> Iterator[Any]:
