@@ -2,6 +2,7 @@
 
     python benchmarks/repeat.py --runs 20 --speed 10 --include specified
     python benchmarks/repeat.py --runs 20 --cluster local --include scenarios
+    python benchmarks/repeat.py --runs 20 --cluster local --brokers 3 --include faults
     python benchmarks/repeat.py --runs 10 --suite tests/must_fail/suites
 
 Prints a line a run with the tests that failed, and at the end the spread of each figure. Exit code 1
@@ -26,6 +27,7 @@ SUITES = Path(__file__).parent.parent / "suites"
 @click.option("--runs", default=20, show_default=True, help="How many runs on each cluster.")
 @click.option("--cluster", "clusters", multiple=True, default=("mock", "local"), help="On which clusters.")
 @click.option("--speed", default=1.0, show_default=True, help="SPEED of every run.")
+@click.option("--brokers", default=1, show_default=True, help="BROKERS of every run.")
 @click.option("--include", multiple=True, help="Only tests with this tag.")
 @click.option("--suite", default=SUITES, type=click.Path(exists=True, path_type=Path), help="Which suites.")
 @click.option(
@@ -35,6 +37,7 @@ def main(
     runs: int,
     clusters: tuple[str, ...],
     speed: float,
+    brokers: int,
     include: tuple[str, ...],
     suite: Path,
     results: Path | None,
@@ -50,6 +53,7 @@ def main(
             started = time.monotonic()
             command = [sys.executable, "-m", "robot", "--console", "none", "--outputdir", str(output)]
             command += ["--variable", f"CLUSTER:{cluster}", "--variable", f"SPEED:{speed:g}"]
+            command += ["--variable", f"BROKERS:{brokers}"]
             command += [word for tag in include for word in ("--include", tag)]
             code = subprocess.run([*command, str(suite)], check=False, capture_output=True).returncode
             failed += code != 0
