@@ -34,6 +34,7 @@ SUITES = Path(__file__).parent.parent / "suites"
     "--results", type=click.Path(path_type=Path), help="Where the logs go; default: a temporary folder."
 )
 def main(
+    *,
     runs: int,
     clusters: tuple[str, ...],
     speed: float,

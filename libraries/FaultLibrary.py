@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from robot.api import SkipExecution, logger
-from robot.api.deco import keyword, library
+from robot.api.deco import keyword, library, not_keyword
 
 from fairpoll import clock
 from fairpoll.cluster.base import Faults
@@ -30,7 +30,7 @@ class FaultLibrary:
     """
 
     def __init__(self) -> None:
-        self._down: set[int] = set()
+        self.down: set[int] = set()
 
     @keyword
     def brokers_that_can_be_harmed_are_needed(self) -> None:
@@ -49,7 +49,7 @@ class FaultLibrary:
 
         Example: `Let Traffic Flow For 3 seconds`
         """
-        _watch_for(time.total_seconds())
+        watch_for(time.total_seconds())
 
     @keyword("Kill The Leader Of ${topic}")
     def kill_the_leader(self, topic: str) -> None:
@@ -67,7 +67,7 @@ class FaultLibrary:
 
         Example: `Kill The Coordinator Of async`
         """
-        group = _experiment().groups[mode]
+        group = experiment_now().groups[mode]
         self._kill(SESSION.admin().coordinator(group), f"coordinator of {mode}")
 
     @keyword("Move The Leader Of ${topic}")
@@ -81,7 +81,7 @@ class FaultLibrary:
         node = self._leader(topic)
         since = clock.now_ms()
         _faults().stop(node)
-        self._down.add(node)
+        self.down.add(node)
         _note("broker", f"moved the leader of {topic} away from broker {node}", since)
 
     @keyword
@@ -90,12 +90,12 @@ class FaultLibrary:
 
         Example: `Start Every Broker That Is Down`
         """
-        if not self._down:
+        if not self.down:
             raise FairpollError("no broker is down")
-        for node in sorted(self._down):
+        for node in sorted(self.down):
             _faults().start(node)
             _note("broker", f"started broker {node} again", clock.now_ms())
-        self._down.clear()
+        self.down.clear()
 
     @keyword("Freeze The Leader Of ${topic} For ${time}")
     def freeze_the_leader(self, topic: str, time: timedelta) -> None:
@@ -159,10 +159,10 @@ class FaultLibrary:
 
         Example: `Kill The Consumer async For 1 second`
         """
-        members = _experiment().members[mode]
+        members = experiment_now().members[mode]
         since = clock.now_ms()
         members.act(Action("kill"))
-        _watch_for(time.total_seconds())
+        watch_for(time.total_seconds())
         members.act(Action("start"))
         _note("consumer", f"killed {mode}", since, clock.now_ms())
 
@@ -177,13 +177,13 @@ class FaultLibrary:
 
         Example: `Fill The Disk Of async For 2 seconds`
         """
-        members, since = _experiment().members[mode], clock.now_ms()
+        members, since = experiment_now().members[mode], clock.now_ms()
         victim = members.set_aside()
         if victim is None:
             raise FairpollError(f"{mode} is not running")
         files = [path.stat().st_size for path in members.folder.iterdir() if path.is_file()]
         victim.limit_files(max(files) + LAST_BYTES)
-        _watch_for(time.total_seconds())
+        watch_for(time.total_seconds())
         ended = not victim.running
         if ended:
             members.start()
@@ -202,9 +202,9 @@ class FaultLibrary:
 
         Example: `Kill The Producer For 1 second`
         """
-        experiment, since = _experiment(), clock.now_ms()
+        experiment, since = experiment_now(), clock.now_ms()
         experiment.kill_producer()
-        _watch_for(time.total_seconds())
+        watch_for(time.total_seconds())
         experiment.start_producer()
         _note("producer", "killed the producer", since, clock.now_ms())
 
@@ -223,7 +223,12 @@ class FaultLibrary:
             faults.thaw(node)
             faults.heal(node)
             faults.start(node)
-        self._down.clear()
+        self.down.clear()
+        self.wait_until_whole()
+
+    @not_keyword
+    def wait_until_whole(self) -> None:
+        """Until every broker answers and every partition has all its replicas. Raises DeadlineError."""
         seen = ""
 
         def whole() -> bool:
@@ -234,7 +239,7 @@ class FaultLibrary:
         wait_until(whole, WHOLE_SECONDS, "all brokers with all replicas in sync", last_seen=lambda: seen)
 
     def _leader(self, topic: str) -> int:
-        return SESSION.admin().leader(_experiment().topic_names[topic], 0)
+        return SESSION.admin().leader(experiment_now().topic_names[topic], 0)
 
     def _harm(self, node: int, duration: timedelta, harm: Callable[[], None], target: str, what: str) -> None:
         """Do it, let the time pass, undo it; undone also when the scenario ends meanwhile."""
@@ -244,7 +249,7 @@ class FaultLibrary:
         except ClusterUnavailableError as error:
             raise SkipExecution(str(error)) from None
         try:
-            _watch_for(seconds)
+            watch_for(seconds)
         finally:
             _faults().thaw(node)
             _faults().heal(node)
@@ -253,11 +258,11 @@ class FaultLibrary:
     def _kill(self, node: int, role: str) -> None:
         since = clock.now_ms()
         _faults().kill(node)
-        self._down.add(node)
+        self.down.add(node)
         _note("broker", f"killed broker {node}, {role}", since)
 
 
-def _experiment() -> Experiment:
+def experiment_now() -> Experiment:
     return SESSION.running().experiment
 
 
@@ -268,11 +273,11 @@ def _faults() -> Faults:
 
 
 def _note(target: str, what: str, since_ms: float, until_ms: float | None = None) -> None:
-    _experiment().note_fault(target, what, since_ms, until_ms)
+    experiment_now().note_fault(target, what, since_ms, until_ms)
     logger.info(f"{what[0].upper()}{what[1:]}.")
 
 
-def _watch_for(seconds: float) -> None:
+def watch_for(seconds: float) -> None:
     """Let the time pass, and raise what ends the scenario meanwhile."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:

@@ -150,6 +150,12 @@ class Experiment:
             fault = {"target": target, "what": what, "from_ms": from_ms, "until_ms": until_ms or from_ms}
             self._note(faults=[*(known if isinstance(known, list) else []), fault])
 
+    @property
+    def seconds_left(self) -> float:
+        """Of the live traffic, in real seconds."""
+        duration = self.scenario.duration_seconds / self.speed
+        return self._start_seconds + duration - clock.now_seconds()
+
     def kill_producer(self) -> None:
         """SIGKILL: what it had sent and not yet seen acked is in doubt from then on."""
         with self._lock:
