@@ -9,7 +9,7 @@ from robot.api.deco import keyword, library, not_keyword
 
 from fairpoll import clock
 from fairpoll.cluster.base import Faults
-from fairpoll.errors import ClusterUnavailableError, FairpollError
+from fairpoll.errors import ClusterError, ClusterUnavailableError, FairpollError
 from fairpoll.experiment import Experiment
 from fairpoll.units import Action
 from fairpoll.waiting import wait_until
@@ -17,6 +17,7 @@ from session import SESSION
 
 # A broker that starts reads its log, joins its quorum, and its replicas catch up.
 WHOLE_SECONDS = 90.0
+ANSWER_SECONDS = 30.0
 NODES = (1, 2, 3)
 # So much still fits on a disk that is being filled: half a line.
 LAST_BYTES = 60
@@ -68,7 +69,7 @@ class FaultLibrary:
         Example: `Kill The Coordinator Of async`
         """
         group = experiment_now().groups[mode]
-        self._kill(SESSION.admin().coordinator(group), f"coordinator of {mode}")
+        self._kill(_told(lambda: SESSION.admin().coordinator(group)), f"coordinator of {mode}")
 
     @keyword("Move The Leader Of ${topic}")
     def move_the_leader(self, topic: str) -> None:
@@ -239,7 +240,8 @@ class FaultLibrary:
         wait_until(whole, WHOLE_SECONDS, "all brokers with all replicas in sync", last_seen=lambda: seen)
 
     def _leader(self, topic: str) -> int:
-        return SESSION.admin().leader(experiment_now().topic_names[topic], 0)
+        name = experiment_now().topic_names[topic]
+        return _told(lambda: SESSION.admin().leader(name, 0))
 
     def _harm(self, node: int, duration: timedelta, harm: Callable[[], None], target: str, what: str) -> None:
         """Do it, let the time pass, undo it; undone also when the scenario ends meanwhile."""
@@ -264,6 +266,21 @@ class FaultLibrary:
 
 def experiment_now() -> Experiment:
     return SESSION.running().experiment
+
+
+def _told(ask: Callable[[], int]) -> int:
+    """What the brokers answer; while they are electing, they do not know themselves."""
+    refused = ""
+
+    def answer() -> int | None:
+        nonlocal refused
+        try:
+            return ask()
+        except ClusterError as error:
+            refused = str(error)
+            return None
+
+    return wait_until(answer, ANSWER_SECONDS, "an answer of the brokers", last_seen=lambda: refused)
 
 
 def _faults() -> Faults:
