@@ -19,10 +19,10 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import click
 import psutil
-import pytest
 
 from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry, state_folder
@@ -116,18 +116,15 @@ def watched() -> Iterator[list[str]]:
     """Everything started within carries a mark; the list is filled, at the end, with what of it is left."""
     left: list[str] = []
     mark = uuid.uuid4().hex
-    with (
-        tempfile.TemporaryDirectory(prefix="fairpoll-endure-") as folder,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in ((MARK, mark), ("TMPDIR", f"{folder}/tmp"), ("XDG_STATE_HOME", f"{folder}/state")):
-            patch.setenv(name, value)
-        patch.setattr(tempfile, "tempdir", f"{folder}/tmp")
-        Path(folder, "tmp").mkdir()
-        yield left
-        time.sleep(0.5)  # what has just been killed is taken off the list of processes
-        left += [f"folder {path}" for path in Path(folder, "tmp").iterdir()]
-        left += [f"note {path.name}" for path in state_folder().glob("*.json")]
+    with tempfile.TemporaryDirectory(prefix="fairpoll-endure-") as folder:
+        temporary, state = Path(folder, "tmp"), Path(folder, "state")
+        temporary.mkdir()
+        ours = {MARK: mark, "TMPDIR": str(temporary), "XDG_STATE_HOME": str(state)}
+        with mock.patch.dict(os.environ, ours), mock.patch.object(tempfile, "tempdir", str(temporary)):
+            yield left
+            time.sleep(0.5)  # what has just been killed is taken off the list of processes
+            left += [f"folder {path}" for path in temporary.iterdir()]
+            left += [f"note {path.name}" for path in state_folder().glob("*.json")]
     left += [f"process {p.pid} {' '.join(p.cmdline())[:60]}" for p in psutil.process_iter() if _has(p, mark)]
 
 
