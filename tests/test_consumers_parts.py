@@ -111,13 +111,13 @@ def test_a_topic_may_be_more_work_for_the_sink_than_others(tmp_path: Path):
     with FileSink(tmp_path, {"a": "a.json", "b": "b.json"}, 1000, {"a": 0.001}) as sink:
         stop = threading.Event()
         sink.write(Fake("b", 0))
-        assert sink.wait_turn(stop)
+        assert sink.pace.wait_turn(stop)
         sink.write(Fake("a", 0))
         threading.Timer(0.05, stop.set).start()
-        assert not sink.wait_turn(stop)
-        sink.set_rate(None)
+        assert not sink.pace.wait_turn(stop)
+        sink.pace.set_rate(None)
         stop.clear()
-        assert sink.wait_turn(stop)
+        assert sink.pace.wait_turn(stop)
 
 
 def test_the_sinks_time_is_shared_not_the_number_of_records():
@@ -162,7 +162,7 @@ def test_one_record_that_took_very_long_does_not_shut_its_partition_out():
 def test_a_sink_without_limit_is_always_free(tmp_path: Path):
     with FileSink(tmp_path, {"a": "a.json"}, None) as sink:
         sink.write(Fake("a", 0))
-        assert sink.wait_turn(threading.Event())
+        assert sink.pace.wait_turn(threading.Event())
 
 
 def test_waiting_for_the_sink_ends_at_stop_and_at_a_new_rate(tmp_path: Path):
@@ -170,11 +170,11 @@ def test_waiting_for_the_sink_ends_at_stop_and_at_a_new_rate(tmp_path: Path):
         stop = threading.Event()
         for _ in range(2):
             sink.write(Fake("a", 0))
-        threading.Timer(0.05, sink.set_rate, (None,)).start()
-        assert sink.wait_turn(stop)
-        sink.set_rate(0.001)
+        threading.Timer(0.05, sink.pace.set_rate, (None,)).start()
+        assert sink.pace.wait_turn(stop)
+        sink.pace.set_rate(0.001)
         stop.set()
-        assert not sink.wait_turn(stop)
+        assert not sink.pace.wait_turn(stop)
 
 
 def test_an_idle_sink_saves_up_no_turns(tmp_path: Path):
@@ -182,6 +182,6 @@ def test_an_idle_sink_saves_up_no_turns(tmp_path: Path):
         time.sleep(0.01)
         sink.write(Fake("a", 0))
         started = time.monotonic()
-        threading.Timer(0.05, sink.set_rate, (None,)).start()
-        sink.wait_turn(threading.Event())
+        threading.Timer(0.05, sink.pace.set_rate, (None,)).start()
+        sink.pace.wait_turn(threading.Event())
         assert time.monotonic() - started >= 0.04

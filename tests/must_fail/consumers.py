@@ -212,7 +212,7 @@ class SlowsEverythingDown(FairConsumer):
     def deliver(self, record):
         super().deliver(record)
         if self.sink._rate:
-            self.sink._occupy(record.topic())
+            self.sink.pace.occupy(record.topic())
 
 
 # Delivery
@@ -222,7 +222,7 @@ class CountsOnly(FairConsumer):
     """Reports records as consumed and writes none."""
 
     def deliver(self, record):
-        write, self.sink.write = self.sink.write, lambda record: self.sink._occupy(record.topic())
+        write, self.sink.write = self.sink.write, lambda record: self.sink.pace.occupy(record.topic())
         super().deliver(record)
         self.sink.write = write
 

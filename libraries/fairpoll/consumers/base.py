@@ -57,7 +57,7 @@ class Consumer:
         self.settings = config.settings
         self.emit = emit
         self.stopping = threading.Event()
-        self.sink = FileSink(config.output_folder, config.outputs, config.sink_rate, config.topic_sink_rates)
+        self.sink = self.open_sink()
         self.assigned: set[Partition] = set()
         # Next offset to read, for each partition whose records the sink took and nobody committed yet.
         self.uncommitted: dict[Partition, int] = {}
@@ -81,6 +81,11 @@ class Consumer:
             logger=logger,
         )
 
+    def open_sink(self) -> FileSink:
+        """Where the records go."""
+        config = self.config
+        return FileSink(config.output_folder, config.outputs, config.sink_rate, config.topic_sink_rates)
+
     def client_properties(self) -> dict[str, str | int]:
         """Client properties of this kind of consumer, on top of the common ones."""
         return {}
@@ -92,12 +97,7 @@ class Consumer:
     def start(self) -> None:
         """Subscribe, run until stopped, and leave the group cleanly."""
         self.emit("startup_complete")
-        self.client.subscribe(
-            list(self.config.outputs),
-            on_assign=lambda _client, partitions: self.on_assign(partitions),
-            on_revoke=lambda _client, partitions: self.on_revoke(partitions),
-            on_lost=lambda _client, partitions: self.on_lost(partitions),
-        )
+        self.subscribe()
         try:
             self.run()
         finally:
@@ -105,13 +105,22 @@ class Consumer:
             self.sink.close()
             self.emit("shutdown_complete")
 
+    def subscribe(self) -> None:
+        """Join the group; what it is given and what is taken from it comes to `on_assign` and its kin."""
+        self.client.subscribe(
+            list(self.config.outputs),
+            on_assign=lambda _client, partitions: self.on_assign(partitions),
+            on_revoke=lambda _client, partitions: self.on_revoke(partitions),
+            on_lost=lambda _client, partitions: self.on_lost(partitions),
+        )
+
     def control(self, line: str) -> None:
         """Take an order from the harness: `sink N` (records per second), `drain` (no limit), `stop`."""
         match line.split():
             case ["drain"]:
-                self.sink.set_rate(None)
+                self.sink.pace.set_rate(None)
             case ["sink", rate]:
-                self.sink.set_rate(float(rate))
+                self.sink.pace.set_rate(float(rate))
             case ["stop"]:
                 self.stop()
             case _:

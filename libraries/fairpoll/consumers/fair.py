@@ -89,7 +89,7 @@ class FairConsumer(Consumer):
 
     def _work(self) -> None:
         try:
-            while self.sink.wait_turn(self.stopping):
+            while self.sink.pace.wait_turn(self.stopping):
                 self._charge_last()
                 self.deliver_next()
         except BaseException as error:

@@ -1,20 +1,16 @@
 """The sink: one JSON object a line, one file a topic, no faster than its rate allows."""
 
 import json
-import threading
 from collections.abc import Mapping
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
 
-from fairpoll.clock import now_ms, now_seconds
+from fairpoll.clock import now_ms
+from fairpoll.consumers.pace import Pace
 from fairpoll.consumers.record import Record
 from fairpoll.events import dump, mend_end
 from fairpoll.layout import DEAD_LETTERS
-
-# How much of its schedule a late sink makes up for: what a busy machine takes from it, not what a
-# consumer that does not keep up lets pass.
-CATCH_UP_SECONDS = 0.25
 
 
 class PoisonError(Exception):
@@ -22,11 +18,10 @@ class PoisonError(Exception):
 
 
 class FileSink:
-    """Writes records to files at a limited rate.
+    """Writes records to files at a limited rate (`pace`).
 
-    A record occupies the sink for 1/rate seconds, counted on an absolute schedule, so that being
-    woken a little late does not lower the rate. Each line is handed to the operating system at once:
-    what was written survives the process being killed.
+    Each line is handed to the operating system at once: what was written survives the process being
+    killed.
     """
 
     def __init__(
@@ -45,31 +40,7 @@ class FileSink:
             mend_end(folder / name)
         self._files = {topic: (folder / name).open("ab", buffering=0) for topic, name in outputs.items()}
         self._dead_letters = folder / DEAD_LETTERS
-        self._rate = rate
-        self._topic_rates = dict(topic_rates or {})
-        self._free_at = 0.0
-        self._rate_changed = threading.Event()
-
-    def set_rate(self, rate: float | None) -> None:
-        """Change the rate, from any thread; whoever waits for a turn takes it up at once.
-
-        No limit is none for any topic.
-        """
-        self._rate = rate
-        if rate is None:
-            self._topic_rates.clear()
-        self._rate_changed.set()
-
-    def wait_turn(self, stop: threading.Event) -> bool:
-        """Wait until the sink can take a record. False when `stop` was set first."""
-        while not stop.is_set():
-            wait = self._free_at - now_seconds() if self._rate or self._topic_rates else 0.0
-            if wait <= 0:
-                return True
-            # Woken by a change of rate; in short steps, so that stop is seen as well.
-            self._rate_changed.wait(min(wait, 0.1))
-            self._rate_changed.clear()
-        return False
+        self.pace = Pace(rate, topic_rates)
 
     def write(self, record: Record) -> None:
         """Write one record to its topic's file and occupy the sink for one interval.
@@ -81,7 +52,7 @@ class FileSink:
         except ValueError as error:
             raise PoisonError(str(error)) from None
         _append(self._files[record.topic()], _line(record, value=value))
-        self._occupy(record.topic())
+        self.pace.occupy(record.topic())
 
     def write_dead_letter(self, record: Record, reason: str) -> None:
         """Put a record that no file can take aside, whole, with the reason."""
@@ -89,12 +60,7 @@ class FileSink:
         mend_end(self._dead_letters)
         with self._dead_letters.open("ab", buffering=0) as file:
             _append(file, _line(record, reason=reason, value=text))
-        self._occupy(record.topic())
-
-    def _occupy(self, topic: str) -> None:
-        rate = self._topic_rates.get(topic, self._rate)
-        if rate:
-            self._free_at = max(self._free_at, now_seconds() - CATCH_UP_SECONDS) + 1 / rate
+        self.pace.occupy(record.topic())
 
     def close(self) -> None:
         for file in self._files.values():

@@ -13,7 +13,7 @@ class SyncConsumer(Consumer):
     def run(self) -> None:
         while not self.stopping.is_set():
             for record in self.poll():
-                if not self.sink.wait_turn(self.stopping):
+                if not self.sink.pace.wait_turn(self.stopping):
                     break
                 self.deliver(record)
             self.commit(wait=True)

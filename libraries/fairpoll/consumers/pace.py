@@ -1,0 +1,51 @@
+"""How fast a sink takes records: a rate kept on an absolute schedule, which orders may change."""
+
+import threading
+from collections.abc import Mapping
+
+from fairpoll.clock import now_seconds
+
+# How much of its schedule a late sink makes up for: what a busy machine takes from it, not what a
+# consumer that does not keep up lets pass.
+CATCH_UP_SECONDS = 0.25
+
+
+class Pace:
+    """A record occupies the sink for 1/rate seconds, counted on an absolute schedule.
+
+    So being woken a little late does not lower the rate.
+    """
+
+    def __init__(self, rate: float | None, topic_rates: Mapping[str, float] | None = None) -> None:
+        """`rate` is records per second, None for no limit; `topic_rates` for topics with more work."""
+        self._rate = rate
+        self._topic_rates = dict(topic_rates or {})
+        self._free_at = 0.0
+        self._rate_changed = threading.Event()
+
+    def set_rate(self, rate: float | None) -> None:
+        """Change the rate, from any thread; whoever waits for a turn takes it up at once.
+
+        No limit is none for any topic.
+        """
+        self._rate = rate
+        if rate is None:
+            self._topic_rates.clear()
+        self._rate_changed.set()
+
+    def wait_turn(self, stop: threading.Event) -> bool:
+        """Wait until the sink can take a record. False when `stop` was set first."""
+        while not stop.is_set():
+            wait = self._free_at - now_seconds() if self._rate or self._topic_rates else 0.0
+            if wait <= 0:
+                return True
+            # Woken by a change of rate; in short steps, so that stop is seen as well.
+            self._rate_changed.wait(min(wait, 0.1))
+            self._rate_changed.clear()
+        return False
+
+    def occupy(self, topic: str) -> None:
+        """A record of this topic has been taken."""
+        rate = self._topic_rates.get(topic, self._rate)
+        if rate:
+            self._free_at = max(self._free_at, now_seconds() - CATCH_UP_SECONDS) + 1 / rate
