@@ -93,7 +93,9 @@ def pairs(runs: int, cluster: str) -> None:
 @cluster_option
 def cycles(runs: int, cluster: str) -> None:
     """Start a cluster, make a topic, stop it."""
-    wrong, memory = 0, []
+    wrong = 0
+    memory: list[float] = []
+    files: list[int] = []
     for number in range(1, runs + 1):
         with watched() as left, tempfile.TemporaryDirectory() as output:
             registry = Registry()
@@ -103,12 +105,15 @@ def cycles(runs: int, cluster: str) -> None:
             registry.close()
         wrong += bool(left)
         memory.append(psutil.Process().memory_info().rss / 2**20)
-        files = psutil.Process().num_fds()
-        click.echo(f"{number:2}: {memory[-1]:.1f} MiB, {files} files open; {_told(left)}")
+        files.append(psutil.Process().num_fds())
+        click.echo(f"{number:2}: {memory[-1]:.1f} MiB, {files[-1]} files open; {_told(left)}")
     # Half way everything has been loaded that ever will be.
-    grown = memory[-1] - memory[len(memory) // 2]
-    click.echo(f"memory grew by {grown:.1f} MiB over the second half")
-    _end(wrong)
+    middle = len(memory) // 2
+    click.echo(
+        f"over the second half memory grew by {memory[-1] - memory[middle]:.1f} MiB, "
+        f"open files by {files[-1] - files[middle]}"
+    )
+    _end(wrong + (files[-1] > files[middle]))
 
 
 @contextmanager

@@ -37,8 +37,8 @@ class Admin:
     def __init__(self, client_config: Mapping[str, str], log_file: Path) -> None:
         """Raises ClusterError when the client does not accept the settings."""
         log_file.parent.mkdir(parents=True, exist_ok=True)
-        self._logger = logging.getLogger(f"fairpoll.admin.{id(self)}")
-        self._logger.propagate = False
+        # Not by getLogger, which would keep it for ever.
+        self._logger = logging.Logger("fairpoll.admin")
         self._handler = logging.FileHandler(log_file, delay=True)
         self._logger.addHandler(self._handler)
         self.last_error: KafkaError | None = None
@@ -49,14 +49,15 @@ class Admin:
             "client.id": "fairpoll-admin",
         }
         try:
-            self._client = AdminClient(config, logger=self._logger)
+            self._client: Any = AdminClient(config, logger=self._logger)
         except KafkaException as error:
             self.close()
             reason = error.args[0].str()
             raise ClusterError(f"the Kafka client does not accept its settings: {reason}") from None
 
     def close(self) -> None:
-        """Close the log; the client itself goes with its last reference."""
+        """Close the log, and let go of the client, which has threads and sockets of its own."""
+        self._client = None  # it knows us by its callback: left alone, the two would keep one another
         self._logger.removeHandler(self._handler)
         self._handler.close()
 
@@ -64,7 +65,8 @@ class Admin:
         """The cluster's metadata, or None when it did not answer in time; then see `last_error`."""
         self._client.poll(0)
         try:
-            return self._client.list_topics(timeout=timeout_seconds)
+            metadata: ClusterMetadata = self._client.list_topics(timeout=timeout_seconds)
+            return metadata
         except KafkaException as error:
             self._client.poll(0)
             self.last_error = self.last_error or error.args[0]
