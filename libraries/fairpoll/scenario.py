@@ -1,11 +1,14 @@
 """A scenario: the traffic, the sink and the settings of one run. Read from files by `scenario_file`."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fairpoll.errors import ScenarioError
 from fairpoll.units import Action, Bursts
+
+SLOWEST_SPEED = 0.01
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,12 @@ class Scenario:
     def at_speed(self, speed: float) -> "Scenario":
         """The same experiment in 1/speed of the time. `settings` are not scaled.
 
-        Raises ScenarioError when speed is not above 0.
+        Raises ScenarioError when speed is not above 0, or so low that nobody would see the end.
         """
-        if speed <= 0:
+        if not 0 < speed < math.inf:
             raise ScenarioError(f"SPEED is {speed:g}; it must be above 0, for example 10")
+        if speed < SLOWEST_SPEED:
+            raise ScenarioError(f"SPEED is {speed:g}; at least {SLOWEST_SPEED:g}")
         return replace(
             self,
             duration_seconds=self.duration_seconds / speed,
