@@ -28,8 +28,9 @@ def load_scenario(path: Path) -> Scenario:
     line, the key, and what is allowed.
     """
     source = read_yaml(path)
-    problems = [*source.problems, *_schema_problems(source)]
-    problems += [source.problem(place, told) for place, told in _rule_problems(source, problems)]
+    told = {problem.place for problem in source.problems}
+    problems = source.problems + [p for p in _schema_problems(source) if p.place not in told]
+    problems += [source.problem(*rule) for rule in _rule_problems(source, problems)]
     if problems:
         raise ScenarioError("\n".join(_told(path, problems)))
     data = source.data

@@ -4,6 +4,7 @@ Only the part of YAML that a scenario needs: groups of keys, lists, and plain va
 is (aliases, the stuff of YAML bombs; tags, which make objects) is refused before anything is built.
 """
 
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from fairpoll.errors import ScenarioError
 from fairpoll.text import plain, quoted
 
 # A scenario is a page of text; a file far larger is a mistake or an attack.
-MAX_FILE_BYTES = 100_000
+MAX_FILE_BYTES = 50_000
 # A timeline's step is a value in a group in a list in the file: four deep.
 MAX_DEPTH = 10
 PLAIN_TAGS = ("int", "float", "bool", "null")
@@ -50,12 +51,13 @@ class Source:
 
 def read_yaml(path: Path) -> Source:
     """Read the file. Raises ScenarioError where it is no YAML at all, or more than plain YAML."""
-    if path.is_dir():
-        raise ScenarioError(f"{path}: is a folder, not a scenario file")
-    if path.exists() and not path.is_file():
-        raise ScenarioError(f"{path}: is not a file")  # a pipe or a device may never end
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        kind = path.stat()
+        if stat.S_ISDIR(kind.st_mode):
+            raise ScenarioError(f"{path}: is a folder, not a scenario file")
+        if not stat.S_ISREG(kind.st_mode):
+            raise ScenarioError(f"{path}: is not a file")  # a pipe or a device may never end
+        if kind.st_size > MAX_FILE_BYTES:
             raise ScenarioError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes, which no scenario needs")
         node = _Loader(path.read_text("utf-8"), path).get_single_node()
     except FileNotFoundError:
@@ -113,8 +115,7 @@ def _data(node: yaml.Node, place: Place, source: Source) -> Any:
             if not isinstance(key, yaml.ScalarNode):
                 source.problems.append(Problem(place, "a key must be a word", line))
             elif key.value in found:
-                name = quoted(key.value)
-                source.problems.append(Problem(place, f"{name} stands here a second time", line))
+                source.problems.append(Problem((*place, key.value), "stands here a second time", line))
             else:
                 source.lines[(*place, key.value)] = line
                 found[key.value] = _data(value, (*place, key.value), source)
@@ -129,7 +130,7 @@ def _value(node: yaml.Node, place: Place, source: Source) -> Any:
     try:
         node.value.encode()
         if node.tag.rpartition(":")[2] in PLAIN_TAGS:
-            return _CONSTRUCTOR.construct_object(node)
+            return _CONSTRUCTOR.yaml_constructors[node.tag](_CONSTRUCTOR, node)
     except ValueError:
         sentence = f"{quoted(node.value)} is neither text nor a number that can be read"
         source.problems.append(source.problem(place, sentence))
