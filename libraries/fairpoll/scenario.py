@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fairpoll.errors import ScenarioError
+from fairpoll.typed import typed
 from fairpoll.units import Action, Bursts
 
 SLOWEST_SPEED = 0.01
@@ -134,15 +135,9 @@ class Scenario:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Scenario":
-        topics = tuple(_topic_from_json(topic) for topic in data["topics"])
-        steps = (Step(step["at_seconds"], Action(**step["action"])) for step in data["timeline"])
-        settings = PollSettings(**data["settings"])
-        return cls(**{**data, "topics": topics, "settings": settings, "timeline": tuple(steps)})
-
-
-def _topic_from_json(data: Mapping[str, Any]) -> TopicPlan:
-    lists = {name: tuple(data[name]) for name in ("weights", "poison")}
-    return TopicPlan(**{**data, **lists, "traffic": Bursts(**data["traffic"])})
+        """Read `to_json`'s data back. Raises ValueError saying what in it is wrong."""
+        scenario: Scenario = typed(cls, data, "the scenario")
+        return scenario
 
 
 def _step_at_speed(step: Step, speed: float) -> Step:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from confluent_kafka import KafkaError
 
+from fairpoll.client_config import check_servers
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import ClusterOptions
 from fairpoll.errors import ClusterError
@@ -27,6 +28,10 @@ class ExternalCluster:
     def __init__(self, options: ClusterOptions, warn: Callable[[str], None]) -> None:
         if not options.bootstrap_servers:
             raise ClusterError("CLUSTER:external needs an address: --variable BOOTSTRAP_SERVERS:host:9092")
+        try:
+            check_servers(options.bootstrap_servers)
+        except ValueError as error:
+            raise ClusterError(f"BOOTSTRAP_SERVERS: {error}") from None
         self._options = options
         self._warn = warn
         self._admin: Admin | None = None
