@@ -133,7 +133,8 @@ class Tail:
         except (ValueError, RecursionError) as error:
             if not self._check:
                 return None  # the judge reads the file again, strictly
-            reason = "not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
+            no_json = isinstance(error, json.JSONDecodeError | RecursionError)
+            reason = "not JSON (a consumer's log belongs on standard error)" if no_json else str(error)
             shown = quoted(line[:READ_BYTES].decode("utf-8", "replace"))
             raise HistoryError(f"{self.path}: line {self.lines}: {reason}: {shown}") from None
         return event
