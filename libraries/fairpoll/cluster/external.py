@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 
 from confluent_kafka import KafkaError
 
@@ -32,6 +33,9 @@ class ExternalCluster:
             check_servers(options.bootstrap_servers)
         except ValueError as error:
             raise ClusterError(f"BOOTSTRAP_SERVERS: {error}") from None
+        authorities = (options.security or {}).get("ssl.ca.location", "")
+        if authorities and not Path(authorities).exists():  # OpenSSL's own words for it name no file
+            raise ClusterError(f"SSL_CA_LOCATION: {authorities}: there is no such file or folder")
         self._options = options
         self._warn = warn
         self._admin: Admin | None = None
