@@ -78,9 +78,7 @@ def test_nobody_at_the_address(tmp_path: Path, registry: Registry):
 
 
 def test_no_such_host(tmp_path: Path, registry: Registry):
-    with pytest.raises(
-        ClusterError, match=r"^no-such-host\.invalid:9092: no such host: check BOOT"
-    ):
+    with pytest.raises(ClusterError, match=r"^no-such-host\.invalid:9092: no such host: check BOOT"):
         external("no-such-host.invalid:9092", tmp_path, registry)
 
 
