@@ -48,10 +48,6 @@ def test_a_malformed_address_is_refused_at_once(servers: str, tmp_path: Path, re
             {"security_protocol": "PLAIN"},
             'Invalid value "PLAIN" for configuration property "security.protocol"',
         ),
-        (
-            {"security_protocol": "SSL", "ssl_ca_location": "/no/such.pem"},
-            "ssl.ca.location failed: No such file",
-        ),
         ({"security_protocol": "SASL_SSL", "sasl_mechanism": "NONE"}, "Unsupported SASL mechanism: NONE"),
     ],
     ids=["protocol", "mechanism"],
