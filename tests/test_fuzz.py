@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fairpoll import client_config
-from fairpoll.checkers import CRITERIA, judge, recording_is_sound
+from fairpoll.checkers import CRITERIA, judge
+from fairpoll.checkers.plan import recording_is_sound
 from fairpoll.errors import HistoryError, ScenarioError
 from fairpoll.history import Recording
 from fairpoll.loading import load_recording
@@ -169,6 +170,7 @@ THRESHOLDS: dict[str, dict[str, object]] = {
     "no_stall": {"seconds": 5},
     "every_partition_served": {"seconds": 5},
     "delivers_again": {"seconds": 5},
+    "recovers_within": {"seconds": 5},
 }
 
 
@@ -220,6 +222,7 @@ FIELDS = st.sampled_from(
     ["topic", "partition", "offset", "timestamp", "name", "sequence", "batch", "checksum", "delivered_ms",
      "value", "partitions", "records", "offsets", "success", "consumer", "final", "poison", "speed", "topics",
      "consumers", "scenario", "start_ms", "stopped_ms", "timeline", "host", "complete", "cluster", "run_id",
+     "faults",
      "policy", "lost"]
 )  # fmt: skip
 NAMES = st.sampled_from(

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from fairpoll import layout
-from fairpoll.checkers import judge, recording_is_sound
+from fairpoll.checkers import judge
+from fairpoll.checkers.plan import recording_is_sound
 from fairpoll.errors import HistoryError
-from fairpoll.events import drop_cut_off_line
 from fairpoll.loading import load_recording
+from fairpoll.offline import judge_again, recordings_in
 from fairpoll.report import Verdict
 from recordings import RUN_ID, write_recording
 
@@ -64,6 +65,7 @@ REFUSED = {
     "no run id": (facts(run_id=None), "{}/run.json: the run has no 'run_id'"),
     "speed 0": (facts(speed=0), "{}/run.json: the run has a speed or a duration that is not above 0"),
     "speed a text": (facts(speed="fast"), "{}/run.json: the run.speed is 'fast', not a number"),
+    "a fault without a time": (facts(faults=[{"target": "broker", "what": "killed"}]), "{}/run.json: the run.faults.0 has no 'from_ms'"),
     "no such topic": (facts(topics={"high": "high.r"}), "{}/run.json: the run.topics has no 'low'"),
     "consumers a number": (facts(consumers=3), "{}/run.json: the run.consumers is '3', not a list"),
     "consumer elsewhere": (facts(consumers=["../c"]), "{}/run.json: '../c' is not the name of a file"),
@@ -171,10 +173,29 @@ def test_a_consumers_cut_off_line_is_passed_over_and_told(name: str, tmp_path: P
     assert Verdict(recording).to_json()["cut_off"] == (name,)
 
 
-def test_what_is_appended_after_a_cut_off_line_does_not_run_into_it(tmp_path: Path):
-    file = tmp_path / "events.jsonl"
-    for before, after in (("", ""), ("a\nb\n", "a\nb\n"), ("a\nb", "a\n"), ("b", "")):
-        file.write_text(before, "utf-8")
-        drop_cut_off_line(file)
-        assert file.read_text("utf-8") == after
-    drop_cut_off_line(tmp_path / "none")
+VERDICTS = {
+    "not JSON": b"{",
+    "not UTF-8": b"\xff",
+    "a list": b"[]",
+    "findings a number": b'{"findings": 3}',
+    "a finding a text": b'{"findings": ["x"]}',
+    "an unknown criterion": b'{"findings": [{"check": "x", "consumer": "c", "thresholds": {}}]}',
+    "an unknown consumer": b'{"findings": [{"check": "nothing_lost", "consumer": "x", "thresholds": {}}]}',
+    "an unknown threshold": b'{"findings": [{"check": "nothing_lost", "consumer": "c", "thresholds": {"x": 1}}]}',
+    "thresholds of another kind": b'{"findings": [{"check": "no_stall", "consumer": "c", "thresholds": {"seconds": "x"}}]}',
+}
+
+
+@pytest.mark.parametrize("row", VERDICTS)
+def test_a_verdict_that_cannot_be_repeated_is_named(row: str, tmp_path: Path):
+    write_recording(tmp_path)
+    (tmp_path / layout.VERDICT).write_bytes(VERDICTS[row])
+    with pytest.raises(HistoryError) as error:
+        judge_again(tmp_path)
+    assert str(error.value).startswith(f"{tmp_path}/verdict.json: not a verdict of this version: ")
+
+
+def test_a_folder_without_recordings_is_named(tmp_path: Path):
+    with pytest.raises(HistoryError) as error:
+        recordings_in(tmp_path)
+    assert str(error.value) == f"{tmp_path}: no recording in it (no folder with a run.json)"
