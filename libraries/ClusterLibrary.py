@@ -1,5 +1,7 @@
 """Keywords that bring a Kafka cluster up and say which one it is."""
 
+from typing import Literal
+
 from robot.api import SkipExecution
 from robot.api.deco import keyword, library
 from robot.api.types import Secret
@@ -23,7 +25,7 @@ class ClusterLibrary:
         kind: str = "",
         *,
         brokers: int | None = None,
-        keep: bool = False,
+        keep: Literal["yes", "no"] = "no",
         bootstrap_servers: str = "",
         security_protocol: str = "",
         sasl_mechanism: str = "",
@@ -38,7 +40,7 @@ class ClusterLibrary:
                 `compose` or `external`. Not given: local, or mock with a warning where there is no
                 Java or no way to get Kafka's jars.
             brokers: how many brokers, 1 or 3; default 1. For local, mock and compose.
-            keep: leave a compose cluster up at the end, and tell its address.
+            keep: `yes` leaves a compose cluster up at the end, and tell its address.
             bootstrap_servers: `host:port[,...]` of an external cluster.
             security_protocol: for an external cluster; also the other security settings. Passwords are
                 taken as Robot's Secret, from an environment variable.
@@ -59,7 +61,7 @@ class ClusterLibrary:
         options = ClusterOptions(
             log_folder=SESSION.output_folder / "evidence" / "cluster",
             brokers=brokers or 1,
-            keep=keep,
+            keep=keep == "yes",
             bootstrap_servers=bootstrap_servers,
             security={name: value for name, value in security.items() if value},
         )

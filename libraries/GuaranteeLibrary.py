@@ -1,12 +1,10 @@
 """Keywords for what a consumer must guarantee under any load: delivery, commits, backpressure, progress."""
 
-from datetime import timedelta
-
 from robot.api.deco import keyword, library
 
 from judging import check_mode, judge, settle
 from session import SESSION
-from values import Mode
+from values import CONVERTERS, Amount, Duration, Mode
 
 DELIVERY = (
     "nothing_lost",
@@ -21,7 +19,7 @@ DELIVERY = (
 )
 
 
-@library(scope="GLOBAL", doc_format="MARKDOWN")
+@library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
 class GuaranteeLibrary:
     """Judges the recording of the scenario that was run last by what no load excuses.
 
@@ -133,43 +131,43 @@ class GuaranteeLibrary:
         )
 
     @keyword
-    def memory_should_stay_below(self, mode: Mode, mebibytes: int) -> None:
+    def memory_should_stay_below(self, mode: Mode, mebibytes: Amount) -> None:
         """Fails if the consumer's processes together had more resident memory than this, seen from outside.
 
         Example: `Memory Should Stay Below    async    256`
         """
-        judge("memory_bounded", mode, mebibytes=mebibytes)
+        judge("memory_bounded", mode, mebibytes=mebibytes.number)
 
     @keyword
-    def consumer_should_not_stall(self, mode: Mode, silence: timedelta) -> None:
+    def consumer_should_not_stall(self, mode: Mode, silence: Duration) -> None:
         """Fails if messages waited and nothing at all was delivered for this long, drain included.
 
         Names the partitions that waited, and which of them the consumer had paused.
 
         Example: `Consumer Should Not Stall    async    10 seconds`
         """
-        judge("no_stall", mode, seconds=silence.total_seconds())
+        judge("no_stall", mode, seconds=silence.seconds)
 
     @keyword
-    def every_partition_should_be_served_within(self, mode: Mode, silence: timedelta) -> None:
+    def every_partition_should_be_served_within(self, mode: Mode, silence: Duration) -> None:
         """Fails if a partition had messages waiting for this long without one delivery, others or not.
 
         Example: `Every Partition Should Be Served Within    async    5 seconds`
         """
-        judge("every_partition_served", mode, seconds=silence.total_seconds())
+        judge("every_partition_served", mode, seconds=silence.seconds)
 
     @keyword
-    def consumer_should_deliver_again_within(self, mode: Mode, recovery: timedelta) -> None:
+    def consumer_should_deliver_again_within(self, mode: Mode, recovery: Duration) -> None:
         """Fails if, after a step of the timeline, a partition with messages waiting takes longer than this.
 
         Steps that count are a member that joins, leaves or starts, and a sink that recovers.
 
         Example: `Consumer Should Deliver Again Within    async    5 seconds`
         """
-        judge("delivers_again", mode, seconds=recovery.total_seconds())
+        judge("delivers_again", mode, seconds=recovery.seconds)
 
     @keyword
-    def consumer_should_recover_within(self, mode: Mode, recovery: timedelta) -> None:
+    def consumer_should_recover_within(self, mode: Mode, recovery: Duration) -> None:
         """Fails if, after something was done to the run, a message waited longer than this for its delivery.
 
         Counted from the message's ack, or from the end of what was done if that was later. INCONCLUSIVE
@@ -177,7 +175,7 @@ class GuaranteeLibrary:
 
         Example: `Consumer Should Recover Within    async    15 seconds`
         """
-        judge("recovers_within", mode, seconds=recovery.total_seconds())
+        judge("recovers_within", mode, seconds=recovery.seconds)
 
     @keyword
     def group_membership_should_be_kept(self, mode: Mode) -> None:

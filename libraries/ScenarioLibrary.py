@@ -96,9 +96,12 @@ class ScenarioLibrary:
 def _consumer(mode: str, async_command: str) -> ConsumerUnderTest:
     if mode == "async" and async_command:
         try:
-            return ConsumerUnderTest(mode, tuple(shlex.split(async_command)))
+            command = tuple(shlex.split(async_command))
         except ValueError as error:
             raise ConsumerError(f"ASYNC_COMMAND cannot be read as a command: {error}") from None
+        if not command or not command[0]:
+            raise ConsumerError("ASYNC_COMMAND is empty; write the command, or leave the variable out")
+        return ConsumerUnderTest(mode, command)
     if mode not in MODES:
         raise ConsumerError(f"unknown mode '{mode}'; one of: {', '.join(MODES)}")
     return ConsumerUnderTest.built_in(mode)

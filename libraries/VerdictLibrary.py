@@ -1,13 +1,11 @@
 """Keywords that judge the current recording. Each is a sentence that holds or fails."""
 
-from datetime import timedelta
-
 from robot.api.deco import keyword, library
 
 from fairpoll.checkers import Finding
 from judging import check_mode, judge, judge_run, log_charts, settle
 from session import SESSION
-from values import CONVERTERS, Bound, Mode, Share
+from values import CONVERTERS, Amount, Bound, Duration, Mode, Percentile, Share
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
@@ -62,17 +60,17 @@ class VerdictLibrary:
         settle(verdict, findings)
 
     @keyword
-    def oldest_message_should_wait_at_most(self, mode: Mode, topics: str, budget: timedelta) -> None:
+    def oldest_message_should_wait_at_most(self, mode: Mode, topics: str, budget: Duration) -> None:
         """Fails if any acked message of these topics waited longer than the budget for the sink.
 
         Waiting is counted from the intended send time, and goes on when nothing arrives.
 
         Example: `Oldest Message Should Wait At Most    async    low    5 seconds`
         """
-        judge("oldest_wait_at_most", mode, volume=topics, seconds=budget.total_seconds())
+        judge("oldest_wait_at_most", mode, volume=topics, seconds=budget.seconds)
 
     @keyword
-    def oldest_message_should_wait_at_most_times_solo(self, mode: Mode, topics: str, times: float) -> None:
+    def oldest_message_should_wait_at_most_times_solo(self, mode: Mode, topics: str, times: Amount) -> None:
         """Fails if a message waited longer than so many times what it waits when its volume is alone.
 
         Runs the scenario once more for that, with the topics of this volume only, unless it has been.
@@ -82,23 +80,29 @@ class VerdictLibrary:
         """
         check_mode(SESSION.verdict(), mode)
         solo_seconds = round(SESSION.solo_wait(mode, topics), 3)
-        judge("oldest_wait_at_most_times_solo", mode, volume=topics, times=times, solo_seconds=solo_seconds)
+        judge(
+            "oldest_wait_at_most_times_solo",
+            mode,
+            volume=topics,
+            times=times.number,
+            solo_seconds=solo_seconds,
+        )
 
     @keyword
-    def oldest_message_should_wait_at_least(self, mode: Mode, topics: str, floor: timedelta) -> None:
+    def oldest_message_should_wait_at_least(self, mode: Mode, topics: str, floor: Duration) -> None:
         """Fails if no message of these topics waited this long: a control that must starve.
 
         Example: `Oldest Message Should Wait At Least    sync    low    30 seconds`
         """
-        judge("oldest_wait_at_least", mode, volume=topics, seconds=floor.total_seconds())
+        judge("oldest_wait_at_least", mode, volume=topics, seconds=floor.seconds)
 
     @keyword
-    def due_messages_should_be_delivered(self, mode: Mode, topics: str, age: timedelta) -> None:
+    def due_messages_should_be_delivered(self, mode: Mode, topics: str, age: Duration) -> None:
         """Fails if an acked message that was older than this at the end had not been delivered by then.
 
         Example: `Due Messages Should Be Delivered    async    low    5 seconds`
         """
-        judge("due_messages_delivered", mode, volume=topics, seconds=age.total_seconds())
+        judge("due_messages_delivered", mode, volume=topics, seconds=age.seconds)
 
     @keyword
     def throughput_should_be_at_least(self, mode: Mode, share: Share, *, of: Mode = "sync") -> None:
@@ -114,14 +118,16 @@ class VerdictLibrary:
         judge("throughput_at_least", mode, of=of, share=share.fraction)
 
     @keyword
-    def latency_should_be_at_most(self, mode: Mode, topics: str, percentile: int, budget: timedelta) -> None:
+    def latency_should_be_at_most(
+        self, mode: Mode, topics: str, percentile: Percentile, budget: Duration
+    ) -> None:
         """Fails if this percentile of the waits of live messages exceeds the budget.
 
         Messages not delivered count with their age at the end.
 
         Example: `Latency Should Be At Most    async    low    99    2 seconds`
         """
-        judge("latency_at_most", mode, volume=topics, percentile=percentile, seconds=budget.total_seconds())
+        judge("latency_at_most", mode, volume=topics, percentile=percentile.percent, seconds=budget.seconds)
 
     @keyword
     def service_should_be_at_least(self, mode: Mode, topics: str, share: Share) -> None:

@@ -1,6 +1,7 @@
 """From a criterion to a passed or failed test: judge, log the table, tell the figures."""
 
 from collections.abc import Sequence
+from html import escape
 from urllib.parse import quote
 
 from robot.api import Failure, logger
@@ -69,4 +70,4 @@ def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:
     paths = write_charts(verdict.recording, drawn)
     for svg, path in zip(drawn.values(), paths, strict=True):
         link = quote(path.relative_to(SESSION.output_folder).as_posix())
-        logger.info(f"{svg}<p><a href='{link}'>{path.name}</a></p>", html=True)
+        logger.info(f"{svg}<p><a href='{link}'>{escape(path.name)}</a></p>", html=True)

@@ -1,11 +1,18 @@
 """Values as they are written in the cells of a table, and how Robot converts them."""
 
+import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
+from robot.utils import timestr_to_secs
+
+from fairpoll.text import quoted
 from fairpoll.units import parse_share
 
 NO_CRITERION = "-"
+# In groups of three or without: 1,5 is no number of records.
+RECORDS = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:[ ,][0-9]{3}){1,3}")
 
 # The consumers that a suite may name; `--dryrun` refuses any other.
 Mode = Literal["sync", "async"]
@@ -23,10 +30,11 @@ class Bound:
         text = str(value).strip()
         if text == NO_CRITERION:
             return cls(None)
-        digits = text.replace(" ", "").replace(",", "")
-        if not digits.isdigit():
-            raise ValueError(f"'{value}' is not a number of records; write 20, 1 000, or - for no criterion")
-        return cls(int(digits))
+        if not RECORDS.fullmatch(text):
+            raise ValueError(
+                f"{quoted(value)} is not a number of records; write 20, 1 000, or - for no criterion"
+            )
+        return cls(int(text.replace(" ", "").replace(",", "")))
 
 
 @dataclass(frozen=True)
@@ -41,4 +49,54 @@ class Share:
         return cls(None if str(value).strip() == NO_CRITERION else parse_share(value))
 
 
-CONVERTERS = {Bound: Bound.parse, Share: Share.parse}
+@dataclass(frozen=True)
+class Duration:
+    """A time such as `5 seconds`."""
+
+    seconds: float
+
+    @classmethod
+    def parse(cls, value: str) -> "Duration":
+        """A time above 0, as Robot writes times: `5 seconds`, `500 ms`, `2 minutes`."""
+        try:
+            seconds = float(timestr_to_secs(value))
+        except (ValueError, OverflowError):
+            seconds = math.nan
+        if not 0 < seconds < math.inf:
+            raise ValueError(f"{quoted(value)} is not a time above 0; write for example 5 seconds")
+        return cls(seconds)
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number above 0, such as `4` or `1.5`."""
+
+    number: float
+
+    @classmethod
+    def parse(cls, value: str) -> "Amount":
+        """A number above 0, such as `4` or `1.5`."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not 0 < number < math.inf:
+            raise ValueError(f"{quoted(value)} is not a number above 0; write for example 4")
+        return cls(number)
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """A percentile such as `99`."""
+
+    percent: int
+
+    @classmethod
+    def parse(cls, value: str) -> "Percentile":
+        """A whole number from 1 to 100, such as `99`."""
+        if not re.fullmatch(r"[1-9][0-9]?|100", str(value).strip()):
+            raise ValueError(f"{quoted(value)} is not a percentile; write a whole number from 1 to 100")
+        return cls(int(value))
+
+
+CONVERTERS = {kind: kind.parse for kind in (Bound, Share, Duration, Amount, Percentile)}

@@ -1,5 +1,6 @@
 """The suites as people run them: whole, by tag, one file, dry, interrupted."""
 
+import contextlib
 import json
 import os
 import re
@@ -158,6 +159,7 @@ def test_a_killed_robot_leaves_no_process(tmp_path: Path):
 def test_an_external_cluster_with_a_login_whose_password_stands_nowhere(tmp_path: Path, registry: Registry):
     real = LocalCluster(ClusterOptions(tmp_path / "broker"), registry, server_properties=SASL, login=LOGIN)
     real.start()
+    password = LOGIN["sasl.password"]
     try:
         arguments = [
             "--variable", "CLUSTER:external",
@@ -167,13 +169,46 @@ def test_an_external_cluster_with_a_login_whose_password_stands_nowhere(tmp_path
             "--variable", "SASL_USERNAME:u",
             "--variable", "SPEED:10",
             "--loglevel", "TRACE",
+            "--debugfile", "debug.txt",
+            "--xunit", "xunit.xml",
         ]  # fmt: skip
         output = tmp_path / "out"
-        done = run(
-            output, "--include", "specified", *arguments, str(SUITES), SASL_PASSWORD=LOGIN["sasl.password"]
+        robot = subprocess.Popen(
+            command(output, "--include", "specified", *arguments, str(SUITES)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "SASL_PASSWORD": password},
         )
-        assert done.returncode == 0, done.stdout
+        seen: set[str] = set()
+        while robot.poll() is None:
+            seen |= {" ".join(arguments) for arguments in arguments_below(robot.pid)}
+            time.sleep(0.5)  # seldom: looking takes time from what is judged
+        told, _ = robot.communicate()
+        assert robot.returncode == 0, told
+        assert any("consume" in arguments for arguments in seen)
+        assert any("produce" in arguments for arguments in seen)
+        assert not [arguments for arguments in seen if password in arguments]
+        assert password not in told
+        left = {path.name: path for path in output.rglob("*") if path.is_file()}
+        assert left.keys() >= {
+            "output.xml", "log.html", "report.html", "debug.txt", "xunit.xml", "verdict.json", "run.json",
+            "ledger.jsonl", "samples.jsonl", "events.jsonl", "client.log",
+        }  # fmt: skip
         for path in output.rglob("*"):
-            assert not path.is_file() or LOGIN["sasl.password"].encode() not in path.read_bytes(), path
+            assert not path.is_file() or password.encode() not in path.read_bytes(), path
     finally:
         real.stop()
+
+
+def arguments_below(pid: int) -> list[list[str]]:
+    """The argument lists of this process and all that it has started."""
+    found = []
+    try:
+        robot = psutil.Process(pid)
+        for process in (robot, *robot.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                found.append(process.cmdline())
+    except psutil.Error:
+        pass  # it has just ended
+    return found

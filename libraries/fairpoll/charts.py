@@ -19,7 +19,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from fairpoll.svg import INK, WIDTH, inline
-from fairpoll.tables import plain
+from fairpoll.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

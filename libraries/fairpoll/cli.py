@@ -1,5 +1,6 @@
 """The `fairpoll` command: what runs outside Robot Framework."""
 
+import contextlib
 import functools
 import logging
 import os
@@ -11,23 +12,29 @@ from pathlib import Path
 from typing import Any
 
 import click
+from confluent_kafka import KafkaException
 
 from fairpoll import client_config, clock
+from fairpoll.consume_options import RATE, FiniteRange, checked_servers, outputs, poll_options, topic_rates
 from fairpoll.consumers import MODES, Consumer, ConsumerConfig
+from fairpoll.disk import unwritable
 from fairpoll.errors import FairpollError
 from fairpoll.events import EventWriter
 from fairpoll.fault_table import fault_table
 from fairpoll.offline import judge_again, recordings_in
-from fairpoll.produce_options import change_options, changed, create_missing
+from fairpoll.produce_options import change_options, changed, create_missing, must_answer
 from fairpoll.scenario import PollSettings
 from fairpoll.scenario_file import load_scenario
 from fairpoll.tables import Row, text_table
 from fairpoll.traffic import TrafficProducer, acked_in
 
 option = functools.partial(click.option, show_envvar=True)
+
+
 bootstrap_option = option(
     "--bootstrap-servers",
     required=True,
+    callback=checked_servers,
     metavar="HOST:PORT[,...]",
     help="Where the cluster answers.",
 )
@@ -66,7 +73,7 @@ FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
     required=True,
     help="The scenario file, such as resources/scenarios/specified.yaml.",
 )
-@option("--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Divides every interval.")
+@option("--speed", type=FiniteRange(min=0, min_open=True), default=1.0, help="Divides every interval.")
 @option("--only-volume", type=click.Choice(["high", "low"]), help="Only the topics of this volume.")
 @option("--run-id", default="manual", help="Stands in every message.")
 @option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
@@ -124,10 +131,12 @@ def produce(
     _stop_on_signals(lambda: obey("stop"))
     names = {topic.name: topic.name + topic_suffix for topic in scenario.topics}
     config = {**_client_config(bootstrap_servers), "client.id": "fairpoll-producer"}
+    if not controlled:
+        must_answer(config)
     if create_topics:
         create_missing({names[topic.name]: topic.partitions for topic in scenario.topics}, config)
     producer = TrafficProducer(scenario, run_id, names, config, emit)
-    emit("startup_complete")
+    emit("startup_complete", run_id=run_id)
     if ledger is None:
         producer.produce_backlog()
     if controlled:
@@ -152,9 +161,7 @@ def produce(
     help="A topic to read and its output file; once for each topic.",
 )
 @option("--output-folder", type=click.Path(path_type=Path), required=True, help="Where the output files go.")
-@option(
-    "--sink-rate", type=click.FloatRange(min=0, min_open=True), help="Records per second; none: no limit."
-)
+@option("--sink-rate", type=RATE, help="Records per second; none: no limit.")
 @option(
     "--topic-sink-rate",
     "topic_sink_rates",
@@ -162,11 +169,7 @@ def produce(
     metavar="TOPIC=RATE",
     help="Another rate for the records of this topic.",
 )
-@option("--poll-interval-ms", default=50, help="The longest a poll waits.")
-@option("--max-poll-records", default=100, help="The most records a poll takes.")
-@option("--partition-pause-threshold", default=500, help="Buffered records that pause a partition (async).")
-@option("--session-timeout-ms", default=45_000, help="Silent for this long, the group takes it for dead.")
-@option("--max-poll-interval-ms", default=300_000, help="Not polling for this long, likewise.")
+@poll_options
 @option(
     "--poison-policy",
     type=click.Choice(["dead-letter", "skip", "stop"]),
@@ -186,6 +189,8 @@ def consume(mode: str, controlled: bool, **options: Any) -> None:
 def run_consumer(kind: type[Consumer], controlled: bool, **options: Any) -> None:
     """Run a consumer of this class with the options of `fairpoll consume` until it is stopped."""
     config = _consumer_config(**options)
+    if not controlled:  # under the suites a broker that goes away is waited for, whenever that is
+        must_answer(config.client_config)
     consumer = kind(config, EventWriter())
     _stop_on_signals(consumer.stop)
     if controlled:
@@ -203,20 +208,16 @@ def _consumer_config(
     topic_sink_rates: tuple[str, ...],
     **settings: Any,
 ) -> ConsumerConfig:
-    outputs = {topic: file or f"{topic}.json" for topic, _, file in map(_halves, topics)}
+    files = outputs(topics)
     return ConsumerConfig(
         group=group,
-        outputs=outputs,
+        outputs=files,
         output_folder=output_folder,
         sink_rate=sink_rate,
         client_config={**_client_config(bootstrap_servers), "client.id": group},
         settings=PollSettings(**settings),
-        topic_sink_rates={topic: float(rate) for topic, _, rate in map(_halves, topic_sink_rates)},
+        topic_sink_rates=topic_rates(topic_sink_rates, files),
     )
-
-
-def _halves(text: str) -> tuple[str, str, str]:
-    return text.partition("=")
 
 
 def _client_config(bootstrap_servers: str) -> dict[str, str]:
@@ -278,9 +279,18 @@ def run() -> None:
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
         main()
+        return
     except FairpollError as error:
-        click.echo(f"fairpoll: {error}", err=True)
-        sys.exit(1)
+        told = str(error)
+    except KafkaException as error:
+        told = f"the Kafka client: {error.args[0].str()}"
+    except OSError as error:
+        told = unwritable(error.filename or "a file", error)
+    # What standard output did not take, a full disk or a reader that is gone, is not tried once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    with contextlib.suppress(OSError):  # the log may stand on the same disk
+        click.echo(f"fairpoll: {told}", err=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,11 @@ class FairpollError(Exception):
 
     ROBOT_SUPPRESS_NAME = True
 
+    def __str__(self) -> str:
+        """The sentence; Robot would take one that begins so, with a file's name perhaps, for HTML."""
+        text = super().__str__()
+        return f"'{text}" if text.upper().startswith("*HTML*") else text
+
 
 class ScenarioError(FairpollError):
     """A scenario file that cannot be used: names the file, the line, the key and what is allowed."""

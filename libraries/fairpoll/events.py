@@ -17,16 +17,21 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from fairpoll.clock import now_ms
-from fairpoll.errors import HistoryError
+from fairpoll.disk import unwritable
+from fairpoll.errors import FairpollError, HistoryError
+from fairpoll.text import quoted
 
 Event = dict[str, Any]
 # How much of a file's end is read at a time to find its last whole line.
 TAIL_BYTES = 65_536
+
+# Some ten thousand events: a tenth of a second's work.
+READ_BYTES = 1024 * 1024
 
 
 def dump(data: object) -> str:
@@ -35,7 +40,10 @@ def dump(data: object) -> str:
 
 
 class EventWriter:
-    """Writes events to a stream, one line each, from any thread; each line is flushed at once."""
+    """Writes events to a stream, one line each, from any thread; each line is flushed at once.
+
+    Raises FairpollError when that cannot be done: a run without its evidence is worth nothing.
+    """
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stdout
@@ -44,8 +52,11 @@ class EventWriter:
     def __call__(self, event: str, /, **fields: object) -> None:
         line = dump({"timestamp": now_ms(), "name": event, **fields})
         with self._lock:
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            try:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+            except OSError as error:
+                raise FairpollError(unwritable("events", error)) from None
 
 
 def read_events(path: Path) -> Iterator[Event]:
@@ -59,7 +70,7 @@ def read_events(path: Path) -> Iterator[Event]:
                 return
             try:
                 event = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise HistoryError(f"{path}: line {number}: not JSON: {error}") from None
             if not isinstance(event, dict):
                 raise HistoryError(f"{path}: line {number}: not an event but {type(event).__name__}")
@@ -87,25 +98,55 @@ def mend_end(path: Path) -> None:
 
 
 class Tail:
-    """Follows a growing JSON-lines file: each `read` gives the whole lines added since the last."""
+    """Follows a growing JSON-lines file: each `read` gives the whole lines added since the last.
 
-    def __init__(self, path: Path) -> None:
+    At most READ_BYTES at a time, so that a program that prints without end is not read without end.
+    A line that is no JSON object is passed over. With `check` it raises HistoryError instead, and so
+    does an event that `check` refuses with a ValueError. `lines` counts those that were read.
+    """
+
+    def __init__(self, path: Path, check: Callable[[Event], None] | None = None) -> None:
         self.path = path
+        self._check = check
         self._offset = 0
+        self.lines = 0
 
     def read(self) -> list[Event]:
         if not self.path.exists():
             return []
         with self.path.open("rb") as file:
             file.seek(self._offset)
-            added = file.read()
-        whole = added[: added.rfind(b"\n") + 1]
+            added = file.read(READ_BYTES)
+        # A line that fills all of it has no end in sight; what is left of it is no event either.
+        whole = added[: added.rfind(b"\n") + 1] or (added if len(added) == READ_BYTES else b"")
         self._offset += len(whole)
-        return [event for line in whole.splitlines() if isinstance(event := _parse(line), dict)]
+        return [event for line in whole.splitlines() if (event := self._event(line)) is not None]
+
+    def _event(self, line: bytes) -> Event | None:
+        self.lines += 1
+        try:
+            event = json.loads(line)
+            if not isinstance(event, dict):
+                raise ValueError("not an event")
+            if self._check:
+                self._check(event)
+        except (ValueError, RecursionError) as error:
+            if not self._check:
+                return None  # the judge reads the file again, strictly
+            no_json = isinstance(error, json.JSONDecodeError | RecursionError)
+            reason = "not JSON (a consumer's log belongs on standard error)" if no_json else str(error)
+            shown = quoted(line[:READ_BYTES].decode("utf-8", "replace"))
+            raise HistoryError(f"{self.path}: line {self.lines}: {reason}: {shown}") from None
+        return event
 
 
-def _parse(line: bytes) -> object:
+def is_cut_off(path: Path) -> bool:
+    """Whether the file ends within a line, as a killed process or a full disk leaves it."""
     try:
-        return json.loads(line)
-    except ValueError:
-        return None  # a consumer may print anything; the judge reads the file again, strictly
+        with path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) == 0:
+                return False
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:
+        return False  # not there; who needs it says so

@@ -20,13 +20,14 @@ from pathlib import Path
 from fairpoll import client_config, clock, layout
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.disk import writing_to
 from fairpoll.errors import ClusterError, DeadlineError, FairpollError
-from fairpoll.events import Tail, dump
+from fairpoll.events import dump, read_events
 from fairpoll.host import HostMonitor
-from fairpoll.members import ConsumerUnderTest, Members
+from fairpoll.members import ConsumerUnderTest, Members, environment_of
 from fairpoll.outputs import DeliveryCounter
 from fairpoll.processes import STOP_SECONDS, ChildProcess
-from fairpoll.readiness import wait_for_event, wait_until_assigned
+from fairpoll.readiness import READY_SECONDS, wait_for_event, wait_until_assigned
 from fairpoll.sampler import Sampler
 from fairpoll.scenario import Scenario
 from fairpoll.waiting import wait_until
@@ -51,9 +52,9 @@ Progress = Callable[[str], None]
 class Experiment:
     """One run of a scenario. Call `run` once; the recording's folder is `folder`.
 
-    `only_volume` leaves the topics of the other volume out: a solo run to compare with. While `run` goes
-    on in one thread, another may do harm to its parts (`members`, `kill_producer`, ...), note it with
-    `note_fault`, and `abort` it.
+    `only_volume` leaves the topics of the other volume out: a solo run to compare with. The consumers
+    have `ready_seconds` to be given all partitions. While `run` goes on in one thread, another may do
+    harm to its parts (`members`, `kill_producer`, ...), note it with `note_fault`, and `abort` it.
     """
 
     scenario_file: Path
@@ -66,6 +67,7 @@ class Experiment:
     progress: Progress = lambda _text: None
     registry: Registry | None = None
     only_volume: str | None = None
+    ready_seconds: float = READY_SECONDS
     # Set when the live traffic begins.
     started: threading.Event = field(default_factory=threading.Event)
     members: dict[str, Members] = field(default_factory=dict)
@@ -79,6 +81,10 @@ class Experiment:
 
     def run(self) -> None:
         """Produce and consume, then drain and stop. Raises FairpollError; always stops what it started."""
+        with writing_to(self.folder):
+            self._run()
+
+    def _run(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.only_volume:
             self.scenario = self.scenario.alone(self.only_volume)
@@ -108,6 +114,7 @@ class Experiment:
                 {one.consumer.name: (self.groups[one.consumer.name], one.folder) for one in members},
                 self.cluster.client_config,
                 self._check,
+                self.ready_seconds,
             )
             samples = self.folder / layout.SAMPLES
             config = self.cluster.client_config
@@ -205,21 +212,7 @@ class Experiment:
         return self._launch("producer", command, environment, self.folder)
 
     def _members(self, consumer: ConsumerUnderTest, scaled: Scenario) -> Members:
-        names = self.topic_names
-        rates = {names[t.name]: t.sink_rate for t in scaled.topics if t.sink_rate}
-        settings = scaled.settings
-        environment = {
-            "FAIRPOLL_GROUP": self.groups[consumer.name],
-            "FAIRPOLL_TOPICS": " ".join(f"{names[t.name]}={t.output}" for t in scaled.topics),
-            "FAIRPOLL_SINK_RATE": f"{scaled.sink_rate:g}",
-            "FAIRPOLL_TOPIC_SINK_RATES": " ".join(f"{topic}={rate:g}" for topic, rate in rates.items()),
-            "FAIRPOLL_POLL_INTERVAL_MS": str(settings.poll_interval_ms),
-            "FAIRPOLL_MAX_POLL_RECORDS": str(settings.max_poll_records),
-            "FAIRPOLL_PARTITION_PAUSE_THRESHOLD": str(settings.partition_pause_threshold),
-            "FAIRPOLL_SESSION_TIMEOUT_MS": str(settings.session_timeout_ms),
-            "FAIRPOLL_MAX_POLL_INTERVAL_MS": str(settings.max_poll_interval_ms),
-            "FAIRPOLL_POISON_POLICY": settings.poison_policy,
-        }
+        environment = environment_of(scaled, self.topic_names, self.groups[consumer.name])
         return Members(consumer, environment, self.folder / consumer.name, self._launch)
 
     def _launch(
@@ -287,7 +280,8 @@ class Experiment:
         What is missing after this is lost or stuck, not late. A stall does not end the run: the
         judge sees what is missing, and names it.
         """
-        acked = sum(1 for e in Tail(self.folder / layout.LEDGER).read() if "offset" in e and not e["poison"])
+        ledger = read_events(self.folder / layout.LEDGER)
+        acked = sum(1 for event in ledger if "offset" in event and not event["poison"])
         for group in self.members.values():
             group.set_sink(None)
         self._note(drain_ms=clock.now_ms())
@@ -297,6 +291,8 @@ class Experiment:
         def drained() -> bool:
             nonlocal moved_at
             self.cluster.check()
+            for group in self.members.values():
+                group.check_printed()
             for name, total in outputs.totals().items():
                 if total > last[name]:
                     last[name], moved_at = total, time.monotonic()

@@ -141,6 +141,8 @@ class Recording:
     complete: bool = True
     log_start: Mapping[Partition, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    # Files whose last line is cut off, and was passed over.
+    cut_off: tuple[str, ...] = ()
 
     @property
     def steps(self) -> list[tuple[float, str, float | None]]:

@@ -1,17 +1,16 @@
 """Reads a recording back from its folder."""
 
-import json
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from fairpoll import layout
 from fairpoll.errors import HistoryError
-from fairpoll.events import Event, read_events
+from fairpoll.events import Event, is_cut_off
+from fairpoll.evidence import read_consumer_events, read_facts, read_ledger, read_output
 from fairpoll.history import Acked, Committed, ConsumerHistory, Delivered, Evidence, Partition, Recording
 from fairpoll.messages import checksum_of
 from fairpoll.scenario import Scenario
@@ -19,7 +18,7 @@ from fairpoll.scenario import Scenario
 
 def load_recording(folder: Path) -> Recording:
     """Read a recording back from its folder. Raises HistoryError."""
-    facts = _read_facts(folder)
+    facts = read_facts(folder)
     start = facts.get("start_ms")
     if start is None:
         raise HistoryError(f"{folder}: the run was cut off before its traffic began; nothing to judge")
@@ -38,18 +37,9 @@ def load_recording(folder: Path) -> Recording:
         longest_pause_seconds=facts.get("host", {}).get("longest_pause_seconds", 0.0),
         complete=facts.get("complete", False),
         log_start=reader.log_start(),
+        cut_off=tuple(sorted(name for name in reader.files() if is_cut_off(folder / name))),
         facts=facts,
     )
-
-
-def _read_facts(folder: Path) -> dict[str, Any]:
-    try:
-        facts: dict[str, Any] = json.loads((folder / layout.RUN).read_text("utf-8"))
-    except FileNotFoundError:
-        raise HistoryError(f"{folder}: no run.json in it; this is not a recording") from None
-    except ValueError as error:
-        raise HistoryError(f"{folder / 'run.json'}: not JSON: {error}") from None
-    return facts
 
 
 @dataclass
@@ -60,13 +50,20 @@ class _Reader:
     start_seconds: float
     speed: float
 
+    def files(self) -> set[str]:
+        """The files that are written line by line, from the recording's folder on."""
+        outputs = {topic.output for topic in self.scenario.topics} | {layout.EVENTS, layout.DEAD_LETTERS}
+        found = (p for p in self.folder.rglob("*") if p.name in outputs)
+        return {layout.LEDGER, layout.SAMPLES, *(p.relative_to(self.folder).as_posix() for p in found)}
+
     def time(self, epoch_ms: float) -> float:
         return (epoch_ms / 1000 - self.start_seconds) * self.speed
 
     def ledger(self, run_id: str) -> tuple[list[Acked], frozenset[str]]:
+        partitions = {topic.name: topic.partitions for topic in self.scenario.topics}
         acked: list[Acked] = []
         failed: set[str] = set()
-        for event in read_events(self.folder / layout.LEDGER):
+        for event in read_ledger(self.folder / layout.LEDGER, run_id, partitions):
             match event["name"]:
                 case "producer_send_success":
                     acked.append(
@@ -92,7 +89,7 @@ class _Reader:
         path = self.folder / layout.SAMPLES
         return {
             (o["topic"], o["partition"]): o["offset"]
-            for event in (read_events(path) if path.exists() else ())
+            for event in (read_consumer_events(path) if path.exists() else ())
             if event["name"] == "log_start"
             for o in self._in_scenario_terms(event)["offsets"]
         }
@@ -141,7 +138,7 @@ class _Reader:
         path = folder / name
         if not path.exists():
             return
-        for line in read_events(path):
+        for line in read_output(path):
             value = line.get("value")
             body = value if isinstance(value, dict) else {}
             topic = str(line["topic"])
@@ -151,7 +148,7 @@ class _Reader:
                 offset=line["offset"],
                 at=self.time(line["delivered_ms"]),
                 message_id=str(body.get("id", "")),
-                checksum=checksum_of(body) if body else zlib.crc32(str(value).encode()),
+                checksum=checksum_of(body) if body else zlib.crc32(str(value).encode(errors="surrogatepass")),
                 output=name,
                 member=folder.name if folder.name == layout.SECOND_MEMBER else "",
             )
@@ -159,7 +156,7 @@ class _Reader:
     def _events(self, folder: Path) -> Iterator[Event]:
         path = folder / layout.EVENTS
         member = folder.name if folder.name == layout.SECOND_MEMBER else ""
-        for event in read_events(path) if path.exists() else ():
+        for event in read_consumer_events(path) if path.exists() else ():
             yield {**self._in_scenario_terms(event), "member": member}
 
     def _samples(self, consumer: str) -> tuple[list[Committed], dict[Partition, int] | None, int]:
@@ -168,7 +165,7 @@ class _Reader:
         commits: list[Committed] = []
         final: dict[Partition, int] | None = None
         memory = 0
-        for raw in read_events(path) if path.exists() else ():
+        for raw in read_consumer_events(path) if path.exists() else ():
             if raw.get("consumer") != consumer:
                 continue
             event = self._in_scenario_terms(raw)

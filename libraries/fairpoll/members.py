@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairpoll.processes import ChildProcess
+from fairpoll.scenario import Scenario
 from fairpoll.units import Action
 
 SECOND_MEMBER = "member-2"
@@ -26,6 +27,27 @@ class ConsumerUnderTest:
     @classmethod
     def built_in(cls, mode: str) -> "ConsumerUnderTest":
         return cls(mode, (sys.executable, "-m", "fairpoll.cli", "consume", "--mode", mode, "--controlled"))
+
+
+def environment_of(scenario: Scenario, topic_names: Mapping[str, str], group: str) -> dict[str, str]:
+    """What a consumer of this group is told of the scenario, all but where the cluster and its folder are.
+
+    `topic_names` gives the name on the cluster for each of the scenario's.
+    """
+    rates = {topic_names[t.name]: t.sink_rate for t in scenario.topics if t.sink_rate}
+    settings = scenario.settings
+    return {
+        "FAIRPOLL_GROUP": group,
+        "FAIRPOLL_TOPICS": " ".join(f"{topic_names[t.name]}={t.output}" for t in scenario.topics),
+        "FAIRPOLL_SINK_RATE": f"{scenario.sink_rate:g}",
+        "FAIRPOLL_TOPIC_SINK_RATES": " ".join(f"{topic}={rate:g}" for topic, rate in rates.items()),
+        "FAIRPOLL_POLL_INTERVAL_MS": str(settings.poll_interval_ms),
+        "FAIRPOLL_MAX_POLL_RECORDS": str(settings.max_poll_records),
+        "FAIRPOLL_PARTITION_PAUSE_THRESHOLD": str(settings.partition_pause_threshold),
+        "FAIRPOLL_SESSION_TIMEOUT_MS": str(settings.session_timeout_ms),
+        "FAIRPOLL_MAX_POLL_INTERVAL_MS": str(settings.max_poll_interval_ms),
+        "FAIRPOLL_POISON_POLICY": settings.poison_policy,
+    }
 
 
 @dataclass
@@ -106,6 +128,11 @@ class Members:
         """Raise ConsumerError if a member has ended that ought to run."""
         for process in self.running:
             process.check()
+
+    def check_printed(self) -> None:
+        """Raise ConsumerError if a member prints without end, whether it ought to run or not."""
+        for process in (*self.running, *self._ended):
+            process.check_printed()
 
     def _launch(self, name: str, folder: Path) -> ChildProcess:
         environment = {**self.environment, "FAIRPOLL_OUTPUT_FOLDER": str(folder)}

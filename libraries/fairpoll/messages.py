@@ -43,4 +43,5 @@ def checksum_of(body: Mapping[str, Any]) -> int:
 
     Taken over the meaning, not the bytes, so that a sink may spell its JSON otherwise.
     """
-    return zlib.crc32(dump({key: value for key, value in body.items() if key != "checksum"}).encode())
+    text = dump({key: value for key, value in body.items() if key != "checksum"})
+    return zlib.crc32(text.encode(errors="surrogatepass"))  # JSON may hold half a character

@@ -57,8 +57,7 @@ def judge_again(folder: Path) -> Rejudged:
     """
     verdict = Verdict(load_recording(folder))
     path = folder / layout.VERDICT
-    before = path.read_text("utf-8") if path.exists() else None
-    if before is None:
+    if not path.exists():
         for criterion in RUN_CRITERIA:
             verdict.judge(criterion, "run")
         for consumer in verdict.recording.consumers:
@@ -66,8 +65,9 @@ def judge_again(folder: Path) -> Rejudged:
                 verdict.judge(criterion, consumer, **thresholds)
         return Rejudged(folder, verdict, None)
     try:
+        before = path.read_text("utf-8")
         for finding in json.loads(before)["findings"]:
             verdict.judge(finding["check"], finding["consumer"], **finding["thresholds"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HistoryError(f"{path}: not a verdict of this version: {error!r}") from None
     return Rejudged(folder, verdict, verdict.to_text() == before)

@@ -13,8 +13,11 @@ from fairpoll.events import mend_end
 
 # A process asked to stop finishes the record in hand, commits and leaves its group: seconds at most.
 STOP_SECONDS = 15.0
-# How much of a log an error message quotes.
+# How much of a log an error message quotes, and of which end of it.
 QUOTED_LINES = 8
+LAST_BYTES = 65_536
+# A run's events are some MB, a hundred at most; far more is a program that prints without end.
+MOST_PRINTED_BYTES = 256 * 1024 * 1024
 
 
 class ChildProcess:
@@ -33,6 +36,8 @@ class ChildProcess:
         self.events = events
         self.log = log
         self._stopped = False
+        if not self.command or not self.command[0]:
+            raise ConsumerError(f"{name} cannot be started: its command is empty")
         events.parent.mkdir(parents=True, exist_ok=True)
         mend_end(events)
         with events.open("ab") as output, log.open("ab") as errors:
@@ -57,13 +62,22 @@ class ChildProcess:
         return self._process.poll() is None
 
     def check(self) -> None:
-        """Raise ConsumerError with the end of its log if it has ended."""
+        """Raise ConsumerError with the end of its log if it has ended, or printed without end."""
+        self.check_printed()
         if not self.running:
+            spoke = self.log if self.log.stat().st_size else self.events
             raise ConsumerError(
                 f"{self.name} ({' '.join(self.command)}) ended on its own with exit code "
                 f"{self._process.returncode}; "
-                f"its last words ({self.log}):\n{last_lines(self.log)}"
+                f"its last words ({spoke}):\n{last_lines(spoke)}"
             )
+
+    def check_printed(self) -> None:
+        """Raise ConsumerError if it has printed so much that it would fill the disk."""
+        for path, stream in ((self.events, "output"), (self.log, "error")):
+            if path.stat().st_size > MOST_PRINTED_BYTES:
+                most = f"{MOST_PRINTED_BYTES / 2**20:g} MiB"
+                raise ConsumerError(f"{self.name} has printed more than {most} on standard {stream} ({path})")
 
     def order(self, line: str) -> None:
         """Send one line to its standard input; a child that is gone is found out by `check`."""
@@ -121,7 +135,9 @@ class ChildProcess:
 def last_lines(path: Path, count: int = QUOTED_LINES) -> str:
     """The end of a log, indented for an error message."""
     try:
-        lines = path.read_text("utf-8", "replace").splitlines()
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LAST_BYTES))
+            lines = file.read(LAST_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         lines = []
     return "\n".join(f"  {line[:300]}" for line in lines[-count:]) or "  (nothing)"

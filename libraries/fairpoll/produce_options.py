@@ -1,11 +1,11 @@
 """What the test producer can be told on top of its scenario: for how long, how much, into which topics."""
 
-import sys
+import contextlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,12 @@ from fairpoll.errors import ClusterError, ScenarioError
 from fairpoll.scenario import Scenario, TopicPlan
 from fairpoll.units import Bursts, parse_duration
 
+if TYPE_CHECKING:
+    from fairpoll.cluster.admin import Admin
+
 BROKER_DEFAULT = -1
+# As long as a login over TLS far away may take, twice over.
+ANSWER_SECONDS = 10.0
 VOLUMES = ("high", "low")
 
 
@@ -60,23 +65,32 @@ def changed(
 
 
 def create_missing(partitions: Mapping[str, int], client_config: Mapping[str, str]) -> None:
-    """Create the topics that are not there and wait until they are seen. Raises ClusterError.
+    """Create the topics that are not there and wait until they are seen. Raises ClusterError."""
+    with _admin(client_config) as admin:
+        admin.create_topics(partitions, BROKER_DEFAULT)
 
-    The client's own log is thrown away, unless a broker could not be reached: then it stands on
-    standard error.
-    """
+
+def must_answer(client_config: Mapping[str, str]) -> None:
+    """Raise ClusterError unless a broker answers within ANSWER_SECONDS."""
+    with _admin(client_config) as admin:
+        if admin.metadata(ANSWER_SECONDS) is None:
+            reason = f" ({admin.last_error.str()})" if admin.last_error else ""
+            raise ClusterError(
+                f"{client_config['bootstrap.servers']} did not answer as a Kafka broker within "
+                f"{ANSWER_SECONDS:g} s{reason}"
+            )
+
+
+@contextlib.contextmanager
+def _admin(client_config: Mapping[str, str]) -> Iterator["Admin"]:
+    """An admin client whose own log, lines for every try to connect, is thrown away."""
     # Only here: the consumers, which share this command, start faster without what clusters need.
     from fairpoll.cluster.admin import Admin  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="fairpoll-admin-") as folder:
-        log = Path(folder) / "admin.log"
-        admin = Admin(client_config, log)
+        admin = Admin(client_config, Path(folder) / "admin.log")
         try:
-            admin.create_topics(partitions, BROKER_DEFAULT)
-        except ClusterError:
-            if log.exists():
-                sys.stderr.write(log.read_text("utf-8", "replace"))
-            raise
+            yield admin
         finally:
             admin.close()
 

@@ -9,6 +9,7 @@ from fairpoll import layout
 from fairpoll.cluster.admin import Admin
 from fairpoll.errors import ClusterError, TrafficError
 from fairpoll.events import Event, Tail
+from fairpoll.evidence import check_event
 from fairpoll.history import Partition
 from fairpoll.processes import ChildProcess, last_lines
 from fairpoll.waiting import wait_until
@@ -52,13 +53,14 @@ def wait_until_assigned(
     consumers: Mapping[str, tuple[str, Path]],
     client_config: Mapping[str, str],
     check: Callable[[], None],
+    timeout_seconds: float = READY_SECONDS,
 ) -> None:
     """Wait until each consumer (name -> its group, its folder) has been given every partition wanted.
 
     By the consumer's own word; of one that tells no assignments, by the coordinator's. `check` raises
-    when something has gone wrong. Raises DeadlineError.
+    when something has gone wrong. Raises DeadlineError, and HistoryError for what is no event.
     """
-    tails = {name: Tail(folder / layout.EVENTS) for name, (_, folder) in consumers.items()}
+    tails = {name: Tail(folder / layout.EVENTS, check_event) for name, (_, folder) in consumers.items()}
     owned: dict[str, set[Partition]] = {name: set() for name in tails}
     silent = set(tails)
     (_, some_folder) = next(iter(consumers.values()))
@@ -67,6 +69,7 @@ def wait_until_assigned(
 
     def all_assigned() -> bool:
         nonlocal ask_at
+        check()  # first: why a consumer has ended says more than what it printed
         for name, tail in tails.items():
             for event in tail.read():
                 spots = {(p["topic"], p["partition"]) for p in event.get("partitions", [])}
@@ -75,7 +78,6 @@ def wait_until_assigned(
                     silent.discard(name)
                 elif event.get("name") == "partitions_revoked":
                     owned[name] -= spots
-        check()
         if silent and time.monotonic() >= ask_at:
             for name in silent:
                 # A group that is not there yet, or a broker that cannot tell (the mock): not assigned.
@@ -87,9 +89,11 @@ def wait_until_assigned(
     try:
         wait_until(
             all_assigned,
-            READY_SECONDS,
+            timeout_seconds,
             f"all {len(wanted)} partitions to be assigned to each consumer",
-            last_seen=lambda: ", ".join(f"{name} has {len(spots)}" for name, spots in owned.items()),
+            last_seen=lambda: ", ".join(
+                f"{name} has {len(owned[name])}, {tail.lines} events printed" for name, tail in tails.items()
+            ),
         )
     finally:
         admin.close()

@@ -44,6 +44,7 @@ class Verdict:
             "scenario": recording.scenario.title,
             "speed": recording.speed,
             "cluster": recording.cluster,
+            "cut_off": recording.cut_off,
             "faults": [asdict(fault) for fault in recording.faults],
             "figures": self.figures,
             "findings": [

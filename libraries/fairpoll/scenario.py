@@ -1,11 +1,15 @@
 """A scenario: the traffic, the sink and the settings of one run. Read from files by `scenario_file`."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fairpoll.errors import ScenarioError
+from fairpoll.typed import typed
 from fairpoll.units import Action, Bursts
+
+SLOWEST_SPEED = 0.01
 
 
 @dataclass(frozen=True)
@@ -97,10 +101,12 @@ class Scenario:
     def at_speed(self, speed: float) -> "Scenario":
         """The same experiment in 1/speed of the time. `settings` are not scaled.
 
-        Raises ScenarioError when speed is not above 0.
+        Raises ScenarioError when speed is not above 0, or so low that nobody would see the end.
         """
-        if speed <= 0:
+        if not 0 < speed < math.inf:
             raise ScenarioError(f"SPEED is {speed:g}; it must be above 0, for example 10")
+        if speed < SLOWEST_SPEED:
+            raise ScenarioError(f"SPEED is {speed:g}; at least {SLOWEST_SPEED:g}")
         return replace(
             self,
             duration_seconds=self.duration_seconds / speed,
@@ -129,15 +135,9 @@ class Scenario:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Scenario":
-        topics = tuple(_topic_from_json(topic) for topic in data["topics"])
-        steps = (Step(step["at_seconds"], Action(**step["action"])) for step in data["timeline"])
-        settings = PollSettings(**data["settings"])
-        return cls(**{**data, "topics": topics, "settings": settings, "timeline": tuple(steps)})
-
-
-def _topic_from_json(data: Mapping[str, Any]) -> TopicPlan:
-    lists = {name: tuple(data[name]) for name in ("weights", "poison")}
-    return TopicPlan(**{**data, **lists, "traffic": Bursts(**data["traffic"])})
+        """Read `to_json`'s data back. Raises ValueError saying what in it is wrong."""
+        scenario: Scenario = typed(cls, data, "the scenario")
+        return scenario
 
 
 def _step_at_speed(step: Step, speed: float) -> Step:

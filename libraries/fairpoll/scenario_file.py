@@ -1,40 +1,68 @@
 """Scenario files, read and checked. A wrong file is refused with the line, the key and what is allowed."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
 import jsonschema
-import yaml
 
 from fairpoll.errors import ScenarioError
 from fairpoll.scenario import PollSettings, Scenario, Step, TopicPlan
-from fairpoll.units import Action, Bursts, parse_duration, parse_rate
+from fairpoll.scenario_rules import run_rules, topic_rules
+from fairpoll.scenario_yaml import Place, Problem, Source, read_yaml
+from fairpoll.text import plain, quoted
+from fairpoll.units import LONGEST_SECONDS, Action, Bursts, parse_duration, parse_rate
 
-# A scenario is a page of text; a file far larger is a mistake or an attack.
-MAX_FILE_BYTES = 1_000_000
+# How many of a file's mistakes are told at once.
+MOST_TOLD = 20
+MOST_TOPICS = 10_000
 
 
 def load_scenario(path: Path) -> Scenario:
-    """Read and check a scenario file. Raises ScenarioError naming the line, the key, what is allowed."""
-    data, lines = _read_yaml(path)
-    _validate(data, lines, path)
-    control = data.get("control_waits_at_least")
+    """Read and check a scenario file.
+
+    Raises ScenarioError with a line for each thing that is wrong, MOST_TOLD at most: the file, the
+    line, the key, and what is allowed.
+    """
+    source = read_yaml(path)
+    told = {problem.place for problem in source.problems}
+    problems = source.problems + [p for p in _schema_problems(source) if p.place not in told]
+    problems += [source.problem(*rule) for rule in _rule_problems(source, problems)]
+    if problems:
+        raise ScenarioError("\n".join(_told(path, problems)))
+    data = source.data
+    topics = [topic for name, entry in data["topics"].items() for topic in _topics(name, entry)]
     return Scenario(
         title=data["title"],
         duration_seconds=parse_duration(data["duration"]),
         sink_rate=parse_rate(data["sink"]),
-        topics=tuple(topic for name, entry in data["topics"].items() for topic in _topics(name, entry)),
+        topics=tuple(topics),
         settings=PollSettings(**data.get("consumer", {})),
-        control_wait_seconds=parse_duration(control) if control else None,
-        timeline=tuple(
-            Step(parse_duration(step["at"]), Action.parse(step["do"])) for step in data.get("timeline", ())
-        ),
+        control_wait_seconds=_control(data),
+        timeline=_timeline(data),
         drain=data.get("drain", True),
     )
+
+
+def _control(data: Mapping[str, Any]) -> float | None:
+    control = data.get("control_waits_at_least")
+    return parse_duration(control) if control else None
+
+
+def _timeline(data: Mapping[str, Any]) -> tuple[Step, ...]:
+    steps = data.get("timeline", ())
+    return tuple(Step(parse_duration(step["at"]), Action.parse(step["do"])) for step in steps)
+
+
+def _told(path: Path, problems: Sequence[Problem]) -> Iterator[str]:
+    for problem in sorted(problems, key=lambda p: p.line)[:MOST_TOLD]:
+        where = ".".join(plain(str(part)) for part in problem.place) or "the file"
+        yield f"{path}: line {problem.line}: {where}: {problem.sentence}"
+    if len(problems) > MOST_TOLD:
+        yield f"{path}: and {len(problems) - MOST_TOLD} more"
 
 
 def _topics(name: str, entry: Mapping[str, Any]) -> Iterator[TopicPlan]:
@@ -61,55 +89,6 @@ def _topics(name: str, entry: Mapping[str, Any]) -> Iterator[TopicPlan]:
         yield replace(plan, name=f"{name}-{number:03}", output=f"{stem}-{number:03}.json")
 
 
-Lines = dict[tuple[str | int, ...], int]
-
-
-def _read_yaml(path: Path) -> tuple[Any, Lines]:
-    """The file's data and the line each key stands on.
-
-    The node tree is read rather than the finished objects: it still knows its lines, shows a key
-    written twice, and lets aliases (the stuff of YAML bombs) be refused before they are expanded.
-    """
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ScenarioError(f"{path}: larger than {MAX_FILE_BYTES} bytes, which no scenario needs")
-        text = path.read_text("utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise ScenarioError(f"{path}: aliases (*name) are not allowed; write the value out")
-        node = yaml.compose(text, yaml.SafeLoader)
-    except FileNotFoundError:
-        raise ScenarioError(f"{path}: no such scenario file") from None
-    except OSError as error:
-        raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ScenarioError(f"{path}: is not UTF-8 text (byte {error.start})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}:" if mark else ""
-        raise ScenarioError(f"{path}:{where} not YAML: {getattr(error, 'problem', error)}") from None
-    if node is None:
-        raise ScenarioError(f"{path}: is empty; it needs title, duration, sink and topics")
-    return yaml.safe_load(text), dict(_places(node, (), path))
-
-
-def _places(
-    node: yaml.Node, place: tuple[str | int, ...], path: Path
-) -> Iterator[tuple[tuple[str | int, ...], int]]:
-    yield place, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                raise ScenarioError(f"{path}: line {line}: '{key.value}' stands here a second time")
-            seen.add(key.value)
-            yield from _places(value, (*place, key.value), path)
-            yield (*place, key.value), line
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _places(item, (*place, index), path)
-
-
 FORMATS = jsonschema.FormatChecker(formats=())
 for _name, _parse in (
     ("duration-text", parse_duration),
@@ -130,43 +109,56 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _validate(data: Any, lines: Lines, path: Path) -> None:
-    validator = jsonschema.Draft202012Validator(schema(), format_checker=FORMATS)
-    # Unknown keys first: a misspelt key is also a missing one, and the spelling is what to mend.
-    errors = sorted(
-        validator.iter_errors(data),
-        key=lambda e: (e.validator != "additionalProperties", lines.get(tuple(e.absolute_path), 0)),
+def _is_whole(_checker: object, value: object) -> bool:
+    """JSON Schema takes 3.0 for a whole number; Python, which counts with it, does not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_whole),
+)
+
+
+def _schema_problems(source: Source) -> Iterator[Problem]:
+    validator = _Validator(schema(), format_checker=FORMATS)
+    for error in validator.iter_errors(source.data):
+        place = tuple(error.absolute_path)
+        if error.validator == "additionalProperties":
+            known = _known_keys(error)
+            for key in dict(cast(Any, error.instance)):
+                if key not in known:
+                    yield source.problem((*place, key), f"unknown key; allowed here: {', '.join(known)}")
+        elif _is_key_error(error):
+            sentence = (
+                "not a topic name; allowed are at most 200 letters, digits, dots, underscores and hyphens"
+            )
+            yield source.problem((*place, str(error.instance)), sentence)
+        else:
+            yield source.problem(place, _explain(error))
+
+
+def _rule_problems(source: Source, problems: Sequence[Problem]) -> Iterator[tuple[Place, str]]:
+    """The rules between keys that are broken, as far as they can be looked at beside these problems."""
+    data = source.data if isinstance(source.data, dict) else {}
+    wrong = {problem.place for problem in problems}
+
+    def sound(*place: str) -> bool:
+        return place[0] in data and not any(other[: len(place)] == place for other in wrong)
+
+    duration = parse_duration(data["duration"]) if sound("duration") else None
+    topics = data["topics"] if isinstance(data.get("topics"), dict) else {}
+    entries = {name: entry for name, entry in topics.items() if sound("topics", name)}
+    if sum(entry.get("count", 1) for entry in entries.values()) > MOST_TOPICS:
+        yield ("topics",), f"there are more than {MOST_TOPICS:,} of them"
+        return
+    yield from topic_rules({name: list(_topics(name, entry)) for name, entry in entries.items()}, duration)
+    yield from run_rules(
+        duration or LONGEST_SECONDS,
+        _control(data) if sound("control_waits_at_least") else None,
+        _timeline(data) if sound("timeline") else (),
+        PollSettings(**data["consumer"]) if sound("consumer") else PollSettings(),
     )
-    for error in errors:
-        place = _place(error)
-        line = lines.get(place) or lines.get(place[:-1], 1)
-        where = ".".join(str(part) for part in place) or "the file"
-        raise ScenarioError(f"{path}: line {line}: {where}: {_explain(error)}")
-    outputs = [topic["output"] for topic in data["topics"].values()]
-    for name, topic in data["topics"].items():
-        weights = topic.get("weights")
-        if weights is not None and (len(weights) != topic["partitions"] or not sum(weights)):
-            line = lines[("topics", name, "weights")]
-            raise ScenarioError(
-                f"{path}: line {line}: topics.{name}.weights: needs one number for each of the "
-                f"{topic['partitions']} partitions, not all 0"
-            )
-        if outputs.count(topic["output"]) > 1:
-            line = lines[("topics", name, "output")]
-            raise ScenarioError(
-                f"{path}: line {line}: topics.{name}.output: {topic['output']} is another topic's output too"
-            )
-
-
-def _place(error: jsonschema.ValidationError) -> tuple[str | int, ...]:
-    """The keys that lead to what is wrong; where a key itself is wrong, that key is the last."""
-    place = tuple(error.absolute_path)
-    if _is_key_error(error):
-        return (*place, str(error.instance))
-    if error.validator == "additionalProperties":
-        unknown = next(key for key in dict(cast(Any, error.instance)) if key not in _known_keys(error))
-        return (*place, str(unknown))
-    return place
 
 
 def _is_key_error(error: jsonschema.ValidationError) -> bool:
@@ -180,10 +172,8 @@ def _known_keys(error: jsonschema.ValidationError) -> list[str]:
 
 def _explain(error: jsonschema.ValidationError) -> str:
     """jsonschema's finding as a sentence that says what is allowed."""
-    if _is_key_error(error):
-        return "not a topic name; allowed are letters, digits, dot, underscore and hyphen"
     explain = _EXPLANATIONS.get(str(error.validator))
-    return explain(error.instance, error.validator_value, error) if explain else error.message
+    return explain(error.instance, error.validator_value, error) if explain else plain(error.message)
 
 
 def _explain_type(value: object, wanted: object, error: jsonschema.ValidationError) -> str:
@@ -195,18 +185,20 @@ def _explain_type(value: object, wanted: object, error: jsonschema.ValidationErr
         "boolean": "yes or no",
     }
     hint = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
-    return f"'{value}' must be {words.get(str(wanted), wanted)}{'. ' if hint else ''}{hint}"
+    return f"{quoted(value)} must be {words.get(str(wanted), wanted)}{'. ' if hint else ''}{hint}"
 
 
 # By the schema's keyword: a function of the value, what the schema says, and the error itself.
 _EXPLANATIONS: dict[str, Callable[[Any, Any, jsonschema.ValidationError], str]] = {
-    "additionalProperties": lambda _v, _s, e: f"unknown key; allowed here: {', '.join(_known_keys(e))}",
     "required": lambda value, keys, _e: f"missing: {', '.join(key for key in keys if key not in value)}",
-    "enum": lambda value, allowed, _e: f"'{value}' is not allowed; one of: {', '.join(map(str, allowed))}",
-    "format": lambda value, _s, e: str(e.cause or f"'{value}' must be above 0"),
+    "enum": lambda value, allowed, _e: f"{quoted(value)} is not allowed; one of: {', '.join(allowed)}",
+    "format": lambda value, _s, e: str(e.cause or f"{quoted(value)} must be above 0"),
     "type": _explain_type,
     "minimum": lambda value, least, _e: f"{value} is too small; at least {least}",
     "maximum": lambda value, most, _e: f"{value} is too large; at most {most}",
     "minProperties": lambda _v, _s, _e: "there is nothing in it; name at least one",
-    "pattern": lambda value, _s, _e: f"'{value}' must be a plain file name ending in .json",
+    "minItems": lambda _v, _s, _e: "there is nothing in it; name at least one",
+    "minLength": lambda _v, _s, _e: "there is nothing in it",
+    "maxLength": lambda value, most, _e: f"{quoted(value)} is too long; at most {most} characters",
+    "pattern": lambda value, _s, _e: f"{quoted(value)} must be a plain file name ending in .json",
 }

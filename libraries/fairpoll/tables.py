@@ -7,6 +7,8 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import Literal
 
+from fairpoll.text import plain
+
 Status = Literal["pass", "fail", "inconclusive"]
 
 COLUMNS = ("criterion", "expected", "measured", "verdict")
@@ -35,11 +37,6 @@ class Row:
     def cells(self) -> tuple[str, str, str]:
         """The three texts as they are shown: on one line, nothing in them that could act."""
         return plain(self.criterion), plain(self.expected), plain(self.measured)
-
-
-def plain(text: str) -> str:
-    """On one line; what cannot be printed (control codes, text-direction marks) becomes a sign for it."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 
 def criteria_table(rows: Sequence[Row], caption: str) -> str:

@@ -1,40 +1,56 @@
 """The few units people write in scenario files and tables: durations, rates, shares.
 
-Inside the package every duration is a float of seconds and every share a fraction of 1.
+Inside the package every duration is a float of seconds and every share a fraction of 1. What is far
+beyond any use is refused as well: numbers that overflow, and runs that would never end.
 """
 
 import re
 from dataclasses import dataclass
 
+from fairpoll.text import quoted
+
 _SECONDS = {"ms": 0.001, "s": 1.0, "second": 1.0, "seconds": 1.0, "minute": 60.0, "minutes": 60.0}
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _DURATION = re.compile(rf"({_NUMBER})\s*(ms|s|seconds?|minutes?)")
-_TRAFFIC = re.compile(rf"(\d+)\s+every\s+({_NUMBER}\s*(?:ms|s|seconds?|minutes?))")
+_TRAFFIC = re.compile(rf"([0-9]+)\s+every\s+({_NUMBER}\s*(?:ms|s|seconds?|minutes?))")
 _RATE = re.compile(rf"({_NUMBER})\s+per\s+second")
 _SHARE = re.compile(rf"({_NUMBER})\s*%")
+
+LONGEST_SECONDS = 86_400.0
+SHORTEST_INTERVAL_SECONDS = 0.001
+SLOWEST_RATE, FASTEST_RATE = 0.001, 1_000_000.0
+LARGEST_BURST = 1_000_000
 
 
 def parse_duration(text: str) -> float:
     """`500 ms`, `3 s`, `2 minutes` as seconds. Raises ValueError, which says what is allowed."""
     match = _DURATION.fullmatch(str(text).strip())
     if not match:
-        raise ValueError(f"'{text}' is not a duration; write for example 500 ms, 3 s or 2 minutes")
-    return float(match[1]) * _SECONDS[match[2]]
+        raise ValueError(f"{quoted(text)} is not a duration; write for example 500 ms, 3 s or 2 minutes")
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds > LONGEST_SECONDS:
+        raise ValueError(f"{quoted(text)} is too long; at most 1440 minutes")
+    return seconds
 
 
 def parse_rate(text: str) -> float:
     """`10 per second` as records per second. Raises ValueError."""
     match = _RATE.fullmatch(str(text).strip())
-    if not match or float(match[1]) == 0:
-        raise ValueError(f"'{text}' is not a rate; write for example 10 per second")
-    return float(match[1])
+    if not match:
+        raise ValueError(f"{quoted(text)} is not a rate; write for example 10 per second")
+    rate = float(match[1])
+    if not SLOWEST_RATE <= rate <= FASTEST_RATE:
+        raise ValueError(
+            f"{quoted(text)} is out of range; from {SLOWEST_RATE:g} to {FASTEST_RATE:,.0f} per second"
+        )
+    return rate
 
 
 def parse_share(text: str) -> float:
     """`1 %` as the fraction 0.01. A bare number is refused: 1 could mean all or a hundredth."""
     match = _SHARE.fullmatch(str(text).strip())
     if not match or float(match[1]) > 100:
-        raise ValueError(f"'{text}' is not a share; write it with a percent sign, for example 1%")
+        raise ValueError(f"{quoted(text)} is not a share; write it with a percent sign, for example 1%")
     return float(match[1]) / 100
 
 
@@ -59,7 +75,7 @@ class Action:
         if verb in cls.VERBS and verb != "sink" and not rest:
             return cls(verb)
         raise ValueError(
-            f"'{text}' is not an action; one of: join, leave, kill, stop, start, sink 50 per second, "
+            f"{quoted(text)} is not an action; one of: join, leave, kill, stop, start, sink 50 per second, "
             "sink unlimited"
         )
 
@@ -76,8 +92,10 @@ class Bursts:
         """`20 every 500 ms`. Raises ValueError."""
         match = _TRAFFIC.fullmatch(str(text).strip())
         if not match:
-            raise ValueError(f"'{text}' is not traffic; write for example 20 every 500 ms")
-        bursts = cls(int(match[1]), parse_duration(match[2]))
-        if bursts.messages == 0 or bursts.interval_seconds == 0:
-            raise ValueError(f"'{text}': both the number of messages and the interval must be above 0")
-        return bursts
+            raise ValueError(f"{quoted(text)} is not traffic; write for example 20 every 500 ms")
+        messages, interval = float(match[1]), parse_duration(match[2])
+        if messages == 0 or interval == 0:
+            raise ValueError(f"{quoted(text)}: both the number of messages and the interval must be above 0")
+        if messages > LARGEST_BURST or interval < SHORTEST_INTERVAL_SECONDS:
+            raise ValueError(f"{quoted(text)}: at most {LARGEST_BURST:,} messages, and at least 1 ms between")
+        return cls(int(messages), interval)

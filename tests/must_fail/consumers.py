@@ -448,7 +448,7 @@ class OneConsumerPerTopic:
             part.sink.close()
             part.sink = self.sink
             part.stopping = self.stopping
-        self.control = self.parts[0].control
+        self.control, self.stop = self.parts[0].control, self.parts[0].stop
 
     def start(self):
         threads = [threading.Thread(target=part.start) for part in self.parts]

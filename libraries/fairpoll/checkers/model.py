@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fairpoll import layout
 from fairpoll.history import Recording
 from fairpoll.measures import waits
 
@@ -110,7 +111,11 @@ def _sent_late(recording: Recording) -> str | None:
 
 
 def _cut_off(recording: Recording) -> str | None:
-    return None if recording.complete else "the run was cut off before its end"
+    if not recording.complete:
+        return "the run was cut off before its end"
+    # Ours, and written whole; a consumer's own may be cut off by a kill, and the record comes again.
+    cut_off = [name for name in recording.cut_off if name in (layout.LEDGER, layout.SAMPLES)]
+    return f"the last line of {', '.join(cut_off)} is cut off" if cut_off else None
 
 
 def _host_paused(recording: Recording) -> str | None:

@@ -19,6 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     OffsetSpec,
 )
 
+from fairpoll.cluster.base import wrong_partitions
 from fairpoll.errors import ClusterError, DeadlineError
 from fairpoll.waiting import wait_until
 
@@ -92,10 +93,7 @@ class Admin:
                 topic = metadata.topics.get(name) if metadata else None
                 seen[name] = len(topic.partitions) if topic else 0
                 if seen[name] not in (0, wanted):
-                    raise ClusterError(
-                        f"topic {name} exists with {seen[name]} partitions, the scenario needs {wanted}; "
-                        "delete it or choose another name"
-                    )
+                    raise ClusterError(wrong_partitions(name, seen[name], wanted))
                 if topic and any(p.leader < 0 for p in topic.partitions.values()):
                     return False
             return seen == dict(partitions)

@@ -97,3 +97,11 @@ class Cluster(Protocol):
 
     def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
         """Delete what a run created on a cluster that outlives it; a no-op where it does not."""
+
+
+def wrong_partitions(topic: str, found: int, wanted: int) -> str:
+    """The sentence for a topic that exists already, and not as the scenario needs it."""
+    return (
+        f"topic {topic} exists with {found} partitions, the scenario needs {wanted}; "
+        "delete it or choose another name"
+    )

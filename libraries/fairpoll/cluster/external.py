@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 
 from confluent_kafka import KafkaError
 
+from fairpoll.client_config import check_servers
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import ClusterOptions
 from fairpoll.errors import ClusterError
@@ -27,6 +29,13 @@ class ExternalCluster:
     def __init__(self, options: ClusterOptions, warn: Callable[[str], None]) -> None:
         if not options.bootstrap_servers:
             raise ClusterError("CLUSTER:external needs an address: --variable BOOTSTRAP_SERVERS:host:9092")
+        try:
+            check_servers(options.bootstrap_servers)
+        except ValueError as error:
+            raise ClusterError(f"BOOTSTRAP_SERVERS: {error}") from None
+        authorities = (options.security or {}).get("ssl.ca.location", "")
+        if authorities and not Path(authorities).exists():  # OpenSSL's own words for it name no file
+            raise ClusterError(f"SSL_CA_LOCATION: {authorities}: there is no such file or folder")
         self._options = options
         self._warn = warn
         self._admin: Admin | None = None

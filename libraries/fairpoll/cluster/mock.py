@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 
 import confluent_kafka
 
-from fairpoll.cluster.base import ClusterOptions
+from fairpoll.cluster.base import ClusterOptions, wrong_partitions
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import ClusterError
 from fairpoll.processes import last_lines
@@ -95,7 +95,7 @@ class MockCluster:
         """Create topics; they can be used at once. Raises ClusterError."""
         for name, count in partitions.items():
             if self._topics.get(name, count) != count:
-                raise ClusterError(f"topic {name} exists with {self._topics[name]} partitions, not {count}")
+                raise ClusterError(wrong_partitions(name, self._topics[name], count))
             if name in self._topics:
                 continue
             self._order({"topic": name, "partitions": count})

@@ -14,7 +14,7 @@ from confluent_kafka import TopicPartition
 from fairpoll.consumers.base import Consumer, ConsumerConfig, partition_set
 from fairpoll.consumers.buffers import PartitionBuffers
 from fairpoll.consumers.record import Partition
-from fairpoll.errors import ConsumerError
+from fairpoll.errors import ConsumerError, FairpollError
 from fairpoll.events import EventWriter
 
 # How often offsets are committed, in real seconds: bounds what is read again after a crash.
@@ -67,6 +67,8 @@ class FairConsumer(Consumer):
                 self.commit(wait=False)
                 self.emit("buffer_levels", partitions=self.buffers.levels(sorted(self.assigned)))
                 due = time.monotonic() + COMMIT_INTERVAL_SECONDS
+            if isinstance(self._worker_error, FairpollError):
+                raise self._worker_error
             if self._worker_error:
                 raise ConsumerError(f"the sink failed: {self._worker_error}") from self._worker_error
 

@@ -9,6 +9,8 @@ from types import TracebackType
 from fairpoll.clock import now_ms
 from fairpoll.consumers.pace import Pace
 from fairpoll.consumers.record import Record
+from fairpoll.disk import unwritable
+from fairpoll.errors import ConsumerError
 from fairpoll.events import dump, mend_end
 from fairpoll.layout import DEAD_LETTERS
 
@@ -35,21 +37,25 @@ class FileSink:
 
         `topic_rates` are for topics whose records are more work than others.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in outputs.values():
-            mend_end(folder / name)
-        self._files = {topic: (folder / name).open("ab", buffering=0) for topic, name in outputs.items()}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in outputs.values():
+                mend_end(folder / name)
+            self._files = {topic: (folder / name).open("ab", buffering=0) for topic, name in outputs.items()}
+        except OSError as error:
+            raise ConsumerError(unwritable(error.filename or folder, error)) from None
         self._dead_letters = folder / DEAD_LETTERS
         self.pace = Pace(rate, topic_rates)
 
     def write(self, record: Record) -> None:
         """Write one record to its topic's file and occupy the sink for one interval.
 
-        Raises PoisonError when its value is not JSON; nothing is written then.
+        Raises PoisonError when its value is not JSON; nothing is written then. Raises ConsumerError
+        when the file does not take all of it; the record then counts as not written.
         """
         try:
             value = json.loads(record.value() or b"null")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PoisonError(str(error)) from None
         _append(self._files[record.topic()], _line(record, value=value))
         self.pace.occupy(record.topic())
@@ -75,13 +81,17 @@ class FileSink:
         self.close()
 
 
-def _append(file: FileIO, line: bytes) -> None:
-    """Write the whole line, or raise OSError: a disk that fills up takes a part, and says so next time."""
-    written = file.write(line)
-    if written < len(line):
-        file.write(line[written:])
-
-
 def _line(record: Record, **content: object) -> bytes:
     where = {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}
-    return dump({**where, "delivered_ms": now_ms(), **content}).encode() + b"\n"
+    # JSON may hold half a character ("\\ud800"), which is read back as it was sent.
+    return dump({**where, "delivered_ms": now_ms(), **content}).encode(errors="surrogatepass") + b"\n"
+
+
+def _append(file: FileIO, line: bytes) -> None:
+    """Write the whole line. A disk that fills up takes a part of it first, and only then refuses."""
+    try:
+        written = 0
+        while written < len(line):
+            written += file.write(line[written:])
+    except OSError as error:
+        raise ConsumerError(unwritable(str(file.name), error)) from None

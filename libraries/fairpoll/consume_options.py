@@ -1,0 +1,94 @@
+"""Options of `fairpoll consume` and what they may be, checked before anything is started."""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fairpoll.client_config import check_servers
+from fairpoll.text import quoted
+
+TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers that "nan" is not in."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{quoted(value)} is not a valid number.", param, ctx)
+        return number
+
+
+RATE = FiniteRange(min=0, min_open=True)
+# As in a scenario file: option, least, most, default, help.
+_SETTINGS = (
+    ("--poll-interval-ms", 1, 60_000, 50, "The longest a poll waits."),
+    ("--max-poll-records", 1, 1_000_000, 100, "The most records a poll takes."),
+    ("--partition-pause-threshold", 1, 1_000_000, 500, "Buffered records that pause a partition (async)."),
+    ("--session-timeout-ms", 500, 3_600_000, 45_000, "Silent for this long, the group takes it for dead."),
+    ("--max-poll-interval-ms", 500, 86_400_000, 300_000, "Not polling for this long, likewise."),
+)
+
+
+def poll_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that are fields of PollSettings and numbers."""
+    for name, least, most, default, told in reversed(_SETTINGS):
+        kind = click.IntRange(least, most)
+        command = click.option(name, type=kind, default=default, help=told, show_envvar=True)(command)
+    return command
+
+
+def checked_servers(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    """The addresses, if they can be such."""
+    try:
+        check_servers(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return text
+
+
+def outputs(pairs: Iterable[str]) -> dict[str, str]:
+    """Topic -> the name of its output file. Raises click.BadParameter."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        topic, file = _halves(pair, "--topic", "TOPIC=FILE, for example alerts=alerts.json")
+        if not TOPIC.fullmatch(topic):
+            raise _bad("--topic", f"{quoted(topic)} is not the name of a topic")
+        if Path(file).name != file or "\0" in file:
+            raise _bad("--topic", f"{quoted(file)} is not a plain file name; the folder is --output-folder's")
+        if topic in found or file in found.values():
+            raise _bad("--topic", f"{quoted(topic if topic in found else file)} is there twice")
+        found[topic] = file
+    return found
+
+
+def topic_rates(pairs: Iterable[str], topics: Iterable[str]) -> dict[str, float]:
+    """Topic -> records per second. Raises click.BadParameter."""
+    found: dict[str, float] = {}
+    for pair in pairs:
+        topic, rate = _halves(pair, "--topic-sink-rate", "TOPIC=RATE, for example alerts=5")
+        if topic not in topics:
+            raise _bad("--topic-sink-rate", f"{quoted(topic)} is not one of the topics")
+        try:
+            found[topic] = RATE.convert(rate, None, None)
+        except click.BadParameter as error:
+            raise _bad("--topic-sink-rate", f"{quoted(topic)}: {error.message}") from None
+    return found
+
+
+def _halves(pair: str, option: str, wanted: str) -> tuple[str, str]:
+    name, equals, value = pair.partition("=")
+    if not (name and equals and value):
+        raise _bad(option, f"{quoted(pair)} is not {wanted}")
+    return name, value
+
+
+def _bad(option: str, told: str) -> click.BadParameter:
+    return click.BadParameter(told, param_hint=f"'{option}'")

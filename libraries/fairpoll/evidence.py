@@ -1,0 +1,194 @@
+"""The files of a recording, read strictly: whatever is wrong is told with file, line and field.
+
+Anything may stand in them: consumers that are not ours write their own, and files are cut off, mixed
+up and edited.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fairpoll import layout
+from fairpoll.errors import HistoryError
+from fairpoll.events import Event, read_events
+from fairpoll.scenario import Scenario
+from fairpoll.scenario_rules import MOST_PARTITIONS
+from fairpoll.text import quoted
+from fairpoll.typed import is_plain, typed
+
+Fields = Mapping[str, type]
+
+_SPOT: Fields = {"topic": str, "partition": int}
+_RECORD: Fields = {**_SPOT, "offset": int}
+# The lists that an event of any name may hold, and what each item of them must.
+_LISTS: Mapping[str, Fields] = {"partitions": _SPOT, "records": _RECORD, "offsets": _RECORD}
+_EVENT: Fields = {"timestamp": float, "name": str}
+_MESSAGE: Fields = {
+    **_RECORD,
+    "sequence": int,
+    "intended_ms": float,
+    "sent_ms": float,
+    "batch": int,
+    "checksum": int,
+}
+# What events of these names must hold; others may hold what they like.
+_NEEDED: Mapping[str, Fields] = {
+    "producer_send_success": _MESSAGE,
+    "producer_send_error": {"topic": str, "sequence": int},
+    "partitions_assigned": {"partitions": list},
+    "partitions_revoked": {"partitions": list},
+    "partitions_paused": {"partitions": list},
+    "partitions_resumed": {"partitions": list},
+    "buffer_levels": {"partitions": list},
+    "records_consumed": {"records": list},
+    "record_rejected": {"records": list},
+    "offsets_committed": {"success": bool, "offsets": list},
+    "committed_offsets": {"consumer": str, "offsets": list, "final": bool},
+    "memory": {"consumer": str, "rss_bytes": int},
+    "log_start": {"offsets": list},
+}
+_OUTPUT: Fields = {**_RECORD, "delivered_ms": float}
+_BUFFERED: Fields = {"buffered": int}
+
+
+@dataclass
+class _Cluster:
+    description: str
+
+
+@dataclass
+class _Host:
+    longest_pause_seconds: float = 0.0
+
+
+@dataclass
+class _Done:
+    at_ms: float
+    verb: str
+    rate: float | None
+
+
+@dataclass
+class _Fault:
+    target: str
+    what: str
+    from_ms: float
+    until_ms: float
+
+
+@dataclass
+class _Facts:
+    """What run.json must hold, and of what kind; without `start_ms` the run was cut off before it."""
+
+    run_id: str
+    scenario: Scenario
+    speed: float
+    cluster: _Cluster
+    topics: dict[str, str]
+    consumers: tuple[str, ...]
+    start_ms: float | None = None
+    stopped_ms: float | None = None
+    complete: bool = False
+    host: _Host = field(default_factory=_Host)
+    timeline: tuple[_Done, ...] = ()
+    faults: tuple[_Fault, ...] = ()
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What run.json says. Raises HistoryError when that is not what a run says of itself."""
+    path = folder / layout.RUN
+    if folder.exists() and not folder.is_dir():
+        raise HistoryError(f"{folder}: is not a folder; a recording is one")
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        _check_facts(typed(_Facts, facts, "the run"))
+    except FileNotFoundError:
+        raise HistoryError(f"{folder}: no run.json in it; this is not a recording") from None
+    except OSError as error:
+        raise HistoryError(f"{path}: cannot be read: {error.strerror}") from None
+    except json.JSONDecodeError as error:
+        raise HistoryError(f"{path}: not JSON: {error}") from None
+    except UnicodeDecodeError as error:
+        raise HistoryError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except RecursionError:
+        raise HistoryError(f"{path}: nested too deep") from None
+    except ValueError as error:
+        raise HistoryError(f"{path}: {error}") from None
+    return facts
+
+
+def _check_facts(facts: _Facts) -> None:
+    """Raise ValueError for what has the right kind and still cannot have been run."""
+    scenario, topics = facts.scenario, facts.scenario.topics
+    if not (facts.speed > 0 and scenario.duration_seconds > 0):
+        raise ValueError("the run has a speed or a duration that is not above 0")
+    if sum(topic.partitions for topic in topics) > MOST_PARTITIONS:
+        raise ValueError(f"the run has more than {MOST_PARTITIONS:,} partitions")
+    for topic in topics:
+        if topic.name not in facts.topics:
+            raise ValueError(f"the run.topics has no {quoted(topic.name)}")
+        if min(topic.partitions, topic.traffic.messages, topic.traffic.interval_seconds) <= 0:
+            raise ValueError(f"topic {quoted(topic.name)} has partitions or traffic that are not above 0")
+    for name in (*facts.consumers, *(topic.output for topic in topics)):
+        if Path(name).name != name or "\0" in name:
+            raise ValueError(f"{quoted(name)} is not the name of a file")
+
+
+def read_ledger(path: Path, run_id: str, partitions: Mapping[str, int]) -> Iterator[Event]:
+    """The producer's events. Raises HistoryError also for those of another run's messages."""
+    for number, event in _lines(path, check_event):
+        if event.get("run_id", run_id) != run_id:
+            of = quoted(event["run_id"])
+            raise HistoryError(f"{path}: line {number}: is of run {of}, but this is a recording of {run_id}")
+        if event["name"] == "producer_send_success":
+            topic, partition = event["topic"], event["partition"]
+            if not 0 <= partition < partitions.get(topic, 0):
+                spot = quoted(f"{topic}/{partition}")
+                raise HistoryError(f"{path}: line {number}: the scenario has no partition {spot}")
+        yield event
+
+
+def read_consumer_events(path: Path) -> Iterator[Event]:
+    """What a consumer said, or what was seen of it from outside. Raises HistoryError."""
+    return (event for _, event in _lines(path, check_event))
+
+
+def read_output(path: Path) -> Iterator[Event]:
+    """The lines of an output file. Raises HistoryError."""
+    return (line for _, line in _lines(path, lambda line: _check(line, _OUTPUT)))
+
+
+def check_event(event: Event) -> None:
+    """Raise ValueError, which names the field, unless the event holds what one of its name must."""
+    _check(event, _EVENT)
+    _check(event, _NEEDED.get(event["name"], {}))
+    for name, fields in _LISTS.items():
+        listed = event.get(name, [])
+        for item in listed if isinstance(listed, list) else [None]:
+            if not isinstance(item, dict):
+                raise ValueError(f"{quoted(name)} is not a list of {', '.join(fields)}")
+            _check(item, fields)
+            if "buffered" in item:
+                _check(item, _BUFFERED)
+
+
+def _check(line: Mapping[str, object], fields: Fields) -> None:
+    for name, kind in fields.items():
+        if name not in line:
+            raise ValueError(f"no {quoted(name)}")
+        if not is_plain(kind, line[name]):
+            typed(kind, line[name], quoted(name))
+
+
+def _lines(path: Path, check: Callable[[Event], None]) -> Iterator[tuple[int, Event]]:
+    try:
+        for number, line in enumerate(read_events(path), 1):
+            try:
+                check(line)
+            except ValueError as error:
+                raise HistoryError(f"{path}: line {number}: {error}") from None
+            yield number, line
+    except OSError as error:
+        raise HistoryError(f"{path}: cannot be read: {error.strerror}") from None

@@ -1,0 +1,130 @@
+"""Wrong arguments in suites: refused by `robot --dryrun` where it can know, and else at once.
+
+Each row is a Robot test of its own; all rows of a table are run by one Robot.
+"""
+# ruff: noqa: E501 - a row is read as a line
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCENARIOS = ", ".join(sorted(path.name for path in (ROOT / "resources" / "scenarios").glob("*.yaml")))
+
+MEET = "Delivery Should Meet    {}    {}    20    -    {}"
+WAIT = "Oldest Message Should Wait At Most    async    low    {}"
+
+
+def no(argument: str, value: str, kind: str, told: str) -> str:
+    return f"ValueError: Argument '{argument}' got value '{value}' that cannot be converted to {kind}: {told}"
+
+
+NO_RECORDS = "'{}' is not a number of records; write 20, 1 000, or - for no criterion"
+NO_SHARE = "'{}' is not a share; write it with a percent sign, for example 1%"
+NO_TIME = "'{}' is not a time above 0; write for example 5 seconds"
+NO_PERCENTILE = "'{}' is not a percentile; write a whole number from 1 to 100"
+NO_AMOUNT = "'{}' is not a number above 0; write for example 4"
+MODES = "that cannot be converted to 'sync' or 'async'."
+
+# The step, and the message of the test.
+DRY = {
+    "1 for a share": (MEET.format("async", "1 000", "1"), no("low_share_at_least", "1", "Share", NO_SHARE.format("1"))),
+    "a share above all": (MEET.format("async", "1 000", "101%"), no("low_share_at_least", "101%", "Share", NO_SHARE.format("101%"))),
+    "a negative share": (MEET.format("async", "1 000", "-1%"), no("low_share_at_least", "-1%", "Share", NO_SHARE.format("-1%"))),
+    "half a record": (MEET.format("async", "1.5", "1%"), no("high_at_least", "1.5", "Bound", NO_RECORDS.format("1.5"))),
+    "a decimal comma": (MEET.format("async", "1,5", "1%"), no("high_at_least", "1,5", "Bound", NO_RECORDS.format("1,5"))),
+    "negative records": (MEET.format("async", "-5", "1%"), no("high_at_least", "-5", "Bound", NO_RECORDS.format("-5"))),
+    "records without end": (MEET.format("async", "9" * 13, "1%"), no("high_at_least", "9" * 13, "Bound", NO_RECORDS.format("9" * 13))),
+    "unknown mode": (MEET.format("turbo", "1 000", "1%"), f"ValueError: Argument 'mode' got value 'turbo' {MODES}"),
+    "a missing cell": ("Delivery Should Meet    async    1 000    20    -", "Keyword 'VerdictLibrary.Delivery Should Meet' expected 5 arguments, got 4."),
+    "a negative time": (WAIT.format("-5 seconds"), no("budget", "-5 seconds", "Duration", NO_TIME.format("-5 seconds"))),
+    "no time": (WAIT.format("0 seconds"), no("budget", "0 seconds", "Duration", NO_TIME.format("0 seconds"))),
+    "an unknown unit": (WAIT.format("5 parsecs"), no("budget", "5 parsecs", "Duration", NO_TIME.format("5 parsecs"))),
+    "time nan": (WAIT.format("nan"), no("budget", "nan", "Duration", NO_TIME.format("nan"))),
+    "a negative silence": ("Consumer Should Not Stall    async    -1 s", no("silence", "-1 s", "Duration", NO_TIME.format("-1 s"))),
+    "percentile 0": ("Latency Should Be At Most    async    low    0    2 s", no("percentile", "0", "Percentile", NO_PERCENTILE.format("0"))),
+    "percentile 101": ("Latency Should Be At Most    async    low    101    2 s", no("percentile", "101", "Percentile", NO_PERCENTILE.format("101"))),
+    "negative memory": ("Memory Should Stay Below    async    -1", no("mebibytes", "-1", "Amount", NO_AMOUNT.format("-1"))),
+    "times nan": ("Oldest Message Should Wait At Most Times Solo    async    low    nan", no("times", "nan", "Amount", NO_AMOUNT.format("nan"))),
+    "throughput without percent": ("Throughput Should Be At Least    async    95    of=sync", no("share", "95", "Share", NO_SHARE.format("95"))),
+    "throughput of whom": ("Throughput Should Be At Least    async    95%    of=turbo", f"ValueError: Argument 'of' got value 'turbo' {MODES}"),
+    "three and a half brokers": ("Ensure Cluster    mock    brokers=3.5", "ValueError: Argument 'brokers' got value '3.5' that cannot be converted to integer or None."),
+    "brokers a word": ("Ensure Cluster    mock    brokers=two", "ValueError: Argument 'brokers' got value 'two' that cannot be converted to integer or None."),
+    "keep perhaps": ("Ensure Cluster    mock    keep=perhaps", "ValueError: Argument 'keep' got value 'perhaps' that cannot be converted to 'yes' or 'no'."),
+    "speed a word": ("Run Scenario    specified.yaml    speed=fast", "ValueError: Argument 'speed' got value 'fast' that cannot be converted to float or None."),
+}  # fmt: skip
+
+RUN = "Run Scenario    specified.yaml    {}"
+# In this order: the mock cluster comes up in the middle.
+AT_ONCE = {
+    "unknown cluster": ("Ensure Cluster    nonsense", "unknown cluster 'nonsense'; one of: local, mock, compose, external"),
+    "two brokers": ("Ensure Cluster    mock    brokers=2", "a cluster has 1 or 3 brokers, not 2"),
+    "external without address": ("Ensure Cluster    external", "CLUSTER:external needs an address: --variable BOOTSTRAP_SERVERS:host:9092"),
+    "external at a web page": ("Ensure Cluster    external    bootstrap_servers=http://localhost", "BOOTSTRAP_SERVERS: 'http://localhost' is no broker's address; write host:port, several with a comma between"),
+    "nothing run yet": (WAIT.format("5 s"), "no scenario has been run yet; begin with the keyword 'Run Scenario'"),
+    "no cluster yet": (RUN.format("sync"), "no cluster is running; begin with the keyword 'Ensure Cluster'"),
+    "a cluster": ("Ensure Cluster    mock", ""),
+    "rate without unit": ("Scenario Should Be Valid    ${TEMPDIR}/wrong.yaml", "${TEMPDIR}/wrong.yaml: line 3: sink: '10' must be text. How fast the consumer's sink takes records, for example 10 per second."),
+    "no such scenario": ("Run Scenario    none.yaml", f"no scenario file 'none.yaml'; in resources/scenarios there are: {SCENARIOS}"),
+    "no such mode": (RUN.format("turbo"), "unknown mode 'turbo'; one of: sync, async"),
+    "speed 0": (RUN.format("speed=0"), "SPEED is 0; it must be above 0, for example 10"),
+    "speed nan": (RUN.format("speed=nan"), "SPEED is nan; it must be above 0, for example 10"),
+    "speed inf": (RUN.format("speed=inf"), "SPEED is inf; it must be above 0, for example 10"),
+    "speed that never ends": (RUN.format("speed=0.0001"), "SPEED is 0.0001; at least 0.01"),
+    "speed too high": (RUN.format("speed=1000"), "SPEED is 1000; at most 24 here: less traffic proves nothing"),
+    "unclosed quote": (RUN.format("async_command=my 'consumer"), "ASYNC_COMMAND cannot be read as a command: No closing quotation"),
+    "empty command": (RUN.format("async_command=''"), "ASYNC_COMMAND is empty; write the command, or leave the variable out"),
+    "a recording": ("Take A Hand Written Recording", ""),
+    "unknown volume": (WAIT.replace("low", "medium").format("5 s"), "no topic 'medium' in this run; say high, low, or one of: high, low"),
+    "a mode that was not run": ("Order Should Be Kept    sync", "ValueError: unknown mode 'sync'; this run has: async"),
+    "a topic that acts": (WAIT.replace("low", "<img src=x onerror=x()>").format("5 s"), "no topic '<img src=x onerror=x()>' in this run; say high, low, or one of: high, low"),
+}  # fmt: skip
+WRONG = "title: x\nduration: 10 s\nsink: 10\ntopics:\n  t: {volume: low, partitions: 1, traffic: 1 every 1 s, output: t.json}\n"
+
+
+def messages(table: Mapping[str, tuple[str, str]], folder: Path, *options: str) -> dict[str, str]:
+    """Run every row's step as a test of its own; row -> the test's message."""
+    libraries = [
+        ROOT / "libraries" / f"{name}Library.py" for name in ("Cluster", "Scenario", "Verdict", "Guarantee")
+    ]
+    libraries.append(Path(__file__).parent / "HandWrittenLibrary.py")
+    lines = ["*** Settings ***", *(f"Library    {path}" for path in libraries), "*** Test Cases ***"]
+    for row, (step, _) in table.items():
+        lines += [row, f"    {step}"]
+    suite = folder / "rows.robot"
+    suite.write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / "wrong.yaml").write_text(WRONG, "utf-8")
+    command = [sys.executable, "-m", "robot", "--outputdir", str(folder), "--pythonpath", str(ROOT / "tests")]
+    command += ["--variable", f"TEMPDIR:{folder}", *options, str(suite)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    tests = ET.parse(folder / "output.xml").iter("test")
+    found = {test.get("name", ""): test.find("status") for test in tests}
+    assert found.keys() == table.keys(), done.stdout + done.stderr
+    return {name: (status.text or "").strip() for name, status in found.items() if status is not None}
+
+
+@pytest.fixture(scope="module")
+def dry(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return messages(DRY, tmp_path_factory.mktemp("dry"), "--dryrun")
+
+
+@pytest.fixture(scope="module")
+def at_once(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("once")
+    return {row: told.replace(str(folder), "${TEMPDIR}") for row, told in messages(AT_ONCE, folder).items()}
+
+
+@pytest.mark.parametrize("row", DRY)
+def test_a_dry_run_refuses_it(row: str, dry: dict[str, str]):
+    _, told = DRY[row]
+    assert dry[row] == told
+
+
+@pytest.mark.parametrize("row", AT_ONCE)
+def test_it_is_refused_at_once(row: str, at_once: dict[str, str]):
+    _, told = AT_ONCE[row]
+    assert at_once[row] == told

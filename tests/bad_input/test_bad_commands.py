@@ -1,0 +1,171 @@
+"""Consumers under test that are no consumers: what ASYNC_COMMAND may name by mistake, on the mock cluster."""
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fairpoll import processes
+from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
+from fairpoll.cluster.leftovers import Registry
+from fairpoll.errors import ConsumerError, FairpollError
+from fairpoll.experiment import Experiment
+from fairpoll.members import ConsumerUnderTest
+from fairpoll.scenario_file import load_scenario
+from ScenarioLibrary import _consumer
+
+SCENARIO = """
+title: short
+duration: 5 s
+sink: 100 per second
+topics:
+  t: {volume: low, partitions: 1, traffic: 1 every 100 ms, output: t.json}
+"""
+PYTHON = (sys.executable, "-c")
+SAY = "import sys, time; print({!r}, file=sys.{}, flush=True); time.sleep({})"
+ASSIGNED = '{"timestamp": 1, "name": "partitions_assigned"}'
+FOREVER = '{"timestamp": 1, "name": "x"}\n'
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    registry = Registry()
+    logs = tmp_path_factory.mktemp("logs")
+    cluster = open_cluster("mock", ClusterOptions(logs), registry, warn=print)
+    yield cluster
+    cluster.stop()
+    registry.close()
+
+
+def experiment(cluster: Cluster, folder: Path, command: tuple[str, ...]) -> Experiment:
+    file = folder / "short.yaml"
+    file.write_text(SCENARIO, "utf-8")
+    return Experiment(
+        scenario_file=file,
+        scenario=load_scenario(file),
+        speed=1,
+        consumers=[ConsumerUnderTest("mine", command)],
+        cluster=cluster,
+        run_id=re.sub(r"\W", "-", folder.name),
+        folder=folder / "run",
+        ready_seconds=2,
+    )
+
+
+def scripted(folder: Path, text: str, mode: int) -> str:
+    file = folder / "consumer"
+    file.write_text(text, "utf-8")
+    file.chmod(mode)
+    return str(file)
+
+
+# The command, and all that is told; {run} is the recording's folder, {here} the one around it.
+COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
+    "not found": (("/no/such", "-x"), "mine cannot be started: /no/such: No such file or directory"),
+    "a folder": (("/tmp",), "mine cannot be started: /tmp: Permission denied"),
+    "empty": ((), "mine cannot be started: its command is empty"),
+    "exits at once": (
+        ("/bin/true",),
+        "mine (/bin/true) ended on its own with exit code 0; its last words ({run}/mine/events.jsonl):\n"
+        "  (nothing)",
+    ),
+    "exits with an error": (
+        ("sh", "-c", "echo I cannot >&2; echo do this >&2; exit 3"),
+        "mine (sh -c echo I cannot >&2; echo do this >&2; exit 3) ended on its own with exit code 3; "
+        "its last words ({run}/mine/client.log):\n  I cannot\n  do this",
+    ),
+    "exits with an error on standard output": (
+        ("sh", "-c", "echo I cannot; exit 3"),
+        "mine (sh -c echo I cannot; exit 3) ended on its own with exit code 3; "
+        "its last words ({run}/mine/events.jsonl):\n  I cannot",
+    ),
+    "killed": (
+        ("sh", "-c", "kill -9 $$"),
+        "mine (sh -c kill -9 $$) ended on its own with exit code -9; "
+        "its last words ({run}/mine/events.jsonl):\n  (nothing)",
+    ),
+    "prints its log as events": (
+        (*PYTHON, SAY.format("INFO: consumer started", "stdout", 30)),
+        "{run}/mine/events.jsonl: line 1: not JSON (a consumer's log belongs on standard error): "
+        "'INFO: consumer started'",
+    ),
+    "prints JSON that is no event": (
+        (*PYTHON, SAY.format("[1]", "stdout", 30)),
+        "{run}/mine/events.jsonl: line 1: not an event: '[1]'",
+    ),
+    "tells an assignment of nothing": (
+        (*PYTHON, SAY.format(ASSIGNED, "stdout", 30)),
+        "{run}/mine/events.jsonl: line 1: no 'partitions': '" + ASSIGNED + "'",
+    ),
+    "never becomes ready": (
+        (*PYTHON, SAY.format("connecting", "stderr", 30)),
+        "waited 2 s for all 1 partitions to be assigned to each consumer; last seen: mine has 0, 0 events "
+        "printed",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", COMMANDS)
+def test_what_is_no_consumer_is_told_and_stopped(row: str, cluster: Cluster, tmp_path: Path):
+    command, told = COMMANDS[row]
+    run = experiment(cluster, tmp_path, command)
+    with pytest.raises(FairpollError) as error:
+        run.run()
+    assert str(error.value) == told.replace("{run}", str(run.folder))
+    assert not any(process.running for process in run._processes)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "told"),
+    [("#!/bin/sh\n", 0o644, "Permission denied"), ("no shebang\n", 0o755, "Exec format error")],
+    ids=["not executable", "not a program"],
+)
+def test_a_file_that_cannot_be_run(text: str, mode: int, told: str, cluster: Cluster, tmp_path: Path):
+    program = scripted(tmp_path, text, mode)
+    with pytest.raises(ConsumerError) as error:
+        experiment(cluster, tmp_path, (program,)).run()
+    assert str(error.value) == f"mine cannot be started: {program}: {told}"
+
+
+@pytest.mark.parametrize(
+    ("printed", "stream"),
+    [(FOREVER, "output"), ("x" * 100, "output"), ("an error\n", "error")],
+    ids=["events", "a line without end", "errors"],
+)
+def test_a_program_that_prints_without_end_is_stopped(
+    printed: str, stream: str, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(processes, "MOST_PRINTED_BYTES", 4 * 2**20)
+    target = "sys.stdout" if stream == "output" else "sys.stderr"
+    loop = f"import sys\nwhile True: {target}.write({printed!r} * 1_000)"
+    run = experiment(cluster, tmp_path, (*PYTHON, loop))
+    began = time.monotonic()
+    with pytest.raises(FairpollError) as error:
+        run.run()
+    file = "events.jsonl" if stream == "output" else "client.log"
+    if printed.startswith("xx"):  # whichever is noticed first
+        assert re.search("line 1: not JSON .*: 'x{60}...'|has printed more than 4 MiB", str(error.value))
+    else:
+        path = run.folder / "mine" / file
+        assert str(error.value) == f"mine has printed more than 4 MiB on standard {stream} ({path})"
+    assert time.monotonic() - began < 20
+    assert (run.folder / "mine" / file).stat().st_size < 2**30
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("my 'consumer", "ASYNC_COMMAND cannot be read as a command: No closing quotation"),
+        ("  ", "ASYNC_COMMAND is empty; write the command, or leave the variable out"),
+        ("''", "ASYNC_COMMAND is empty; write the command, or leave the variable out"),
+        ("my \\", "ASYNC_COMMAND cannot be read as a command: No escaped character"),
+    ],
+    ids=["unclosed quote", "blanks", "empty quotes", "a backslash too many"],
+)
+def test_what_cannot_be_read_as_a_command(command: str, told: str):
+    with pytest.raises(ConsumerError) as error:
+        _consumer("async", command)
+    assert str(error.value) == told

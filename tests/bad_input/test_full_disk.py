@@ -1,0 +1,161 @@
+"""A disk that fills up during the run: said in one sentence, and nothing counts that is not in the file."""
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
+from fairpoll.cluster.leftovers import Registry
+from fairpoll.consumers.sink import FileSink
+from fairpoll.errors import ConsumerError, FairpollError
+from fairpoll.events import is_cut_off, read_events
+from fairpoll.experiment import Experiment
+from fairpoll.loading import load_recording
+from fairpoll.members import ConsumerUnderTest
+from fairpoll.processes import ChildProcess
+from fairpoll.scenario_file import load_scenario
+from fairpoll.waiting import wait_until
+
+SCENARIO = """
+title: until the disk is full
+duration: 20 s
+sink: 100 per second
+topics:
+  t: {volume: low, partitions: 1, traffic: 10 every 100 ms, output: t.json}
+"""
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte, which takes the superuser to mount."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a small file system cannot be mounted here; it takes the superuser")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, registry: Registry) -> Iterator[Cluster]:
+    cluster = open_cluster("mock", ClusterOptions(tmp_path / "logs"), registry, warn=print)
+    yield cluster
+    cluster.stop()
+
+
+def fill(folder: Path, but: int) -> None:
+    """Take what room is left, but for so many bytes."""
+    with (folder / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+        while ballast.write(os.urandom(4096)) == 4096:
+            pass
+    with (folder / "ballast").open("ab") as ballast:
+        ballast.truncate(max(0, ballast.tell() - but))
+
+
+class Record:
+    """What a consumer hands to its sink."""
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def topic(self) -> str:
+        return "t"
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+    def value(self) -> bytes:
+        return json.dumps({"text": "x" * 1000}).encode()
+
+
+def test_a_record_that_was_written_in_part_counts_as_not_written(small_disk: Path):
+    fill(small_disk, but=8192)
+    written = 0
+    with FileSink(small_disk, {"t": "t.json"}, None) as sink, pytest.raises(ConsumerError) as error:
+        for offset in range(100):
+            sink.write(Record(offset))
+            written += 1
+    file = small_disk / "t.json"
+    assert str(error.value) == f"{file}: disk full (No space left on device)"
+    assert is_cut_off(file)  # the part that there was room for
+    assert [line["offset"] for line in read_events(file)] == list(range(written))
+    (small_disk / "ballast").unlink()
+    with FileSink(small_disk, {"t": "t.json"}, None) as sink:
+        sink.write(Record(written))
+    assert [line["offset"] for line in read_events(file)] == list(range(written + 1))
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_the_consumer_ends_with_one_sentence_and_counts_what_the_file_holds(
+    mode: str, small_disk: Path, cluster: Cluster, tmp_path: Path
+):
+    cluster.create_topics({"t": 1})
+    producer = Producer(cluster.client_config)
+    for _ in range(2_000):
+        producer.produce("t", value=Record(0).value(), partition=0)
+    assert producer.flush(20) == 0
+    command = [*ConsumerUnderTest.built_in(mode).command, "--group", "g", "--topic", "t=t.json"]
+    command += ["--output-folder", str(small_disk)]
+    servers = {"FAIRPOLL_BOOTSTRAP_SERVERS": cluster.client_config["bootstrap.servers"]}
+    process = ChildProcess(mode, command, servers, tmp_path / "events.jsonl", tmp_path / "client.log")
+    try:
+        wait_until(lambda: not process.running, 30, "the consumer to end")
+    finally:
+        process.stop()
+    said = (tmp_path / "client.log").read_text("utf-8")
+    assert said == f"fairpoll: {small_disk}/t.json: disk full (No space left on device)\n"
+    held = [line["offset"] for line in read_events(small_disk / "t.json")]
+    events = list(read_events(tmp_path / "events.jsonl"))
+    told = [spot["offset"] for e in events if e["name"] == "records_consumed" for spot in e["records"]]
+    committed = [o["offset"] for e in events if e["name"] == "offsets_committed" for o in e["offsets"]]
+    assert len(held) > 500
+    assert told == held
+    assert max(committed, default=0) <= len(held)
+
+
+def test_the_run_ends_with_the_sentence_and_can_still_be_read(
+    small_disk: Path, cluster: Cluster, tmp_path: Path
+):
+    file = tmp_path / "scenario.yaml"
+    file.write_text(SCENARIO, "utf-8")
+    folder = small_disk / "run"
+    run = Experiment(
+        scenario_file=file,
+        scenario=load_scenario(file),
+        speed=1,
+        consumers=[ConsumerUnderTest.built_in("sync"), ConsumerUnderTest.built_in("async")],
+        cluster=cluster,
+        run_id="full",
+        folder=folder,
+    )
+
+    def fill_when_delivering() -> None:
+        outputs = [folder / mode / "t.json" for mode in ("sync", "async")]
+        wait_until(lambda: all(p.exists() and p.stat().st_size > 2_000 for p in outputs), 60, "deliveries")
+        fill(small_disk, but=0)
+
+    filling = threading.Thread(target=fill_when_delivering)
+    filling.start()
+    with pytest.raises(FairpollError) as error:
+        run.run()
+    filling.join()
+    first_line = str(error.value).split("\n")[0]
+    assert "disk full" in first_line, first_line
+    assert not any(process.running for process in run._processes)
+    recording = load_recording(folder)
+    assert not recording.complete
+    for history in recording.consumers.values():
+        assert history.delivered
+        told = [spot["offset"] for e in history.events_named("records_consumed") for spot in e["records"]]
+        assert set(told) <= {record.offset for record in history.delivered}

@@ -1,0 +1,67 @@
+"""A small, sound recording on disk, made with the producer's own messages."""
+
+import json
+from pathlib import Path
+
+from fairpoll import layout
+from fairpoll.events import dump
+from fairpoll.messages import build_message
+from fairpoll.scenario import Scenario, TopicPlan
+from fairpoll.units import Bursts
+
+RUN_ID, TOPIC, START_MS = "20260101-000000-abcd", "low.r", 1_000_000.0
+# Four messages in all: the high-volume topic has none.
+SCENARIO = Scenario(
+    title="four messages",
+    duration_seconds=4.0,
+    sink_rate=10.0,
+    topics=(
+        TopicPlan("high", "high", 2, Bursts(1, 60.0), "high_vol.json", starts_after_seconds=4.0),
+        TopicPlan("low", "low", 1, Bursts(1, 1.0), "low_vol.json"),
+    ),
+)
+
+
+def write_recording(folder: Path) -> None:
+    """Consumer `c` has delivered all of it, one record half a second after the other."""
+    facts = {
+        "run_id": RUN_ID,
+        "scenario": SCENARIO.to_json(),
+        "speed": 1.0,
+        "cluster": {"kind": "mock", "description": "mock"},
+        "topics": {"high": "high.r", "low": TOPIC},
+        "consumers": ["c"],
+        "start_ms": START_MS,
+        "stopped_ms": START_MS + 5_000,
+        "complete": True,
+    }
+    (folder / layout.RUN).write_text(json.dumps(facts), "utf-8")
+    ledger = [{"timestamp": START_MS, "name": "startup_complete", "run_id": RUN_ID}]
+    output = []
+    for sequence in range(4):
+        at = START_MS + sequence * 1000
+        _, value, checksum = build_message(SCENARIO.topics[1], RUN_ID, sequence, sequence, at)
+        where = {"partition": 0, "offset": sequence}
+        times = {"intended_ms": at, "sent_ms": at}
+        sent = {"topic": "low", "sequence": sequence, "batch": sequence, "checksum": checksum}
+        ledger.append(
+            {"timestamp": at, "name": "producer_send_success", **sent, **times, **where, "poison": False}
+        )
+        output.append({"topic": TOPIC, **where, "delivered_ms": at + 500, "value": json.loads(value)})
+    owned = [{"topic": topic, "partition": p} for topic, p in (("high.r", 0), ("high.r", 1), (TOPIC, 0))]
+    assigned = {"timestamp": START_MS, "name": "partitions_assigned", "partitions": owned}
+    committed = {
+        "timestamp": START_MS + 5_000,
+        "name": "committed_offsets",
+        "consumer": "c",
+        "offsets": [{"topic": TOPIC, "partition": 0, "offset": 4}],
+        "final": True,
+    }
+    (folder / "c").mkdir()
+    for name, lines in (
+        (layout.LEDGER, ledger),
+        ("c/low_vol.json", output),
+        (f"c/{layout.EVENTS}", [assigned]),
+        (layout.SAMPLES, [committed]),
+    ):
+        (folder / name).write_text("".join(dump(line) + "\n" for line in lines), "utf-8")
