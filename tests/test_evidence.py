@@ -1,13 +1,16 @@
 """What a consumer can be judged by: its files, its events, or nothing but what its group committed."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from fairpoll import layout
 from fairpoll.checkers import judge
+from fairpoll.errors import HistoryError
 from fairpoll.events import dump
+from fairpoll.fields import OUR_FIELDS, Fields
 from fairpoll.history import Recording
 from fairpoll.loading import load_recording
 from fairpoll.outputs import DeliveryCounter
@@ -15,6 +18,7 @@ from histories import SCENARIO
 
 START_MS = 1_000_000.0
 TOPIC = "low.r"
+NAMES = {"high": "high.r", "low": TOPIC}
 
 
 def line(name: str, at: float, **fields: object) -> str:
@@ -103,7 +107,7 @@ def test_a_consumer_that_left_nothing_has_served_nobody(folder: Path):
 
 
 def test_what_counts_while_it_runs_is_the_best_evidence(folder: Path):
-    counter = DeliveryCounter(folder, SCENARIO, {"c": folder / "c"}, {"high": "high.r", "low": TOPIC})
+    counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", OUR_FIELDS)}, NAMES)
     assert counter.told() == "c: high 0, low 0"
     (folder / layout.SAMPLES).write_text(
         line("committed_offsets", 1, consumer="c", offsets=spots(2)), "utf-8"
@@ -116,3 +120,62 @@ def test_what_counts_while_it_runs_is_the_best_evidence(folder: Path):
     assert counter.count()["c"]["low"] == 3
     (folder / "c" / "low_vol.json").write_text("".join(dump(s) + "\n" for s in spots(0, 1, 2, 3)), "utf-8")
     assert counter.count()["c"]["low"] == 4
+
+
+BIZON = Fields.parse(
+    "topic=data.topic partition=data.partition offset=data.offset value=data.value delivered=at"
+)
+
+
+def bizon_line(offset: int, at: str) -> str:
+    data = dump({"topic": TOPIC, "partition": 0, "offset": offset, "value": {"id": f"r:low:{offset}"}})
+    return dump({"data": data, "at": at}) + "\n"
+
+
+def declare(folder: Path, fields: Fields) -> None:
+    facts = json.loads((folder / layout.RUN).read_text("utf-8"))
+    (folder / layout.RUN).write_text(json.dumps({**facts, "fields": {"c": asdict(fields)}}), "utf-8")
+
+
+def test_a_file_of_another_spelling_is_read_by_its_declared_fields(folder: Path):
+    declare(folder, BIZON)
+    lines = bizon_line(0, "1970-01-01T00:16:41.500+00:00") + bizon_line(1, "1970-01-01T00:16:42")
+    (folder / "c" / "low_vol.json").write_text(lines, "utf-8")
+    recording = load_recording(folder)
+    assert [(r.offset, r.at, r.message_id) for r in recording.consumers["c"].delivered] == [
+        (0, 1.5, "r:low:0"),
+        (1, 2.0, "r:low:1"),
+    ]
+    assert judged(recording, "content_intact")[0] == "fail"  # the body is not what was sent
+    counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", BIZON)}, NAMES)
+    assert counter.count() == {"c": {"high": 0, "low": 2}}
+
+
+def test_a_file_that_tells_only_ids_is_matched_with_the_ledger(folder: Path):
+    by_id = Fields.parse("id=event.id delivered=event.ms")
+    declare(folder, by_id)
+    lines = [{"event": {"id": f"r:low:{n}", "ms": START_MS + 1000 * n + 100}} for n in (0, 2, 9)]
+    (folder / "c" / "low_vol.json").write_text("".join(dump(line) + "\n" for line in lines), "utf-8")
+    recording = load_recording(folder)
+    assert judged(recording, "nothing_lost")[1] == "c lost 2 of 4 acked messages: low/0@1, low/0@3"
+    assert judged(recording, "only_acked_delivered")[0] == "fail"
+    assert judged(recording, "content_intact")[0] == "inconclusive"
+    counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", by_id)}, NAMES)
+    assert counter.count() == {"c": {"high": 0, "low": 3}}
+
+
+def test_a_declared_field_that_is_not_there_is_named(folder: Path):
+    declare(folder, BIZON)
+    path = folder / "c" / "low_vol.json"
+    path.write_text(dump({"data": "{}", "at": 5}) + "\n", "utf-8")
+    with pytest.raises(HistoryError, match=r"low_vol.json: line 1: no 'data.topic'"):
+        load_recording(folder)
+    path.write_text(bizon_line(0, "yesterday"), "utf-8")
+    with pytest.raises(HistoryError, match=r"line 1: .*yesterday"):
+        load_recording(folder)
+
+
+@pytest.mark.parametrize("wrong", ["topic", "topic=", "colour=a.b", "=x"])
+def test_wrong_declarations(wrong: str):
+    with pytest.raises(ValueError, match="is not one of topic, partition, offset, delivered, value, id"):
+        Fields.parse(wrong)

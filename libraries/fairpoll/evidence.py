@@ -13,19 +13,20 @@ from typing import Any
 from fairpoll import layout
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event, read_events
+from fairpoll.fields import Fields
 from fairpoll.scenario import Scenario
 from fairpoll.scenario_rules import MOST_PARTITIONS
 from fairpoll.text import quoted
 from fairpoll.typed import is_plain, typed
 
-Fields = Mapping[str, type]
+Kinds = Mapping[str, type]
 
-_SPOT: Fields = {"topic": str, "partition": int}
-_RECORD: Fields = {**_SPOT, "offset": int}
+_SPOT: Kinds = {"topic": str, "partition": int}
+_RECORD: Kinds = {**_SPOT, "offset": int}
 # The lists that an event of any name may hold, and what each item of them must.
-_LISTS: Mapping[str, Fields] = {"partitions": _SPOT, "records": _RECORD, "offsets": _RECORD}
-_EVENT: Fields = {"timestamp": float, "name": str}
-_MESSAGE: Fields = {
+_LISTS: Mapping[str, Kinds] = {"partitions": _SPOT, "records": _RECORD, "offsets": _RECORD}
+_EVENT: Kinds = {"timestamp": float, "name": str}
+_MESSAGE: Kinds = {
     **_RECORD,
     "sequence": int,
     "intended_ms": float,
@@ -34,7 +35,7 @@ _MESSAGE: Fields = {
     "checksum": int,
 }
 # What events of these names must hold; others may hold what they like.
-_NEEDED: Mapping[str, Fields] = {
+_NEEDED: Mapping[str, Kinds] = {
     "producer_send_success": _MESSAGE,
     "producer_send_error": {"topic": str, "sequence": int},
     "partitions_assigned": {"partitions": list},
@@ -49,8 +50,9 @@ _NEEDED: Mapping[str, Fields] = {
     "memory": {"consumer": str, "rss_bytes": int},
     "log_start": {"offsets": list},
 }
-_OUTPUT: Fields = {**_RECORD, "delivered_ms": float}
-_BUFFERED: Fields = {"buffered": int}
+_OUTPUT: Kinds = {**_RECORD, "delivered_ms": float}
+NOWHERE = ("", -1, -1)
+_BUFFERED: Kinds = {"buffered": int}
 
 
 @dataclass
@@ -94,6 +96,7 @@ class _Facts:
     host: _Host = field(default_factory=_Host)
     timeline: tuple[_Done, ...] = ()
     faults: tuple[_Fault, ...] = ()
+    fields: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -155,9 +158,25 @@ def read_consumer_events(path: Path) -> Iterator[Event]:
     return (event for _, event in _lines(path, check_event))
 
 
-def read_output(path: Path) -> Iterator[Event]:
-    """The lines of an output file. Raises HistoryError."""
-    return (line for _, line in _lines(path, lambda line: _check(line, _OUTPUT)))
+def read_output(
+    path: Path, fields: Fields, places: Mapping[str, tuple[str, int, int]] | None = None
+) -> Iterator[Event]:
+    """The lines of an output file in our own consumers' spelling. Raises HistoryError.
+
+    `fields` says where they have what; `places` gives topic, partition and offset of a message's id, for
+    lines that tell no more. Of an id that is not there the place is ("", -1, -1).
+    """
+    for number, line in _lines(path, lambda _: None):
+        try:
+            read = fields.read(line)
+            if fields.id:
+                read["topic"], read["partition"], read["offset"] = (places or {}).get(read["id"], NOWHERE)
+            _check(read, _OUTPUT)
+        except KeyError as error:
+            raise HistoryError(f"{path}: line {number}: no {quoted(error.args[0])}") from None
+        except ValueError as error:
+            raise HistoryError(f"{path}: line {number}: {error}") from None
+        yield read
 
 
 def check_event(event: Event) -> None:
@@ -174,8 +193,8 @@ def check_event(event: Event) -> None:
                 _check(item, _BUFFERED)
 
 
-def _check(line: Mapping[str, object], fields: Fields) -> None:
-    for name, kind in fields.items():
+def _check(line: Mapping[str, object], kinds: Kinds) -> None:
+    for name, kind in kinds.items():
         if name not in line:
             raise ValueError(f"no {quoted(name)}")
         if not is_plain(kind, line[name]):

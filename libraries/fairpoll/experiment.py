@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fairpoll import client_config, clock, layout
@@ -23,6 +23,7 @@ from fairpoll.cluster.leftovers import Registry
 from fairpoll.disk import writing_to
 from fairpoll.errors import ClusterError, DeadlineError, FairpollError
 from fairpoll.events import dump, read_events
+from fairpoll.fields import OUR_FIELDS
 from fairpoll.host import HostMonitor
 from fairpoll.members import ConsumerUnderTest, Members, environment_of
 from fairpoll.outputs import DeliveryCounter
@@ -97,6 +98,7 @@ class Experiment:
             topics=self.topic_names,
             consumers=[consumer.name for consumer in self.consumers],
             groups=self.groups,
+            fields={c.name: asdict(c.fields) for c in self.consumers if c.fields != OUR_FIELDS},
         )
         partitions = {self.topic_names[t.name]: t.partitions for t in scaled.topics}
         self.members = {consumer.name: self._members(consumer, scaled) for consumer in self.consumers}
@@ -237,8 +239,8 @@ class Experiment:
         if self._producer:
             self._producer.order(f"start {start}")
         self._note(start_ms=start * 1000, end_ms=(start + scaled.duration_seconds) * 1000)
-        folders = {name: group.folder for name, group in self.members.items()}
-        outputs = DeliveryCounter(self.folder, scaled, folders, self.topic_names)
+        places = {name: (group.folder, group.consumer.fields) for name, group in self.members.items()}
+        outputs = DeliveryCounter(self.folder, scaled, places, self.topic_names)
         host = HostMonitor()
         with host:
             self._watch(scaled, start, outputs)

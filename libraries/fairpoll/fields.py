@@ -38,7 +38,7 @@ class Fields:
 
     def read(self, line: Mapping[str, Any]) -> dict[str, Any]:
         """The line in the spelling of our own consumers. Raises KeyError with a path that is not there."""
-        if self == Fields():
+        if self == OUR_FIELDS:
             return dict(line)
         places = (
             {"id": self.id} if self.id else {n: getattr(self, n) for n in ("topic", "partition", "offset")}
@@ -48,6 +48,9 @@ class Fields:
         with contextlib.suppress(KeyError):  # without it, its content cannot be judged
             found["value"] = pick(line, self.value)
         return found
+
+
+OUR_FIELDS = Fields()
 
 
 def pick(line: Any, path: str) -> Any:

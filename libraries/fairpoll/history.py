@@ -46,7 +46,7 @@ class Acked:
 class Delivered:
     """A record that stands in a sink's file, or that its consumer said to have delivered.
 
-    `checksum` and `message_id` are taken from what the file or the event holds, `output` is the file.
+    `checksum` (None: not told) and `message_id` are taken from what the file holds, `output` is the file.
     """
 
     topic: str
@@ -54,7 +54,7 @@ class Delivered:
     offset: int
     at: float
     message_id: str
-    checksum: int
+    checksum: int | None
     output: str
     member: str = ""
 

@@ -11,6 +11,7 @@ from fairpoll import layout
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event, is_cut_off
 from fairpoll.evidence import read_consumer_events, read_facts, read_ledger, read_output
+from fairpoll.fields import OUR_FIELDS, Fields
 from fairpoll.history import Acked, Committed, ConsumerHistory, Delivered, Evidence, Partition, Recording
 from fairpoll.messages import checksum_of
 from fairpoll.scenario import Scenario
@@ -23,8 +24,16 @@ def load_recording(folder: Path) -> Recording:
     if start is None:
         raise HistoryError(f"{folder}: the run was cut off before its traffic began; nothing to judge")
     scenario = Scenario.from_json(facts["scenario"])
-    reader = _Reader(folder, scenario, facts["topics"], start / 1000, facts["speed"])
-    acked, failed = reader.ledger(facts["run_id"])
+    reader = _Reader(
+        folder,
+        facts["run_id"],
+        scenario,
+        facts["topics"],
+        start / 1000,
+        facts["speed"],
+        facts.get("fields", {}),
+    )
+    acked, failed = reader.ledger()
     return Recording(
         folder=folder,
         run_id=facts["run_id"],
@@ -45,10 +54,13 @@ def load_recording(folder: Path) -> Recording:
 @dataclass
 class _Reader:
     folder: Path
+    run_id: str
     scenario: Scenario
     topic_names: Mapping[str, str]
     start_seconds: float
     speed: float
+    # Of each consumer whose output is not spelled as ours: where a line has what.
+    fields: Mapping[str, Mapping[str, str]]
 
     def files(self) -> set[str]:
         """The files that are written line by line, from the recording's folder on."""
@@ -59,11 +71,11 @@ class _Reader:
     def time(self, epoch_ms: float) -> float:
         return (epoch_ms / 1000 - self.start_seconds) * self.speed
 
-    def ledger(self, run_id: str) -> tuple[list[Acked], frozenset[str]]:
+    def ledger(self) -> tuple[list[Acked], frozenset[str]]:
         partitions = {topic.name: topic.partitions for topic in self.scenario.topics}
         acked: list[Acked] = []
         failed: set[str] = set()
-        for event in read_ledger(self.folder / layout.LEDGER, run_id, partitions):
+        for event in read_ledger(self.folder / layout.LEDGER, self.run_id, partitions):
             match event["name"]:
                 case "producer_send_success":
                     acked.append(
@@ -81,7 +93,7 @@ class _Reader:
                         )
                     )
                 case "producer_send_error":
-                    failed.add(f"{run_id}:{event['topic']}:{event['sequence']}")
+                    failed.add(f"{self.run_id}:{event['topic']}:{event['sequence']}")
         return acked, frozenset(failed)
 
     def log_start(self) -> dict[Partition, int]:
@@ -108,7 +120,11 @@ class _Reader:
         commits, final, memory = self._samples(name)
         if any((place / output).exists() for place, output in outputs):
             evidence: set[Evidence] = {"records", "contents", "places"}
-            delivered = [record for place, output in outputs for record in self._file(place, output)]
+            fields = Fields(**self.fields.get(name, {}))
+            ids = self._places(acked) if fields.id else None
+            delivered = [r for place, output in outputs for r in self._file(place, output, fields, ids)]
+            if any(record.checksum is None for record in delivered):
+                evidence.discard("contents")
         elif any(event["name"] == "records_consumed" for event in events):
             evidence = {"records"}
             delivered = [record for event in events for record in _told(event)]
@@ -133,13 +149,24 @@ class _Reader:
             frozenset(evidence),
         )
 
-    def _file(self, folder: Path, name: str) -> Iterator[Delivered]:
+    def _places(self, acked: Sequence[Acked]) -> dict[str, tuple[str, int, int]]:
+        """Where each acked message stands, by its id."""
+        return {f"{self.run_id}:{m.topic}:{m.sequence}": m.spot for m in acked}
+
+    def _file(
+        self,
+        folder: Path,
+        name: str,
+        fields: Fields = OUR_FIELDS,
+        places: Mapping[str, tuple[str, int, int]] | None = None,
+    ) -> Iterator[Delivered]:
         """The records of one output file; a file that is not there has none."""
         path = folder / name
         if not path.exists():
             return
-        for line in read_output(path):
+        for line in read_output(path, fields, places):
             value = line.get("value")
+            told = "value" in line or fields == OUR_FIELDS
             body = value if isinstance(value, dict) else {}
             topic = str(line["topic"])
             yield Delivered(
@@ -147,8 +174,8 @@ class _Reader:
                 partition=line["partition"],
                 offset=line["offset"],
                 at=self.time(line["delivered_ms"]),
-                message_id=str(body.get("id", "")),
-                checksum=checksum_of(body) if body else zlib.crc32(str(value).encode(errors="surrogatepass")),
+                message_id=str(line.get("id") or body.get("id", "")),
+                checksum=_checksum(value) if told else None,
                 output=name,
                 member=folder.name if folder.name == layout.SECOND_MEMBER else "",
             )
@@ -190,6 +217,13 @@ class _Reader:
                     for spot in event[key]
                 ]
         return translated
+
+
+def _checksum(value: object) -> int:
+    """Of a message's body as it was written; of anything else, of its text."""
+    if isinstance(value, dict) and value:
+        return checksum_of(value)
+    return zlib.crc32(str(value).encode(errors="surrogatepass"))
 
 
 def _told(event: Event) -> Iterator[Delivered]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fairpoll.fields import OUR_FIELDS, Fields
 from fairpoll.processes import ChildProcess
 from fairpoll.scenario import Scenario
 from fairpoll.units import Action
@@ -18,11 +19,13 @@ Start = Callable[[str, tuple[str, ...], Mapping[str, str], Path], ChildProcess]
 class ConsumerUnderTest:
     """A consumer's name in the report and the command that starts it.
 
-    The command learns all it needs from environment variables (`fairpoll consume --help`).
+    The command learns all it needs from environment variables (`fairpoll consume --help`). `fields` says
+    where a line of its output files has what, unless it writes them as ours do.
     """
 
     name: str
     command: tuple[str, ...]
+    fields: Fields = OUR_FIELDS
 
     @classmethod
     def built_in(cls, mode: str) -> "ConsumerUnderTest":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fairpoll import layout
 from fairpoll.cluster.admin import Admin
-from fairpoll.errors import ClusterError, TrafficError
+from fairpoll.errors import ClusterError, DeadlineError, HistoryError, TrafficError
 from fairpoll.events import Event, Tail
 from fairpoll.evidence import check_event
 from fairpoll.history import Partition
@@ -16,6 +16,8 @@ from fairpoll.waiting import wait_until
 
 # Joining a group takes a broker's session of a few rounds, a cold Python and its client a second.
 READY_SECONDS = 60.0
+# So long after its last words a program may take to end.
+LAST_WORDS_SECONDS = 0.5
 # How often the coordinator is asked about consumers that do not tell their assignments.
 ASK_SECONDS = 1.0
 
@@ -71,7 +73,7 @@ def wait_until_assigned(
         nonlocal ask_at
         check()  # first: why a consumer has ended says more than what it printed
         for name, tail in tails.items():
-            for event in tail.read():
+            for event in _events(tail, check):
                 spots = {(p["topic"], p["partition"]) for p in event.get("partitions", [])}
                 if event.get("name") == "partitions_assigned":
                     owned[name] |= spots
@@ -97,3 +99,13 @@ def wait_until_assigned(
         )
     finally:
         admin.close()
+
+
+def _events(tail: Tail, check: Callable[[], None]) -> list[Event]:
+    """What was added. Of a consumer that printed no event and then ended, its end says more."""
+    try:
+        return tail.read()
+    except HistoryError:
+        with contextlib.suppress(DeadlineError):
+            wait_until(check, LAST_WORDS_SECONDS, "its end")
+        raise
