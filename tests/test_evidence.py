@@ -179,3 +179,28 @@ def test_a_declared_field_that_is_not_there_is_named(folder: Path):
 def test_wrong_declarations(wrong: str):
     with pytest.raises(ValueError, match="is not one of topic, partition, offset, delivered, value, id"):
         Fields.parse(wrong)
+
+
+def ledger_with(folder: Path, *offsets: int | None) -> None:
+    """The messages 0, 1, ... of one partition, acked at these offsets."""
+    lines = [json.loads(sent(n)) | {"offset": offset} for n, offset in enumerate(offsets)]
+    (folder / layout.LEDGER).write_text("".join(dump(line) + "\n" for line in lines), "utf-8")
+
+
+@pytest.mark.parametrize(
+    "offsets", [(0, None, 2), (None, None, 2), (0, None, None, 3), (0, 1, None)], ids=lambda o: str(o)
+)
+def test_a_message_acked_without_its_offset_stands_between_its_neighbours(
+    folder: Path, offsets: tuple[int | None, ...]
+):
+    ledger_with(folder, *offsets)
+    assert [m.offset for m in load_recording(folder).acked] == list(range(len(offsets)))
+
+
+@pytest.mark.parametrize("offsets", [(0, None, 5), (None, None)], ids=lambda o: str(o))
+def test_where_neighbours_do_not_tell_the_offset_nothing_is_guessed(
+    folder: Path, offsets: tuple[int | None, ...]
+):
+    ledger_with(folder, *offsets)
+    with pytest.raises(HistoryError, match=r"the offset of message \d of low/0 cannot be told"):
+        load_recording(folder)

@@ -19,7 +19,7 @@ from fairpoll.scenario_rules import MOST_PARTITIONS
 from fairpoll.text import quoted
 from fairpoll.typed import is_plain, typed
 
-Kinds = Mapping[str, type]
+Kinds = Mapping[str, Any]
 
 _SPOT: Kinds = {"topic": str, "partition": int}
 _RECORD: Kinds = {**_SPOT, "offset": int}
@@ -28,6 +28,8 @@ _LISTS: Mapping[str, Kinds] = {"partitions": _SPOT, "records": _RECORD, "offsets
 _EVENT: Kinds = {"timestamp": float, "name": str}
 _MESSAGE: Kinds = {
     **_RECORD,
+    # A broker that had it already, from before a leader moved, does not say where.
+    "offset": int | None,
     "sequence": int,
     "intended_ms": float,
     "sent_ms": float,
@@ -139,8 +141,39 @@ def _check_facts(facts: _Facts) -> None:
             raise ValueError(f"{quoted(name)} is not the name of a file")
 
 
-def read_ledger(path: Path, run_id: str, partitions: Mapping[str, int]) -> Iterator[Event]:
-    """The producer's events. Raises HistoryError also for those of another run's messages."""
+def read_ledger(path: Path, run_id: str, partitions: Mapping[str, int]) -> list[Event]:
+    """The producer's events. Raises HistoryError also for those of another run's messages.
+
+    A message that was sent again after its leader had moved is acked without its offset. An idempotent
+    producer keeps a partition's order and leaves nothing out, so it stands between its neighbours.
+    """
+    events = list(_ledger_events(path, run_id, partitions))
+    acked: dict[tuple[str, int], list[Event]] = {}
+    for event in events:
+        if event["name"] == "producer_send_success":
+            acked.setdefault((event["topic"], event["partition"]), []).append(event)
+    for in_order in acked.values():
+        if any(event["offset"] is None for event in in_order):
+            _fill_offsets(path, in_order)
+    return events
+
+
+def _fill_offsets(path: Path, in_order: list[Event]) -> None:
+    """Give every message of a partition its offset. Raises HistoryError where they leave no room for it."""
+    known = [(index, event["offset"]) for index, event in enumerate(in_order) if event["offset"] is not None]
+    for index, event in enumerate(in_order):
+        if event["offset"] is not None:
+            continue
+        before = [offset + index - at for at, offset in known if at < index][-1:]
+        after = [offset + index - at for at, offset in known if at > index][:1]
+        told = {*before, *after}
+        if len(told) != 1:
+            where = f"{event['topic']}/{event['partition']}"
+            raise HistoryError(f"{path}: the offset of message {event['sequence']} of {where} cannot be told")
+        (event["offset"],) = told
+
+
+def _ledger_events(path: Path, run_id: str, partitions: Mapping[str, int]) -> Iterator[Event]:
     for number, event in _lines(path, check_event):
         if event.get("run_id", run_id) != run_id:
             of = quoted(event["run_id"])
@@ -197,7 +230,7 @@ def _check(line: Mapping[str, object], kinds: Kinds) -> None:
     for name, kind in kinds.items():
         if name not in line:
             raise ValueError(f"no {quoted(name)}")
-        if not is_plain(kind, line[name]):
+        if not isinstance(kind, type) or not is_plain(kind, line[name]):
             typed(kind, line[name], quoted(name))
 
 
