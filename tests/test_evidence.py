@@ -188,7 +188,7 @@ def ledger_with(folder: Path, *offsets: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "offsets", [(0, None, 2), (None, None, 2), (0, None, None, 3), (0, 1, None)], ids=lambda o: str(o)
+    "offsets", [(0, None, 2), (None, None, 2), (0, None, None, 3), (0, 1, None)], ids=str
 )
 def test_a_message_acked_without_its_offset_stands_between_its_neighbours(
     folder: Path, offsets: tuple[int | None, ...]
@@ -197,7 +197,7 @@ def test_a_message_acked_without_its_offset_stands_between_its_neighbours(
     assert [m.offset for m in load_recording(folder).acked] == list(range(len(offsets)))
 
 
-@pytest.mark.parametrize("offsets", [(0, None, 5), (None, None)], ids=lambda o: str(o))
+@pytest.mark.parametrize("offsets", [(0, None, 5), (None, None)], ids=str)
 def test_where_neighbours_do_not_tell_the_offset_nothing_is_guessed(
     folder: Path, offsets: tuple[int | None, ...]
 ):
