@@ -1,13 +1,13 @@
 """Keywords that run a scenario and record what happened."""
 
-import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
+from robot.api import SkipExecution
 from robot.api.deco import keyword, library
 
-from fairpoll.consumers import MODES
-from fairpoll.errors import ConsumerError, ScenarioError
-from fairpoll.members import ConsumerUnderTest
+from fairpoll.errors import ScenarioError
+from fairpoll.modes import Yours, consumer_of
 from fairpoll.scenario_file import load_scenario
 from judging import log_charts
 from session import SESSION
@@ -21,7 +21,13 @@ class ScenarioLibrary:
 
     @keyword
     def run_scenario(
-        self, scenario: str, *modes: str, speed: float | None = None, async_command: str = ""
+        self,
+        scenario: str,
+        *modes: str,
+        speed: float = 1.0,
+        consumer: str = "",
+        fields: str = "",
+        bizon_config: str = "",
     ) -> None:
         """Produces the scenario's traffic once while each consumer reads it in a group of its own.
 
@@ -30,25 +36,30 @@ class ScenarioLibrary:
 
         Args:
             scenario: name of a file in resources/scenarios, or a path.
-            modes: the consumers, `sync` and `async`; default both.
+            modes: the consumers, of `sync`, `async`, `bizon-sync`, `bizon-async`, `yours`; default the
+                first two.
             speed: divides every interval and multiplies the sink's rate; default 1.
-            async_command: a command to be judged in place of the built-in async consumer. It is told
-                what to do as `fairpoll consume --help` says.
+            consumer: a command: what `yours` runs, and `async` in place of the built-in consumer. It is
+                told what to do as docs/your-consumer.md says.
+            fields: where a line of its output files has what, unless it writes them as the built-in ones
+                do, such as `topic=meta.topic partition=meta.partition offset=meta.offset`.
+            bizon_config: a configuration file that the Bizon modes begin from.
 
         Fails if the scenario file is wrong, if no cluster runs, or if the producer or a consumer
         cannot do its work; what was recorded until then stays in the output folder.
 
         Example: `Run Scenario    specified.yaml    sync    async    speed=10`
         """
-        consumers = [_consumer(mode, async_command) for mode in modes or MODES]
+        yours = Yours(consumer, fields, bizon_config)
+        consumers = [consumer_of(mode, yours) for mode in modes or ("sync", "async")]
         known = SESSION.recorded()
-        verdict = SESSION.record(find_scenario(scenario), 1.0 if speed is None else speed, consumers)
+        verdict = SESSION.record(find_scenario(scenario), speed, consumers)
         if SESSION.recorded() > known:
             log_charts(verdict, [consumer.name for consumer in consumers])
 
     @keyword
     def start_scenario(
-        self, name: str, scenario: str, *modes: str, speed: float = 1.0, async_command: str = ""
+        self, name: str, scenario: str, *modes: str, speed: float = 1.0, consumer: str = "", fields: str = ""
     ) -> None:
         """Runs a scenario in the background, and returns when its live traffic has begun.
 
@@ -57,15 +68,15 @@ class ScenarioLibrary:
         Args:
             name: of this run, for its folder and for the table of faults.
             scenario: name of a file in resources/scenarios, or a path.
-            modes: the consumers, `sync` and `async`; default `async`.
+            modes: the consumers, as for `Run Scenario`; default `async`.
             speed: divides every interval and multiplies the sink's rate; default 1.
-            async_command: a command to be judged in place of the built-in async consumer.
+            consumer: a command to be judged, as for `Run Scenario`, and so are its fields.
 
         Fails as `Run Scenario` does, and if another is being run.
 
         Example: `Start Scenario    killed leader    faults.yaml    async`
         """
-        consumers = [_consumer(mode, async_command) for mode in modes or ("async",)]
+        consumers = [consumer_of(mode, Yours(consumer, fields)) for mode in modes or ("async",)]
         SESSION.begin(name, find_scenario(scenario), speed, consumers)
 
     @keyword
@@ -85,26 +96,26 @@ class ScenarioLibrary:
         SESSION.abort()
 
     @keyword
+    def bizon_is_needed(self) -> None:
+        """Skips the tests that follow, with the reason, where Bizon is not installed, and on the mock.
+
+        The mock cannot tell whether a group has its partitions, and the released Bizon does not say it.
+        Does nothing otherwise.
+
+        Example: `Bizon Is Needed`
+        """
+        if find_spec("bizon") is None:
+            raise SkipExecution("Bizon is not installed: pip install -r requirements-bizon.txt")
+        if SESSION.cluster is not None and SESSION.cluster.kind == "mock":
+            raise SkipExecution("needs a real broker, to tell a group's assignment: run with CLUSTER:local")
+
+    @keyword
     def scenario_should_be_valid(self, scenario: str) -> None:
         """Fails if the scenario file is wrong; names the line, the key and what is allowed there.
 
         Example: `Scenario Should Be Valid    specified.yaml`
         """
         load_scenario(find_scenario(scenario))
-
-
-def _consumer(mode: str, async_command: str) -> ConsumerUnderTest:
-    if mode == "async" and async_command:
-        try:
-            command = tuple(shlex.split(async_command))
-        except ValueError as error:
-            raise ConsumerError(f"ASYNC_COMMAND cannot be read as a command: {error}") from None
-        if not command or not command[0]:
-            raise ConsumerError("ASYNC_COMMAND is empty; write the command, or leave the variable out")
-        return ConsumerUnderTest(mode, command)
-    if mode not in MODES:
-        raise ConsumerError(f"unknown mode '{mode}'; one of: {', '.join(MODES)}")
-    return ConsumerUnderTest.built_in(mode)
 
 
 def find_scenario(name: str) -> Path:

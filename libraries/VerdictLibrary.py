@@ -1,6 +1,10 @@
 """Keywords that judge the current recording. Each is a sentence that holds or fails."""
 
+from typing import Literal
+
+from robot.api import Failure
 from robot.api.deco import keyword, library
+from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import Finding
 from judging import check_mode, judge, judge_run, log_charts, settle
@@ -143,6 +147,28 @@ class VerdictLibrary:
     def producer_should_have_kept_its_plan(self) -> None:
         """Fails as INCONCLUSIVE if planned messages were not acked, or were sent late (p99 over 500 ms)."""
         judge_run("producer_kept_plan")
+
+    @keyword
+    def finding_should_be_as_known(self, mode: Mode, criterion: str, status: Literal["pass", "fail"]) -> None:
+        """Fails if a criterion without thresholds comes to another verdict than the one that is known.
+
+        For a table of what is known of a consumer that is not ours to mend: what is found stands in the
+        report as found, and a change, for the worse or for the better, is told.
+
+        Args:
+            mode: the consumer, such as `bizon-sync`.
+            criterion: its name in verdict.json, such as `no_forbidden_duplicates`.
+            status: pass or fail.
+
+        Example: `Finding Should Be As Known    bizon-sync    nothing_lost    pass`
+        """
+        verdict = SESSION.verdict()
+        check_mode(verdict, mode)
+        finding = verdict.judge(criterion, mode)
+        SESSION.write_verdicts()
+        if finding.status != status:
+            raise Failure(f"known is {status}, found is {finding.status}: {finding.sentence}")
+        BuiltIn().set_test_message(f"{finding.status}, as known: {finding.sentence}")
 
     @keyword
     def run_should_be_sound(self) -> None:

@@ -15,7 +15,7 @@ NO_CRITERION = "-"
 RECORDS = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:[ ,][0-9]{3}){1,3}")
 
 # The consumers that a suite may name; `--dryrun` refuses any other.
-Mode = Literal["sync", "async"]
+Mode = Literal["sync", "async", "bizon-sync", "bizon-async", "yours"]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ ${SEED}    ${EMPTY}
 
 *** Test Cases ***
 Async Survives Hours Of Faults
-    Start Scenario    soak    soak.yaml    async    speed=${SPEED}    async_command=${ASYNC_COMMAND}
+    Start Scenario    soak    soak.yaml    async    speed=${SPEED}    consumer=${CONSUMER}    fields=${CONSUMER_FIELDS}
     Do Harm At Random Until The Traffic Ends    async    seed=${SEED}
     Async Should Have Recovered
 

@@ -39,7 +39,7 @@ def test_a_consumer_that_does_not_survive_is_caught(test: str, defect: str, told
     done = run(
         tmp_path,
         *("--variable", "CLUSTER:local", "--variable", "BROKERS:3", "--variable", "RECOVERY:6 seconds"),
-        *("--variable", f"ASYNC_COMMAND:{broken}", "--test", test, str(SUITES)),
+        *("--variable", f"CONSUMER:{broken}", "--test", test, str(SUITES)),
     )
     assert "1 test, 0 passed, 1 failed" in done.stdout, done.stdout
     assert told in done.stdout, done.stdout

@@ -102,9 +102,9 @@ def test_a_bad_cell_is_found_by_a_dry_run(tmp_path: Path, right: str, wrong: str
         ("SPEED:1000", "SPEED is 1000; at most 24 here: less traffic proves nothing"),
         ("CLUSTER:moon", "unknown cluster 'moon'; one of: local, mock, compose, external"),
         ("BROKERS:2", "a cluster has 1 or 3 brokers, not 2"),
-        ("ASYNC_COMMAND:my 'consumer", "ASYNC_COMMAND cannot be read as a command: No closing quotation"),
-        ("ASYNC_COMMAND:/no/such", "async cannot be started: /no/such: No such file or directory"),
-        ("ASYNC_COMMAND:/bin/false", "async (/bin/false) ended on its own with exit code 1"),
+        ("CONSUMER:my 'consumer", "CONSUMER cannot be read as a command: No closing quotation"),
+        ("CONSUMER:/no/such", "async cannot be started: /no/such: No such file or directory"),
+        ("CONSUMER:/bin/false", "async (/bin/false) ended on its own with exit code 1"),
     ],
 )
 def test_a_wrong_variable_gets_one_clear_message(tmp_path: Path, variable: str, message: str):

@@ -34,9 +34,10 @@ def wait_for_event(
 
     def seen() -> Event | None:
         running = process.running  # asked first: its last event may come just before its end
-        for event in tail.read():
-            if event.get("name") == name:
-                return event
+        while events := tail.read():
+            for event in events:
+                if event.get("name") == name:
+                    return event
         if not running:
             raise TrafficError(f"{process.name} ended before {name}:\n{last_lines(process.log)}")
         check()

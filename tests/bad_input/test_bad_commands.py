@@ -1,4 +1,4 @@
-"""Consumers under test that are no consumers: what ASYNC_COMMAND may name by mistake, on the mock cluster."""
+"""Consumers under test that are no consumers: what CONSUMER may name by mistake, on the mock cluster."""
 
 import re
 import sys
@@ -14,8 +14,8 @@ from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import ConsumerError, FairpollError
 from fairpoll.experiment import Experiment
 from fairpoll.members import ConsumerUnderTest
+from fairpoll.modes import Yours, consumer_of
 from fairpoll.scenario_file import load_scenario
-from ScenarioLibrary import _consumer
 
 SCENARIO = """
 title: short
@@ -158,14 +158,14 @@ def test_a_program_that_prints_without_end_is_stopped(
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("my 'consumer", "ASYNC_COMMAND cannot be read as a command: No closing quotation"),
-        ("  ", "ASYNC_COMMAND is empty; write the command, or leave the variable out"),
-        ("''", "ASYNC_COMMAND is empty; write the command, or leave the variable out"),
-        ("my \\", "ASYNC_COMMAND cannot be read as a command: No escaped character"),
+        ("my 'consumer", "CONSUMER cannot be read as a command: No closing quotation"),
+        ("  ", "CONSUMER is empty; write the command, or leave the variable out"),
+        ("''", "CONSUMER is empty; write the command, or leave the variable out"),
+        ("my \\", "CONSUMER cannot be read as a command: No escaped character"),
     ],
     ids=["unclosed quote", "blanks", "empty quotes", "a backslash too many"],
 )
 def test_what_cannot_be_read_as_a_command(command: str, told: str):
     with pytest.raises(ConsumerError) as error:
-        _consumer("async", command)
+        consumer_of("async", Yours(command))
     assert str(error.value) == told

@@ -48,7 +48,7 @@ def test_every_defect_is_caught_and_every_control_passes(cluster: str, tmp_path:
 @pytest.mark.slow
 def test_arrival_order_fails_the_expected_results_with_one_sentence(tmp_path: Path):
     """The fair consumer with its turns replaced by plain arrival order, through the suites themselves."""
-    command = f"ASYNC_COMMAND:{sys.executable} {CONSUMERS} 'arrival order'"
+    command = f"CONSUMER:{sys.executable} {CONSUMERS} 'arrival order'"
     arguments = ("CLUSTER:mock", "SPEED:10", command)
     failed: dict[str, str] = {}
     for file in ("10__expected_results", "20__starvation"):

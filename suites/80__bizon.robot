@@ -1,0 +1,57 @@
+*** Settings ***
+Documentation    The pipeline of the specification: Kafka, Bizon, files. The released Bizon reads synchronously and
+...              starves the low-volume topic; with our fair poller as its source it serves both.
+...
+...              Needs Bizon (`pip install -r requirements-bizon.txt`) and a real broker.
+
+Resource         ../resources/acceptance.resource
+
+Suite Setup      Run Bizon In Both Modes On The Specified Scenario
+
+Test Tags        bizon
+
+
+*** Test Cases ***
+The Run Should Be Sound
+    Run Should Be Sound
+
+Bizon With Async Polling Serves Both
+    Delivery Should Meet    bizon-async    1 000    20    -    1%
+
+Released Bizon Starves
+    Delivery Should Meet    bizon-sync    1 000    -    5    -
+
+Bizon With Async Polling Should Serve The Low-Volume Topic Within 5 Seconds
+    Oldest Message Should Wait At Most    bizon-async    low    5 seconds
+
+Released Bizon Should Let The Low-Volume Topic Wait For More Than 30 Seconds
+    Oldest Message Should Wait At Least    bizon-sync    low    30 seconds
+
+Bizon With Async Polling Should Not Pay For Fairness With Throughput
+    Throughput Should Be At Least    bizon-async    90%    of=bizon-sync
+
+Bizon With Async Polling Should Keep Every Delivery Guarantee
+    Every Delivery Guarantee Should Hold    bizon-async
+
+Bizon With Async Polling Should Leave The Backlog In The Broker
+    Backpressure Should Hold    bizon-async
+
+Released Bizon Is As Known
+    [Documentation]    What the criteria find in it, whichever way; a change is told.
+    [Template]    Finding Should Be As Known
+    bizon-sync    nothing_lost               pass
+    bizon-sync    content_intact             pass
+    bizon-sync    only_acked_delivered       pass
+    bizon-sync    right_place                pass
+    bizon-sync    no_forbidden_duplicates    pass
+    bizon-sync    order_kept                 pass
+    bizon-sync    commits_never_ahead        pass
+    bizon-sync    commits_caught_up          pass
+
+
+*** Keywords ***
+Run Bizon In Both Modes On The Specified Scenario
+    [Documentation]    Released and asynchronous side by side, with the plain loop as the control.
+    Bring Up The Cluster
+    Bizon Is Needed
+    Run Scenario    specified.yaml    sync    bizon-sync    bizon-async    speed=${SPEED}    bizon_config=${BIZON_CONFIG}
