@@ -33,9 +33,9 @@ DETAILS = (
 )
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body{{font:15px/1.5 Helvetica,Arial,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#000;
+body{{font:15px/1.5 Helvetica,Arial,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#000;
 background:#fff}}@media(prefers-color-scheme:dark){{body{{color:#e2e1d7;background:#1c2227}}}}
-table{{margin:1em 0}}</style></head><body><h1>{title}</h1>{body}</body></html>
+table{{margin:1em 0;max-width:none!important}}</style></head><body><h1>{title}</h1>{body}</body></html>
 """
 
 
@@ -84,11 +84,11 @@ def as_json(rows: Sequence[Row], setting: Setting) -> dict[str, Any]:
 
 def markdown(rows: Sequence[Row], setting: Setting) -> str:
     """The whole league as one page of Markdown."""
-    parts = ["# Which consumers starve a quiet topic?", *_prose(setting)]
+    parts = ["# Which consumers starve a quiet topic?", *map(_cell, _prose(setting))]
     parts.append(_markdown_table(*_summary(rows)))
     for condition in CONDITIONS:
         parts += [f"## {condition.title.capitalize()}", _markdown_table(DETAILS, _details(rows, condition))]
-    parts += [f"- {line}" for line in _remarks(rows, setting.speed)]
+    parts += [f"- {_cell(line)}" for line in _remarks(rows, setting.speed)]
     return "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
 
 
@@ -121,18 +121,20 @@ def _allowed_seconds(speed: float) -> float:
 
 
 def _prose(setting: Setting) -> list[str]:
+    allowed = _allowed_seconds(setting.speed)
     return [
         f"Scenario: {setting.scenario}. Made on {setting.made} with Fairpoll {version('fairpoll')} at speed "
         f"{setting.speed:g} on {setting.cluster}, {setting.cores} cores. To make it again: "
         f"`{setting.command}`",
         f"A contestant starves the low-volume topic when one of its messages waits longer than "
-        f"{WAIT_SECONDS:g} s; at this speed, with what speed cannot divide, {_allowed_seconds(setting.speed):g} s. "
-        f"All times are the scenario's. Each is written as its client's documentation tells people to write "
-        f"it; tuned, with the smallest prefetch that the client offers and, where it has that, partitions "
-        f"handled side by side.",
-        f"Throughput is what it delivered against Fairpoll's sync loop in the same run. Lost and duplicated "
+        f"{WAIT_SECONDS:g} s; at this speed, with what speed cannot divide, {allowed:g} s. "
+        "All times are the scenario's. Each is written as its client's documentation tells people to write "
+        "it; tuned, with the smallest prefetch that the client offers and, where it has that, partitions "
+        "handled side by side (Fairpoll's own two have nothing to tune). What a client counts in real time, "
+        "such as a back-off, speed does not divide: who it may have decided for is judged at --speed 1.",
+        "Throughput is what it delivered against Fairpoll's sync loop in the same run. Lost and duplicated "
         f"are counted after the drain. Stalled: nothing delivered for {STALL_SECONDS:g} s while messages "
-        f"waited. Backlog left: what of the backlog was undelivered when the live traffic began.",
+        "waited. Backlog left: what of the backlog was undelivered when the live traffic began.",
     ]
 
 
@@ -217,5 +219,5 @@ def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that stays within its cell, and is no HTML."""
+    """Text that stays within its cell or line, and is no HTML."""
     return escape(plain(text), quote=False).replace("\\", "\\\\").replace("|", "\\|")
