@@ -88,8 +88,8 @@ def markdown(rows: Sequence[Row], setting: Setting) -> str:
     parts.append(_markdown_table(*_summary(rows)))
     for condition in CONDITIONS:
         parts += [f"## {condition.title.capitalize()}", _markdown_table(DETAILS, _details(rows, condition))]
-    parts += [f"- {_cell(line)}" for line in _remarks(rows, setting.speed)]
-    return "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
+    parts.append("\n".join(f"- {_cell(line)}" for line in _remarks(rows, setting.speed)))
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def html(rows: Sequence[Row], setting: Setting) -> str:
