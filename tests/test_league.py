@@ -96,7 +96,8 @@ def test_markdown_ranks_by_the_wait_and_says_why_there_is_no_verdict():
     assert "| rusty | client 1.2 | Go | not run | not run | not run |" in lines
     assert "- ended, backlog 2,000, tuned: failed: ended on its own panic: no" in lines
     assert "- rusty: not run: needs cargo" in lines
-    assert any(line.startswith("- late, backlog 2,000: waited more than 5 s, but no more") for line in lines)
+    assert "| late | client 1.2 | Go | served\\*, 9.0 s | - | - |" in lines
+    assert any(line.startswith(r"- \* late, backlog 2,000: waited more than 5 s, but no") for line in lines)
     assert "at this speed, with what speed cannot divide, 14 s" in page
 
 

@@ -47,7 +47,10 @@ class LeagueOptions:
 
 
 def contestants(options: LeagueOptions) -> list[Contestant]:
-    """All that take part: the built-in consumers and the examples, or those that were chosen."""
+    """All that take part: the built-in consumers and the examples, or those that were chosen.
+
+    Contestants of other kinds join the list here: whatever a command starts can be one.
+    """
     return chosen([*built_in(), *load_examples(options.examples_folder)], options.only)
 
 

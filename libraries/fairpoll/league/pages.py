@@ -171,7 +171,16 @@ def _who(one: Contestant) -> list[str]:
 def _told(row: Row | None) -> str:
     if row is None:
         return NOTHING
-    return f"{row.outcome}, {row.figures.oldest_wait_seconds:.1f} s" if row.figures else row.outcome
+    return f"{_outcome(row)}, {row.figures.oldest_wait_seconds:.1f} s" if row.figures else row.outcome
+
+
+def _hangs_on_speed(row: Row) -> bool:
+    """Served, but only by what is allowed for on top of the budget at this speed."""
+    return row.outcome == "served" and bool(row.figures and row.figures.oldest_wait_seconds > WAIT_SECONDS)
+
+
+def _outcome(row: Row) -> str:
+    return row.outcome + ("*" if _hangs_on_speed(row) else "")
 
 
 def _details(rows: Sequence[Row], condition: Condition) -> list[list[str]]:
@@ -184,7 +193,7 @@ def _detail(row: Row) -> list[str]:
         return [row.contestant.name, row.outcome, *[NOTHING] * (len(DETAILS) - 2)]
     return [
         row.contestant.name,
-        row.outcome,
+        _outcome(row),
         f"{f.oldest_wait_seconds:.1f}",
         f"{f.low_delivered:,} of {f.low_acked:,}",
         f"{f.high_delivered:,}",
@@ -204,9 +213,9 @@ def _remarks(rows: Sequence[Row], speed: float) -> list[str]:
         where = f"{row.contestant.name}, {row.condition.title}"
         if row.outcome in ("inconclusive", "failed"):
             found.append(f"{where}: {row.outcome}: {plain(row.why)}")
-        elif row.outcome == "served" and row.figures and row.figures.oldest_wait_seconds > WAIT_SECONDS:
+        elif _hangs_on_speed(row):
             found.append(
-                f"{where}: waited more than {WAIT_SECONDS:g} s, but no more than the "
+                f"* {where}: waited more than {WAIT_SECONDS:g} s, but no more than the "
                 f"{_allowed_seconds(speed):g} s allowed at speed {speed:g}; --speed 1 decides"
             )
     unable = {row.contestant.name: row.why for row in rows if row.outcome == "not run"}
@@ -220,4 +229,4 @@ def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     """Text that stays within its cell or line, and is no HTML."""
-    return escape(plain(text), quote=False).replace("\\", "\\\\").replace("|", "\\|")
+    return escape(plain(text), quote=False).replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*")
