@@ -131,7 +131,7 @@ def _prose(setting: Setting) -> list[str]:
         "All times are the scenario's. Each is written as its client's documentation tells people to write "
         "it; tuned, with the smallest prefetch that the client offers and, where it has that, partitions "
         "handled side by side (Fairpoll's own two have nothing to tune). What a client counts in real time, "
-        "such as a back-off, speed does not divide: who it may have decided for is judged at --speed 1.",
+        "such as a back-off or a timeout, speed does not divide; --speed 1 settles what hangs on it.",
         "Throughput is what it delivered against Fairpoll's sync loop in the same run. Lost and duplicated "
         f"are counted after the drain. Stalled: nothing delivered for {STALL_SECONDS:g} s while messages "
         "waited. Backlog left: what of the backlog was undelivered when the live traffic began.",
