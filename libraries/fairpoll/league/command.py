@@ -20,6 +20,8 @@ from fairpoll.league.runs import League
 from fairpoll.progress import ConsoleProgress
 from fairpoll.scenario_file import load_scenario
 
+SPECIFIED = Path("resources/scenarios/specified.yaml")
+
 
 @dataclass(frozen=True)
 class LeagueOptions:
