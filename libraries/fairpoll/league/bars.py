@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fairpoll.charts import COLORS
 from fairpoll.svg import INK, WIDTH, inline
-from fairpoll.tables import plain
+from fairpoll.text import plain
 
 # In px at full width: the room for names, headings and the axis, and the height of a bar.
 LEFT, HEAD, FOOT, RIGHT, BAR = 200, 62, 48, 60, 13

@@ -15,7 +15,8 @@ from fairpoll.checkers.model import UNSCALED_SECONDS
 from fairpoll.league.bars import Bar, bar_chart
 from fairpoll.league.contestants import Contestant
 from fairpoll.league.rows import CONDITIONS, STALL_SECONDS, WAIT_SECONDS, Condition, Row
-from fairpoll.tables import aligned, html_table, plain
+from fairpoll.tables import aligned, html_table
+from fairpoll.text import plain
 
 NOTHING = "-"
 DETAILS = (
