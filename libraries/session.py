@@ -1,10 +1,7 @@
 """What the keyword libraries share during one Robot run: the cluster, the recordings, the verdicts."""
 
-import os
 import re
 import secrets
-import sys
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,47 +18,25 @@ from fairpoll.experiment import Experiment
 from fairpoll.loading import load_recording
 from fairpoll.measures import waits
 from fairpoll.members import ConsumerUnderTest
+from fairpoll.progress import ConsoleProgress
 from fairpoll.report import Verdict, worst
 from fairpoll.running import RunningExperiment
 from fairpoll.scenario_file import load_scenario
 
-# On a terminal the line is rewritten this often; elsewhere (a CI log) a line is added this often.
-TERMINAL_SECONDS = 0.25
-LOG_LINE_SECONDS = 15.0
 # Less live traffic than this is over before a consumer has shown how it goes on.
 SHORTEST_SECONDS = 5.0
 
 
-class ConsoleProgress:
-    """Tells the latest state: in place on a terminal, as a line every 15 s elsewhere."""
+def _progress() -> ConsoleProgress:
+    """The name of the test that runs stands without a line end before the first of our lines."""
+    began = False
 
-    def __init__(self) -> None:
-        self._in_place = bool(sys.__stdout__ and sys.__stdout__.isatty())
-        self._told_at = -LOG_LINE_SECONDS
-        self._began = False
+    def say(text: str) -> None:
+        nonlocal began
+        logger.console(text if began or not text.endswith("\n") else "\n" + text, newline=False)
+        began = True
 
-    def __call__(self, text: str) -> None:
-        now = time.monotonic()
-        if now - self._told_at < (TERMINAL_SECONDS if self._in_place else LOG_LINE_SECONDS):
-            return
-        self._told_at = now
-        if self._in_place:
-            logger.console("\r\x1b[K" + text[: _terminal_width() - 1], newline=False)
-        else:
-            # The name of the test that runs stands without a line end before the first of our lines.
-            logger.console(text if self._began else "\n" + text)
-            self._began = True
-
-    def clear(self) -> None:
-        if self._in_place:
-            logger.console("\r\x1b[K", newline=False)
-
-
-def _terminal_width() -> int:
-    try:
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns
-    except OSError:
-        return 80
+    return ConsoleProgress(say)
 
 
 # A scenario file, its speed, and the consumers it was run with.
@@ -94,7 +69,7 @@ class Session:
     def ensure_cluster(self, kind: str, options: ClusterOptions) -> Cluster:
         """The running cluster; started at the first call, the same one ever after."""
         if self.cluster is None:
-            progress = ConsoleProgress()
+            progress = _progress()
             self._registry = Registry()
             self.cluster = open_cluster(kind, options, self._registry, warn=logger.warn, progress=progress)
             progress.clear()
@@ -219,7 +194,7 @@ class Session:
     ) -> Verdict:
         name = scenario_file.stem + (f"-{only_volume}-alone" if only_volume else "")
         experiment = self._experiment(name, scenario_file, speed, consumers, only_volume)
-        progress = ConsoleProgress()
+        progress = _progress()
         experiment.progress = progress
         try:
             experiment.run()

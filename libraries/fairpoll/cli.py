@@ -21,6 +21,7 @@ from fairpoll.disk import unwritable
 from fairpoll.errors import FairpollError
 from fairpoll.events import EventWriter
 from fairpoll.fault_table import fault_table
+from fairpoll.league.cli import league
 from fairpoll.offline import judge_again, recordings_in
 from fairpoll.produce_options import change_options, changed, create_missing, must_answer
 from fairpoll.scenario import PollSettings
@@ -59,6 +60,8 @@ def main() -> None:
     Both print newline-delimited JSON events on standard output and their client's log on standard error.
     """
 
+
+main.add_command(league)
 
 # Without the command's own name in it, so that every consumer is told the same way, ours or not.
 FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}

@@ -36,6 +36,10 @@ class ConsumerError(FairpollError):
     """A consumer under test that did not start, or ended on its own."""
 
 
+class LeagueError(FairpollError):
+    """A league that cannot be run: an example that cannot be read or built, a name that nobody has."""
+
+
 class HistoryError(FairpollError):
     """Recorded evidence that cannot be read or does not belong to this run."""
 

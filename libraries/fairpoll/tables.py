@@ -41,11 +41,12 @@ class Row:
 
 def criteria_table(rows: Sequence[Row], caption: str) -> str:
     """An HTML table for the log; every text in it is escaped. Robot's labels colour the verdicts."""
-    head = "".join(f'<th scope="col" style="{_HEAD}">{column.capitalize()}</th>' for column in COLUMNS)
-    return (
-        f'<table style="{_TABLE}"><caption style="{_CAPTION}">{escape(plain(caption))}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(map(_row, rows))}</tbody></table>"
-    )
+    return _table(COLUMNS, [_row(row) for row in rows], caption)
+
+
+def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
+    """Any table in the same look; every text in it is escaped."""
+    return _table(columns, ["".join(map(_cell, map(plain, row))) for row in rows], caption)
 
 
 def text_table(rows: Sequence[Row]) -> str:
@@ -54,20 +55,36 @@ def text_table(rows: Sequence[Row]) -> str:
     for row in rows:
         folded = [wrap(cell, CELL_COLUMNS, break_on_hyphens=False) for cell in row.cells]
         lines += zip_longest(*folded, [row.status.upper()], fillvalue="")
+    return aligned(lines)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell, the first line ruled as their heading."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
+    ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        for line in ruled
     )
+
+
+def _table(columns: Sequence[str], rows: Sequence[str], caption: str) -> str:
+    """A table of rows whose cells are HTML already."""
+    head = "".join(f'<th scope="col" style="{_HEAD}">{escape(plain(c).capitalize())}</th>' for c in columns)
+    body = "".join(f"<tr>{cells}</tr>" for cells in rows)
+    return (
+        f'<table style="{_TABLE}"><caption style="{_CAPTION}">{escape(plain(caption))}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _cell(text: str) -> str:
+    """Short cells stay whole; a long one beside them gives way."""
+    return f'<td style="{_BORDER}{";white-space:nowrap" if len(text) <= 20 else ""}">{escape(text)}</td>'
 
 
 def _row(row: Row) -> str:
-    cells = "".join(
-        # Short cells stay whole; a long one beside them gives way.
-        f'<td style="{_BORDER}{";white-space:nowrap" if len(cell) <= 20 else ""}">{escape(cell)}</td>'
-        for cell in row.cells
-    )
+    cells = "".join(map(_cell, row.cells))
     label = "pass" if row.status == "pass" else "fail"
     verdict = f"<span class='label {label}'>{row.status.upper()}</span>"
-    return f'<tr>{cells}<td style="{_BORDER};white-space:nowrap">{verdict}</td></tr>'
+    return f'{cells}<td style="{_BORDER};white-space:nowrap">{verdict}</td>'

@@ -1,0 +1,72 @@
+"""The command `fairpoll league`: its options and its help. What it does is in `command`."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import click
+
+option = functools.partial(click.option, show_envvar=True)
+
+
+@click.command(short_help="Judge many clients side by side.")
+@option(
+    "--cluster",
+    type=click.Choice(["local", "mock", "compose", "external"]),
+    default="local",
+    help="Where the brokers come from. The mock serves librdkafka's clients only.",
+)
+@option(
+    "--bootstrap-servers", default="", metavar="HOST:PORT[,...]", help="Where an external cluster answers."
+)
+@option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True, max=24),
+    default=10.0,
+    help="Divides every interval of the scenario, multiplies the sink's rate.",
+)
+@option("--only", multiple=True, metavar="NAME", help="Only this contestant; once for each. See --list.")
+@option(
+    "--together",
+    type=click.IntRange(min=1),
+    default=4,
+    help="How many contestants run side by side on the same traffic, beside the built-in sync.",
+)
+@option(
+    "--output-folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="results/league",
+    help="Where league.md, league.html, league.json and the evidence go.",
+)
+@option(
+    "--examples-folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="examples",
+    help="Whose folders with an example.yaml are the contestants.",
+)
+@option(
+    "--scenario",
+    "scenario_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default="resources/scenarios/specified.yaml",
+    help="The scenario that all are put to, with its backlog and without.",
+)
+@option("--list", "only_list", is_flag=True, help="Only print who would take part.")
+def league(only_list: bool, **values: Any) -> None:
+    """Run many Kafka clients on the same traffic and say which of them starve the low-volume topic.
+
+    Each example is built in its folder, once, and run under three conditions: behind a backlog, with no
+    backlog, and behind a backlog with its prefetch tuned down. Run it in the repository's folder. All
+    contestants take five minutes, at --speed 1 half an hour; --speed 1 --together 7 takes a quarter.
+
+    Exit code 0: every contestant whose tools are here was judged. 1: one failed, or a run proved nothing.
+    """
+    # Only here: the consumers, which share the command `fairpoll`, start faster without what clusters need.
+    from fairpoll.league import command  # noqa: PLC0415
+
+    options = command.LeagueOptions(**values)
+    found = command.contestants(options)
+    if only_list:
+        command.list_contestants(found)
+    else:
+        command.finish(command.run_league(options, found))

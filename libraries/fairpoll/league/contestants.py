@@ -1,0 +1,144 @@
+"""Who takes part: the built-in consumers, and the programs of an examples folder."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import confluent_kafka
+import yaml
+
+from fairpoll.errors import LeagueError
+from fairpoll.members import ConsumerUnderTest
+from fairpoll.processes import last_lines
+
+KEYS = ("name", "client", "version", "language", "needs", "build", "run", "documentation")
+# Compiling librdkafka, the longest of them, takes two minutes on two cores.
+BUILD_SECONDS = 1200.0
+# In an example's folder: what was built there, so that it is not built again.
+STAMP = ".built"
+# Every run holds it beside the others: what it moves is what they are measured by.
+CONTROL = "sync"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A consumer with what the tables say of it. `key` names it in folders and options.
+
+    `command` is run as any consumer under test, with TUNED=1 in its environment where its prefetch is
+    to be small. `needs` are commands that must be on the PATH; `build`, a shell command, is run once in
+    `folder` before.
+    """
+
+    key: str
+    name: str
+    client: str
+    version: str
+    language: str
+    command: tuple[str, ...]
+    documentation: str = ""
+    needs: tuple[str, ...] = ()
+    build: str = ""
+    folder: Path | None = None
+
+    def missing(self) -> list[str]:
+        """The needed commands that are not on the PATH."""
+        return [command for command in self.needs if not shutil.which(command)]
+
+    def under_test(self, *, tuned: bool = False) -> ConsumerUnderTest:
+        return ConsumerUnderTest(self.key, ("env", "TUNED=1", *self.command) if tuned else self.command)
+
+
+def built_in() -> list[Contestant]:
+    """Fairpoll's own two."""
+    version = str(confluent_kafka.version())
+    return [
+        Contestant(
+            mode,
+            f"Fairpoll {mode}",
+            "confluent-kafka",
+            version,
+            "Python",
+            ConsumerUnderTest.built_in(mode).command,
+        )
+        for mode in (CONTROL, "async")
+    ]
+
+
+def load_examples(folder: Path) -> list[Contestant]:
+    """Each folder in it that holds an example.yaml. Raises LeagueError naming the file and what is wrong."""
+    return [_load(path) for path in sorted(folder.glob("*/example.yaml"))]
+
+
+def _load(path: Path) -> Contestant:
+    try:
+        data: Any = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise LeagueError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(data, dict) or set(data) != set(KEYS):
+        raise LeagueError(f"{path}: must have these keys and no others: {', '.join(KEYS)}")
+    if not isinstance(data["needs"], list):
+        raise LeagueError(f"{path}: needs: must be a list of commands, such as [go]")
+    folder = path.parent.resolve()
+    text = {key: str(data[key]) for key in KEYS if key not in ("needs", "run")}
+    # The shell gives way to the program, so that signals and the look at its memory reach that.
+    command = ("sh", "-c", f'cd "$0" && exec {data["run"]}', str(folder))
+    needs = tuple(str(one) for one in data["needs"])
+    return Contestant(key=folder.name, command=command, needs=needs, folder=folder, **text)
+
+
+def chosen(contestants: Sequence[Contestant], only: Sequence[str]) -> list[Contestant]:
+    """Those named in `only`, by key or name; all when nobody is. Raises LeagueError for unknown names."""
+    known = {name for one in contestants for name in (one.key, one.name)}
+    if unknown := [name for name in only if name not in known]:
+        keys = ", ".join(one.key for one in contestants)
+        raise LeagueError(f"no contestant '{unknown[0]}'; there are: {keys}")
+    return [one for one in contestants if not only or {one.key, one.name} & set(only)]
+
+
+def build(contestant: Contestant, log: Path) -> bool:
+    """Build it in its folder unless the same has been built there. False when there was nothing to do.
+
+    Raises LeagueError with the end of its log; the build is ended with us, also by Ctrl-C.
+    """
+    if not contestant.build or contestant.folder is None:
+        return False
+    stamp, wanted = contestant.folder / STAMP, _fingerprint(contestant.folder)
+    if stamp.exists() and stamp.read_text("utf-8") == wanted:
+        return False
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["sh", "-c", contestant.build],
+            cwd=contestant.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(BUILD_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise LeagueError(f"build took more than {BUILD_SECONDS:g} s") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    if code != 0:
+        raise LeagueError(f"build failed: {last_lines(log, 3).strip()}")
+    stamp.write_text(wanted, "utf-8")
+    return True
+
+
+def _fingerprint(folder: Path) -> str:
+    """Of the program, its lock and its example.yaml: all files that lie in the folder itself."""
+    found = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name != STAMP:
+            found.update(path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()

@@ -1,0 +1,233 @@
+"""What people and programs read of a league: league.md, league.html, league.json, and a text table."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fairpoll.checkers.model import UNSCALED_SECONDS
+from fairpoll.league.bars import Bar, bar_chart
+from fairpoll.league.contestants import Contestant
+from fairpoll.league.rows import CONDITIONS, STALL_SECONDS, WAIT_SECONDS, Condition, Row
+from fairpoll.tables import aligned, html_table
+from fairpoll.text import plain
+
+NOTHING = "-"
+DETAILS = (
+    "contestant",
+    "verdict",
+    "oldest wait (s)",
+    "low delivered",
+    "high delivered",
+    "low share",
+    "throughput",
+    "lost",
+    "duplicated",
+    "stalled",
+    "backlog left",
+)
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+body{{font:15px/1.5 Helvetica,Arial,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#000;
+background:#fff}}@media(prefers-color-scheme:dark){{body{{color:#e2e1d7;background:#1c2227}}}}
+table{{margin:1em 0;max-width:none!important}}</style></head><body><h1>{title}</h1>{body}</body></html>
+"""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the rows were measured with; stands in every page."""
+
+    scenario: str
+    speed: float
+    cluster: str
+    made: str
+    cores: int
+    command: str
+
+    @classmethod
+    def now(cls, scenario: str, speed: float, cluster: str, command: str) -> "Setting":
+        made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        return cls(scenario, speed, cluster, made, os.cpu_count() or 1, command)
+
+
+def write_pages(folder: Path, rows: Sequence[Row], setting: Setting) -> list[Path]:
+    """Write the three files into the folder and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "league.md": markdown(rows, setting),
+        "league.html": html(rows, setting),
+        "league.json": json.dumps(as_json(rows, setting), indent=1, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, "utf-8")
+    return [folder / name for name in texts]
+
+
+def as_json(rows: Sequence[Row], setting: Setting) -> dict[str, Any]:
+    """Everything: the setting, the criterion, and each row with its figures."""
+    return {
+        **vars(setting),
+        "fairpoll": version("fairpoll"),
+        "python": platform.python_version(),
+        "starved_when": {"criterion": "oldest_wait_at_most", "volume": "low", "seconds": WAIT_SECONDS},
+        "stalled_when": {"criterion": "no_stall", "seconds": STALL_SECONDS},
+        "conditions": [vars(condition) for condition in CONDITIONS],
+        "rows": [row.to_json() for row in rows],
+    }
+
+
+def markdown(rows: Sequence[Row], setting: Setting) -> str:
+    """The whole league as one page of Markdown."""
+    parts = ["# Which consumers starve a quiet topic?", *map(_cell, _prose(setting))]
+    parts.append(_markdown_table(*_summary(rows)))
+    for condition in CONDITIONS:
+        parts += [f"## {condition.title.capitalize()}", _markdown_table(DETAILS, _details(rows, condition))]
+    parts.append("\n".join(f"- {_cell(line)}" for line in _remarks(rows, setting.speed)))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def html(rows: Sequence[Row], setting: Setting) -> str:
+    """The same as a page that needs nothing but itself, with a chart."""
+    body = "".join(f"<p>{escape(text.replace('`', ''))}</p>" for text in _prose(setting))
+    bars = [
+        Bar(row.contestant.name, row.condition.title, row.figures.oldest_wait_seconds)
+        for row in _ranked(rows)
+        if row.figures
+    ]
+    titles = [condition.title for condition in CONDITIONS]
+    body += bar_chart("Oldest wait of a low-volume message", "seconds of the scenario", titles, bars)
+    body += html_table(*_summary(rows), caption="All conditions")
+    for condition in CONDITIONS:
+        body += html_table(DETAILS, _details(rows, condition), caption=condition.title.capitalize())
+    remarks = "".join(f"<li>{escape(line)}</li>" for line in _remarks(rows, setting.speed))
+    return _PAGE.format(title="Which consumers starve a quiet topic?", body=f"{body}<ul>{remarks}</ul>")
+
+
+def console(rows: Sequence[Row]) -> str:
+    """The summary as aligned text."""
+    head, body = _summary(rows)
+    return aligned([head, *([plain(cell) for cell in row] for row in body)])
+
+
+def _allowed_seconds(speed: float) -> float:
+    """The longest wait that still counts as served, with what speed cannot divide."""
+    return WAIT_SECONDS + UNSCALED_SECONDS * max(speed - 1, 0)
+
+
+def _prose(setting: Setting) -> list[str]:
+    allowed = _allowed_seconds(setting.speed)
+    return [
+        f"Scenario: {setting.scenario}. Made on {setting.made} with Fairpoll {version('fairpoll')} at speed "
+        f"{setting.speed:g} on {setting.cluster}, {setting.cores} cores. To make it again: "
+        f"`{setting.command}`",
+        f"A contestant starves the low-volume topic when one of its messages waits longer than "
+        f"{WAIT_SECONDS:g} s; at this speed, with what speed cannot divide, {allowed:g} s. "
+        "All times are the scenario's. Each is written as its client's documentation tells people to write "
+        "it; tuned, with the smallest prefetch that the client offers and, where it has that, partitions "
+        "handled side by side (Fairpoll's own two have nothing to tune). What a client counts in real time, "
+        "such as a back-off or a timeout, speed does not divide; --speed 1 settles what hangs on it.",
+        "Throughput is what it delivered against Fairpoll's sync loop in the same run. Lost and duplicated "
+        f"are counted after the drain. Stalled: nothing delivered for {STALL_SECONDS:g} s while messages "
+        "waited. Backlog left: what of the backlog was undelivered when the live traffic began.",
+    ]
+
+
+def _ranked(rows: Sequence[Row]) -> list[Row]:
+    """Who waited least with a backlog comes first; who did not run comes last."""
+    first = {
+        row.contestant.key: row.figures.oldest_wait_seconds
+        for row in rows
+        if row.condition == CONDITIONS[0] and row.figures
+    }
+    return sorted(rows, key=lambda row: (first.get(row.contestant.key, float("inf")), row.contestant.name))
+
+
+def _summary(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """One line for each contestant, a column for each condition."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in _ranked(rows):
+        found.setdefault(row.contestant.key, {})[row.condition.key] = row
+    lines = [
+        [*_who(next(iter(by_condition.values())).contestant), *map(_told, _in_order(by_condition))]
+        for by_condition in found.values()
+    ]
+    return ["contestant", "client", "language", *(condition.title for condition in CONDITIONS)], lines
+
+
+def _in_order(by_condition: Mapping[str, Row]) -> list[Row | None]:
+    return [by_condition.get(condition.key) for condition in CONDITIONS]
+
+
+def _who(one: Contestant) -> list[str]:
+    return [one.name, f"{one.client} {one.version}", one.language]
+
+
+def _told(row: Row | None) -> str:
+    if row is None:
+        return NOTHING
+    return f"{_outcome(row)}, {row.figures.oldest_wait_seconds:.1f} s" if row.figures else row.outcome
+
+
+def _hangs_on_speed(row: Row) -> bool:
+    """Served, but only by what is allowed for on top of the budget at this speed."""
+    return row.outcome == "served" and bool(row.figures and row.figures.oldest_wait_seconds > WAIT_SECONDS)
+
+
+def _outcome(row: Row) -> str:
+    return row.outcome + ("*" if _hangs_on_speed(row) else "")
+
+
+def _details(rows: Sequence[Row], condition: Condition) -> list[list[str]]:
+    return [_detail(row) for row in _ranked(rows) if row.condition == condition]
+
+
+def _detail(row: Row) -> list[str]:
+    f = row.figures
+    if f is None:
+        return [row.contestant.name, row.outcome, *[NOTHING] * (len(DETAILS) - 2)]
+    return [
+        row.contestant.name,
+        _outcome(row),
+        f"{f.oldest_wait_seconds:.1f}",
+        f"{f.low_delivered:,} of {f.low_acked:,}",
+        f"{f.high_delivered:,}",
+        f"{f.low_share:.1%}",
+        f"{f.throughput:.0%}",
+        NOTHING if f.lost is None else f"{f.lost:,}",
+        NOTHING if f.duplicated is None else f"{f.duplicated:,}",
+        f"{f.longest_silence_seconds:.1f} s" if f.stalled else "no",
+        f"{f.backlog_left:,}",
+    ]
+
+
+def _remarks(rows: Sequence[Row], speed: float) -> list[str]:
+    """Why there is no verdict, where there is none; and which verdict hangs on the speed."""
+    found = []
+    for row in rows:
+        where = f"{row.contestant.name}, {row.condition.title}"
+        if row.outcome in ("inconclusive", "failed"):
+            found.append(f"{where}: {row.outcome}: {plain(row.why)}")
+        elif _hangs_on_speed(row):
+            found.append(
+                f"* {where}: waited more than {WAIT_SECONDS:g} s, but no more than the "
+                f"{_allowed_seconds(speed):g} s allowed at speed {speed:g}; --speed 1 decides"
+            )
+    unable = {row.contestant.name: row.why for row in rows if row.outcome == "not run"}
+    return found + [f"{name}: not run: {plain(why)}" for name, why in unable.items()]
+
+
+def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Text that stays within its cell or line, and is no HTML."""
+    return escape(plain(text), quote=False).replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*")

@@ -1,0 +1,122 @@
+"""The rows of the league: what one recording says of each contestant in it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fairpoll.history import Recording
+from fairpoll.league.contestants import CONTROL, Contestant
+from fairpoll.report import Verdict
+
+# Starved means that the criterion of the specified scenario fails: some low-volume message waits longer.
+WAIT_SECONDS = 5.0
+STALL_SECONDS = 10.0
+
+Outcome = Literal["served", "starved", "inconclusive", "failed", "not run"]
+_OUTCOMES: dict[str, Outcome] = {"pass": "served", "fail": "starved", "inconclusive": "inconclusive"}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What all contestants are put to: with a backlog or none, as documented or tuned."""
+
+    key: str
+    title: str
+    backlog: bool
+    tuned: bool
+
+
+CONDITIONS = (
+    Condition("backlog", "backlog 2,000", backlog=True, tuned=False),
+    Condition("no-backlog", "no backlog", backlog=False, tuned=False),
+    Condition("tuned", "backlog 2,000, tuned", backlog=True, tuned=True),
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured, in the scenario's own time. None: its evidence does not tell.
+
+    `throughput` is against the control of the same run, `backlog_left` the part of the backlog that was
+    still undelivered when the live traffic began.
+    """
+
+    oldest_wait_seconds: float
+    low_delivered: int
+    low_acked: int
+    high_delivered: int
+    low_share: float
+    throughput: float
+    lost: int | None
+    duplicated: int | None
+    longest_silence_seconds: float
+    stalled: bool
+    backlog_left: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contestant under one condition. `why` is the sentence of the judge, or why there is none."""
+
+    contestant: Contestant
+    condition: Condition
+    outcome: Outcome
+    why: str
+    figures: Figures | None = None
+    evidence: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        one = self.contestant
+        return {
+            "contestant": one.key,
+            "name": one.name,
+            "client": one.client,
+            "version": one.version,
+            "language": one.language,
+            "documentation": one.documentation,
+            "condition": self.condition.key,
+            "outcome": self.outcome,
+            "why": self.why,
+            "figures": vars(self.figures) if self.figures else None,
+            "evidence": self.evidence,
+        }
+
+
+def rows_of(verdict: Verdict, contestants: Sequence[Contestant], condition: Condition) -> list[Row]:
+    """Judge each of these contestants on one recording, which holds the control too."""
+    return [_row(verdict, one, condition) for one in contestants]
+
+
+def _row(verdict: Verdict, contestant: Contestant, condition: Condition) -> Row:
+    name, recording = contestant.key, verdict.recording
+    wait = verdict.judge("oldest_wait_at_most", name, volume="low", seconds=WAIT_SECONDS)
+    lost = verdict.judge("nothing_lost", name)
+    again = verdict.judge("no_forbidden_duplicates", name)
+    stall = verdict.judge("no_stall", name, seconds=STALL_SECONDS)
+    measured = verdict.figures[name]
+    control = verdict.figures[CONTROL]["total_delivered"]
+    low, high = recording.topics_of("low"), recording.topics_of("high")
+    figures = Figures(
+        oldest_wait_seconds=measured["low_volume_oldest_wait_seconds"],
+        low_delivered=recording.delivered_in_window(name, low),
+        low_acked=sum(1 for m in recording.acked if m.topic in low),
+        high_delivered=recording.delivered_in_window(name, high),
+        low_share=measured["low_volume_share"],
+        throughput=round(measured["total_delivered"] / control, 4) if control else 0.0,
+        lost=_count(lost.figures, "lost"),
+        duplicated=_count(again.figures, "count"),
+        longest_silence_seconds=float(stall.figures["longest_silence_seconds"] or 0),
+        stalled=stall.status == "fail",
+        backlog_left=_backlog_left(recording, name),
+    )
+    return Row(contestant, condition, _OUTCOMES[wait.status], wait.sentence, figures)
+
+
+def _count(figures: Mapping[str, float | int | str | None], name: str) -> int | None:
+    found = figures.get(name)
+    return found if isinstance(found, int) else None
+
+
+def _backlog_left(recording: Recording, consumer: str) -> int:
+    first = recording.consumers[consumer].first_delivery
+    return sum(1 for m in recording.acked if m.backlog and first.get(m.spot, 0.0) >= 0)

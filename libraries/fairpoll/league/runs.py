@@ -1,0 +1,144 @@
+"""Runs the league: builds the contestants, puts batches of them on the same traffic, judges each run."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from fairpoll.cluster import Cluster
+from fairpoll.cluster.leftovers import Registry
+from fairpoll.errors import ConsumerError, DeadlineError, HistoryError, LeagueError
+from fairpoll.experiment import Experiment
+from fairpoll.league.contestants import CONTROL, Contestant, build, built_in
+from fairpoll.league.rows import CONDITIONS, Condition, Row, rows_of
+from fairpoll.loading import load_recording
+from fairpoll.report import Verdict
+from fairpoll.scenario_file import load_scenario
+
+Tell = Callable[[str], None]
+# What one contestant may do to its batch; anything else that goes wrong ends the league.
+CONTESTANTS_OWN = (ConsumerError, DeadlineError, HistoryError)
+
+
+@dataclass
+class League:
+    """Where and how it is run. `folder` takes the evidence and the logs of the builds.
+
+    `tell` is given what happens, a line each; `progress` the state of the run in hand, often.
+    """
+
+    cluster: Cluster
+    scenario_file: Path
+    speed: float
+    together: int
+    folder: Path
+    registry: Registry
+    tell: Tell = lambda _text: None
+    progress: Tell = lambda _text: None
+    _control: Contestant = field(default_factory=lambda: built_in()[0])
+
+    def run(self, contestants: Sequence[Contestant], done: Callable[[list[Row]], object]) -> list[Row]:
+        """Run all of them under every condition; `done` is given all rows so far after each batch.
+
+        Whoever can be told to run, by a command, can be a contestant. One that cannot be built or run
+        gets a row that says so. Raises FairpollError when the cluster or the producer fails.
+        """
+        able, reasons = self._build_all(contestants)
+        rows = [
+            Row(one, condition, "not run", reasons[one.key])
+            for condition in CONDITIONS
+            for one in contestants
+            if one.key in reasons
+        ]
+        for condition in CONDITIONS:
+            scenario_file = self._scenario(condition)
+            for batch in self._batches(able):
+                rows += self._run_batch(batch, condition, scenario_file)
+                done(rows)
+        return rows
+
+    def _build_all(self, contestants: Sequence[Contestant]) -> tuple[list[Contestant], dict[str, str]]:
+        """Those that can run, and by key why the others cannot."""
+        able: list[Contestant] = []
+        reasons: dict[str, str] = {}
+        for one in contestants:
+            if missing := one.missing():
+                reasons[one.key] = f"needs {', '.join(missing)}"
+            else:
+                self.progress(f"building {one.name}")
+                try:
+                    if build(one, self.folder / "builds" / f"{one.key}.log"):
+                        self.tell(f"built {one.name}")
+                    able.append(one)
+                except LeagueError as error:
+                    reasons[one.key] = str(error)
+            if one.key in reasons:
+                self.tell(f"{one.name} is not run: {reasons[one.key]}")
+        return able, reasons
+
+    def _batches(self, able: Sequence[Contestant]) -> list[list[Contestant]]:
+        """The control is in every run; here it stands only where it is a contestant, in the first."""
+        others = [one for one in able if one.key != CONTROL]
+        batches = [others[at : at + self.together] for at in range(0, len(others), self.together)]
+        if len(others) < len(able):
+            batches[:1] = [[self._control, *(batches[0] if batches else [])]]
+        return batches
+
+    def _scenario(self, condition: Condition) -> Path:
+        """The scenario file itself, or one without a backlog that is written beside the evidence."""
+        if condition.backlog:
+            return self.scenario_file
+        path = self.folder / f"{self.scenario_file.stem}-{condition.key}.yaml"
+        write_without_backlog(self.scenario_file, path)
+        return path
+
+    def _run_batch(self, batch: Sequence[Contestant], condition: Condition, scenario: Path) -> list[Row]:
+        """One run of all of them; should that fail, one run of each, to see whose doing it was."""
+        names = ", ".join(one.name for one in batch)
+        self.tell(f"{condition.title}: {names}")
+        try:
+            return self._record(batch, condition, scenario)
+        except CONTESTANTS_OWN as error:
+            if len(batch) == 1:
+                self.tell(f"{names} failed: {error}")
+                return [Row(batch[0], condition, "failed", str(error))]
+            self.tell(f"the run ended, so each is run alone: {error}")
+            return [row for one in batch for row in self._run_batch([one], condition, scenario)]
+
+    def _record(self, batch: Sequence[Contestant], condition: Condition, scenario_file: Path) -> list[Row]:
+        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        folder = self.folder / "evidence" / f"{condition.key}-{run_id}"
+        others = [one.under_test(tuned=condition.tuned) for one in batch if one.key != CONTROL]
+        experiment = Experiment(
+            scenario_file=scenario_file,
+            scenario=load_scenario(scenario_file),
+            speed=self.speed,
+            consumers=[self._control.under_test(), *others],
+            cluster=self.cluster,
+            run_id=run_id,
+            folder=folder,
+            progress=self.progress,
+            registry=self.registry,
+        )
+        try:
+            experiment.run()
+        finally:
+            self.cluster.delete(experiment.topic_names.values(), experiment.groups.values())
+        verdict = Verdict(load_recording(folder))
+        rows = rows_of(verdict, batch, condition)
+        verdict.write()
+        return [replace(row, evidence=str(folder.relative_to(self.folder))) for row in rows]
+
+
+def write_without_backlog(source: Path, target: Path) -> None:
+    """The same scenario without a backlog; nothing is then asked of the control."""
+    data = yaml.safe_load(source.read_text("utf-8"))
+    data["title"] += ", without a backlog"
+    data.pop("control_waits_at_least", None)
+    for topic in data["topics"].values():
+        topic.pop("backlog", None)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), "utf-8")
