@@ -13,7 +13,7 @@ import click
 from fairpoll import client_config
 from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.league.contestants import Contestant, built_in, chosen, load_examples
+from fairpoll.league.contestants import Contestant, bizon_modes, built_in, chosen, load_examples
 from fairpoll.league.pages import Setting, console, write_pages
 from fairpoll.league.rows import Row
 from fairpoll.league.runs import League
@@ -53,7 +53,7 @@ def contestants(options: LeagueOptions) -> list[Contestant]:
 
     Contestants of other kinds join the list here: whatever a command starts can be one.
     """
-    return chosen([*built_in(), *load_examples(options.examples_folder)], options.only)
+    return chosen([*built_in(), *bizon_modes(), *load_examples(options.examples_folder)], options.only)
 
 
 def list_contestants(found: Sequence[Contestant]) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import confluent_kafka
 import yaml
 
 from fairpoll.errors import LeagueError
+from fairpoll.fields import OUR_FIELDS, Fields
 from fairpoll.members import ConsumerUnderTest
+from fairpoll.modes import Yours, consumer_of
 from fairpoll.processes import last_lines
 
 KEYS = ("name", "client", "version", "language", "needs", "build", "run", "documentation")
@@ -45,28 +48,53 @@ class Contestant:
     needs: tuple[str, ...] = ()
     build: str = ""
     folder: Path | None = None
+    fields: Fields = OUR_FIELDS
 
     def missing(self) -> list[str]:
         """The needed commands that are not on the PATH."""
         return [command for command in self.needs if not shutil.which(command)]
 
     def under_test(self, *, tuned: bool = False) -> ConsumerUnderTest:
-        return ConsumerUnderTest(self.key, ("env", "TUNED=1", *self.command) if tuned else self.command)
+        command = ("env", "TUNED=1", *self.command) if tuned else self.command
+        return ConsumerUnderTest(self.key, command, self.fields)
 
 
 def built_in() -> list[Contestant]:
     """Fairpoll's own two."""
-    version = str(confluent_kafka.version())
+    its_version = str(confluent_kafka.version())
     return [
         Contestant(
             mode,
             f"Fairpoll {mode}",
             "confluent-kafka",
-            version,
+            its_version,
             "Python",
             ConsumerUnderTest.built_in(mode).command,
         )
         for mode in (CONTROL, "async")
+    ]
+
+
+def bizon_modes() -> list[Contestant]:
+    """Bizon as released, and with our fair poller as its source; its command shows that it is installed."""
+    try:
+        installed = version("bizon")
+    except PackageNotFoundError:
+        installed = "not installed"
+    named = {"bizon-sync": "Bizon", "bizon-async": "Bizon with our fair poller"}
+    tested = {mode: consumer_of(mode, Yours()) for mode in named}
+    return [
+        Contestant(
+            mode,
+            name,
+            "bizon",
+            installed,
+            "Python",
+            tested[mode].command,
+            needs=("bizon",),
+            fields=tested[mode].fields,
+        )
+        for mode, name in named.items()
     ]
 
 
@@ -85,7 +113,7 @@ def _load(path: Path) -> Contestant:
     if not isinstance(data["needs"], list):
         raise LeagueError(f"{path}: needs: must be a list of commands, such as [go]")
     folder = path.parent.resolve()
-    text = {key: str(data[key]) for key in KEYS if key not in ("needs", "run")}
+    text: dict[str, Any] = {key: str(data[key]) for key in KEYS if key not in ("needs", "run")}
     # The shell gives way to the program, so that signals and the look at its memory reach that.
     command = ("sh", "-c", f'cd "$0" && exec {data["run"]}', str(folder))
     needs = tuple(str(one) for one in data["needs"])
