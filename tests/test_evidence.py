@@ -99,6 +99,20 @@ def test_commits_alone_show_waiting_but_not_which_records(folder: Path):
         assert (status, sentence[:15]) == ("inconclusive", "c does not tell")
 
 
+def test_what_may_be_due_to_seldom_commits_is_in_doubt_and_what_is_not_fails(folder: Path):
+    def committed(at: float, offset: int) -> str:
+        return line("committed_offsets", at, consumer="c", offsets=spots(offset), final=False)
+
+    samples = committed(10, 1) + committed(20, 2) + committed(30, 3)
+    (folder / layout.SAMPLES).write_text(samples, "utf-8")
+    recording = load_recording(folder)
+    # 0, 1 and 2 waited for up to 28 s by their commits, which came 10 s apart; 3 waits to the end.
+    for seconds, status in ((50, "inconclusive"), (60, "pass"), (40, "fail")):
+        assert judged(recording, "oldest_wait_at_most", volume="low", seconds=seconds)[0] == status
+    status, sentence = judged(recording, "delivered_at_least", volume="low", records=4)
+    assert (status, "by its commits alone, which came 10.0 s apart" in sentence) == ("inconclusive", True)
+
+
 def test_a_consumer_that_left_nothing_has_served_nobody(folder: Path):
     recording = load_recording(folder)
     assert recording.consumers["c"].delivered == []

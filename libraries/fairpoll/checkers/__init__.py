@@ -5,10 +5,11 @@ counter: they compare the ledger of acked messages with what stands in the sink'
 over what was expected, never over what was seen (a fully starved partition leaves no record).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from fairpoll.checkers import backpressure, commits, delivery, liveness, recovery, service
+from fairpoll.checkers.coarse import allowed_for, commit_interval, in_doubt
 from fairpoll.checkers.model import Finding, Status
 from fairpoll.checkers.plan import producer_kept_plan, recording_is_sound
 from fairpoll.history import Evidence, Recording
@@ -83,10 +84,23 @@ def judge(criterion: str, recording: Recording, consumer: str, **thresholds: obj
         return RUN_CRITERIA[criterion](recording)
     finding = CRITERIA[criterion](recording, consumer, **thresholds)
     needed = _NEEDS.get(criterion)
-    if needed is None or needed in recording.consumers[consumer].evidence:
+    history = recording.consumers[consumer]
+    if needed is None and finding.status == "fail" and "records" not in history.evidence:
+        return _judge_coarsely(criterion, recording, consumer, finding, thresholds)
+    if needed is None or needed in history.evidence:
         return finding
     why = f"{consumer} does not tell {_NAMED[needed]}"
     return replace(finding, status="inconclusive", measured="no evidence", sentence=why, figures={})
+
+
+def _judge_coarsely(
+    criterion: str, recording: Recording, consumer: str, finding: Finding, thresholds: Mapping[str, object]
+) -> Finding:
+    """A failure by commits alone stands only where it is not due to how seldom they come."""
+    interval = commit_interval(recording.consumers[consumer])
+    allowed = allowed_for(interval, thresholds)
+    fails = allowed is not None and CRITERIA[criterion](recording, consumer, **allowed).status == "fail"
+    return finding if fails or not interval else in_doubt(finding, interval)
 
 
 __all__ = ["CRITERIA", "RUN_CRITERIA", "Finding", "Status", "judge"]
