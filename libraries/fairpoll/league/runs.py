@@ -68,7 +68,8 @@ class League:
             if missing := one.missing():
                 reasons[one.key] = f"needs {', '.join(missing)}"
             else:
-                self.progress(f"building {one.name}")
+                if one.build:
+                    self.progress(f"building {one.name}")
                 try:
                     if build(one, self.folder / "builds" / f"{one.key}.log"):
                         self.tell(f"built {one.name}")
@@ -104,9 +105,15 @@ class League:
         except CONTESTANTS_OWN as error:
             if len(batch) == 1:
                 self.tell(f"{names} failed: {error}")
-                return [Row(batch[0], condition, "failed", str(error))]
-            self.tell(f"the run ended, so each is run alone: {error}")
+                return [Row(batch[0], condition, "failed", self._told_here(str(error), batch[0]))]
+            self.tell("the run was ended by one of them, so each is run alone")
             return [row for one in batch for row in self._run_batch([one], condition, scenario)]
+
+    def _told_here(self, error: str, contestant: Contestant) -> str:
+        """The same without the folders of this machine, which mean nothing in a page that is kept."""
+        for folder in (self.folder, contestant.folder):
+            error = error.replace(f"{folder}/", "").replace(f" {folder}", "")
+        return error
 
     def _record(self, batch: Sequence[Contestant], condition: Condition, scenario_file: Path) -> list[Row]:
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
