@@ -58,3 +58,11 @@ def test_no_module_is_much_longer_than_300_lines():
         path.name: len(path.read_text("utf-8").splitlines()) for path in (ROOT / "libraries").rglob("*.py")
     }
     assert {name: length for name, length in lengths.items() if length > 320} == {}
+
+
+def test_the_league_in_the_readme_is_the_one_in_docs():
+    measured = (ROOT / "docs" / "league-speed-1.md").read_text("utf-8").splitlines()
+    readme = (ROOT / "README.md").read_text("utf-8").splitlines()
+    shown = [line for line in readme if line.startswith("| ") and ("starved, " in line or "served, " in line)]
+    assert len(shown) >= 12
+    assert [line for line in shown if line not in measured] == []
