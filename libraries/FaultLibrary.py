@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library, not_keyword
@@ -14,6 +13,7 @@ from fairpoll.experiment import Experiment
 from fairpoll.units import Action
 from fairpoll.waiting import wait_until
 from session import SESSION
+from values import CONVERTERS, Duration
 
 # A broker that starts reads its log, joins its quorum, and its replicas catch up.
 WHOLE_SECONDS = 90.0
@@ -23,7 +23,7 @@ NODES = (1, 2, 3)
 LAST_BYTES = 60
 
 
-@library(scope="GLOBAL", doc_format="MARKDOWN")
+@library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
 class FaultLibrary:
     """Does harm while the scenario runs that `Start Scenario` started, and writes down what was done when.
 
@@ -45,12 +45,12 @@ class FaultLibrary:
             raise SkipExecution("needs three brokers to harm: run with BROKERS:3 on CLUSTER:local or compose")
 
     @keyword("Let Traffic Flow For ${time}")
-    def let_traffic_flow(self, time: timedelta) -> None:
+    def let_traffic_flow(self, time: Duration) -> None:
         """Waits. Fails at once if the scenario ends with an error meanwhile.
 
         Example: `Let Traffic Flow For 3 seconds`
         """
-        watch_for(time.total_seconds())
+        watch_for(time.seconds)
 
     @keyword("Kill The Leader Of ${topic}")
     def kill_the_leader(self, topic: str) -> None:
@@ -99,7 +99,7 @@ class FaultLibrary:
         self.down.clear()
 
     @keyword("Freeze The Leader Of ${topic} For ${time}")
-    def freeze_the_leader(self, topic: str, time: timedelta) -> None:
+    def freeze_the_leader(self, topic: str, time: Duration) -> None:
         """Lets the broker that leads the topic's partition 0 stand still so long, its connections open.
 
         Fails if no scenario is being run.
@@ -109,7 +109,7 @@ class FaultLibrary:
         self.freeze_broker(self._leader(topic), time)
 
     @keyword("Freeze Broker ${number} For ${time}")
-    def freeze_broker(self, number: int, time: timedelta) -> None:
+    def freeze_broker(self, number: int, time: Duration) -> None:
         """Lets this broker (1 to 3) stand still so long, its connections open.
 
         Fails if no scenario is being run.
@@ -119,7 +119,7 @@ class FaultLibrary:
         self._harm(number, time, lambda: _faults().freeze(number), "broker", f"froze broker {number}")
 
     @keyword("Cut Consumers Off From The Leader Of ${topic} For ${time}")
-    def cut_off(self, topic: str, time: timedelta) -> None:
+    def cut_off(self, topic: str, time: Duration) -> None:
         """Lets nothing pass between the consumers and the leader of the topic's partition 0, either way.
 
         On compose the broker is cut off from the other brokers as well. Fails if no scenario is being run.
@@ -130,7 +130,7 @@ class FaultLibrary:
         self._harm(node, time, lambda: _faults().cut(node), "network", f"cut off broker {node}, both ways")
 
     @keyword("Swallow The Answers Of The Leader Of ${topic} For ${time}")
-    def swallow_answers(self, topic: str, time: timedelta) -> None:
+    def swallow_answers(self, topic: str, time: Duration) -> None:
         """Lets requests of the consumers pass to the leader of the topic's partition 0, but no answers.
 
         Fails if no scenario is being run. Skips the test on compose, where this cannot be done.
@@ -141,19 +141,19 @@ class FaultLibrary:
         self._harm(node, time, lambda: _faults().swallow(node), "network", f"cut off broker {node}, one way")
 
     @keyword("Delay The Leader Of ${topic} By ${delay} For ${time}")
-    def delay_leader(self, topic: str, delay: timedelta, time: timedelta) -> None:
+    def delay_leader(self, topic: str, delay: Duration, time: Duration) -> None:
         """Adds this latency, each way, between the consumers and the leader of the topic's partition 0.
 
         Fails if no scenario is being run. Skips the test on compose, where this cannot be done.
 
         Example: `Delay The Leader Of quiet By 200 ms For 5 seconds`
         """
-        node, seconds = self._leader(topic), delay.total_seconds()
+        node, seconds = self._leader(topic), delay.seconds
         what = f"delayed broker {node} by {seconds * 1000:g} ms"
         self._harm(node, time, lambda: _faults().delay(node, seconds), "network", what)
 
     @keyword("Kill The Consumer ${mode} For ${time}")
-    def kill_the_consumer(self, mode: str, time: timedelta) -> None:
+    def kill_the_consumer(self, mode: str, time: Duration) -> None:
         """Kills the consumer's process without a warning, and starts it anew after this time.
 
         Fails if no scenario is being run.
@@ -163,12 +163,12 @@ class FaultLibrary:
         members = experiment_now().members[mode]
         since = clock.now_ms()
         members.act(Action("kill"))
-        watch_for(time.total_seconds())
+        watch_for(time.seconds)
         members.act(Action("start"))
         _note("consumer", f"killed {mode}", since, clock.now_ms())
 
     @keyword("Fill The Disk Of ${mode} For ${time}")
-    def fill_the_disk(self, mode: str, time: timedelta) -> None:
+    def fill_the_disk(self, mode: str, time: Duration) -> None:
         """Lets no file of the consumer's process grow any more, as on a full disk, for this time.
 
         A consumer that ends because of it is started anew afterwards; one that waits goes on. The first
@@ -184,7 +184,7 @@ class FaultLibrary:
             raise FairpollError(f"{mode} is not running")
         files = [path.stat().st_size for path in members.folder.iterdir() if path.is_file()]
         victim.limit_files(max(files) + LAST_BYTES)
-        watch_for(time.total_seconds())
+        watch_for(time.seconds)
         ended = not victim.running
         if ended:
             members.start()
@@ -195,7 +195,7 @@ class FaultLibrary:
         _note("output", what, since, clock.now_ms())
 
     @keyword("Kill The Producer For ${time}")
-    def kill_the_producer(self, time: timedelta) -> None:
+    def kill_the_producer(self, time: Duration) -> None:
         """Kills the producer without a warning, and starts it anew after this time.
 
         What it had sent and not seen acked is in doubt, and may be delivered or not; only what was acked
@@ -205,7 +205,7 @@ class FaultLibrary:
         """
         experiment, since = experiment_now(), clock.now_ms()
         experiment.kill_producer()
-        watch_for(time.total_seconds())
+        watch_for(time.seconds)
         experiment.start_producer()
         _note("producer", "killed the producer", since, clock.now_ms())
 
@@ -243,9 +243,9 @@ class FaultLibrary:
         name = experiment_now().topic_names[topic]
         return _told(lambda: SESSION.admin().leader(name, 0))
 
-    def _harm(self, node: int, duration: timedelta, harm: Callable[[], None], target: str, what: str) -> None:
+    def _harm(self, node: int, duration: Duration, harm: Callable[[], None], target: str, what: str) -> None:
         """Do it, let the time pass, undo it; undone also when the scenario ends meanwhile."""
-        since, seconds = clock.now_ms(), duration.total_seconds()
+        since, seconds = clock.now_ms(), duration.seconds
         try:
             harm()
         except ClusterUnavailableError as error:

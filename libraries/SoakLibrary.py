@@ -3,13 +3,13 @@
 import random
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
 
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
 from FaultLibrary import FaultLibrary, experiment_now, watch_for
+from values import Duration
 
 # Between two faults, and before the traffic ends, for the last of them to be got over.
 QUIET_SECONDS = 10.0
@@ -42,20 +42,20 @@ class SoakLibrary:
         chance = random.Random(seed)
         topics = list(experiment_now().topic_names)
         while (left := experiment_now().seconds_left) > LAST_QUIET_SECONDS:
-            topic, duration = chance.choice(topics), timedelta(seconds=chance.uniform(1, 8))
+            topic, duration = chance.choice(topics), Duration(chance.uniform(1, 8))
             harm = chance.choice(_harms(faults, mode, topic, duration))
             try:
                 harm()
             except SkipExecution:
                 continue  # this cluster cannot do it
             if faults.down:
-                watch_for(duration.total_seconds())
+                watch_for(duration.seconds)
                 faults.start_every_broker_that_is_down()
             watch_for(min(left, QUIET_SECONDS))
             faults.wait_until_whole()
 
 
-def _harms(faults: FaultLibrary, mode: str, topic: str, time: timedelta) -> list[Callable[[], None]]:
+def _harms(faults: FaultLibrary, mode: str, topic: str, time: Duration) -> list[Callable[[], None]]:
     return [
         lambda: faults.kill_the_leader(topic),
         lambda: faults.kill_the_coordinator(mode),
@@ -63,7 +63,7 @@ def _harms(faults: FaultLibrary, mode: str, topic: str, time: timedelta) -> list
         lambda: faults.freeze_the_leader(topic, time),
         lambda: faults.cut_off(topic, time),
         lambda: faults.swallow_answers(topic, time),
-        lambda: faults.delay_leader(topic, timedelta(milliseconds=200), time),
+        lambda: faults.delay_leader(topic, Duration(0.2), time),
         lambda: faults.kill_the_consumer(mode, time),
         lambda: faults.kill_the_producer(time),
         lambda: faults.fill_the_disk(mode, time),
