@@ -37,8 +37,8 @@ class Fake:
 def taken(buffers: PartitionBuffers) -> str:
     """What `take` gives until nothing is left, as `a0 b0 a1`."""
     records = []
-    while (record := buffers.take()) is not None:
-        records.append(f"{record.topic()}{record.offset()}")
+    while some := buffers.take():
+        records += [f"{record.topic()}{record.offset()}" for record in some]
     return " ".join(records)
 
 
@@ -85,7 +85,7 @@ def test_waiting_ends_when_a_record_comes():
     buffers = PartitionBuffers(500)
     threading.Timer(0.05, buffers.add, ([Fake("a", 0)],)).start()
     buffers.wait(10)
-    assert buffers.take() is not None
+    assert buffers.take()
 
 
 def test_the_sink_writes_one_object_a_line_to_the_topics_file(tmp_path: Path):
@@ -125,7 +125,7 @@ def test_the_sinks_time_is_shared_not_the_number_of_records():
     buffers.add([Fake("slow", n) for n in range(3)] + [Fake("fast", n) for n in range(30)])
     order = []
     for _ in range(24):
-        record = buffers.take()
+        (record,) = buffers.take()
         order.append(record.topic())
         buffers.charge((record.topic(), 0), 0.1 if record.topic() == "slow" else 0.01)
     assert order.count("slow") in (2, 3)
@@ -140,7 +140,7 @@ def test_an_idle_partition_saves_up_nothing():
     buffers.add([Fake("late", n) for n in range(100)])
     order = []
     for _ in range(10):
-        record = buffers.take()
+        (record,) = buffers.take()
         order.append(record.topic())
         buffers.charge((record.topic(), 0), 0.1)
     assert order.count("late") in (5, 6)
@@ -149,11 +149,11 @@ def test_an_idle_partition_saves_up_nothing():
 def test_one_record_that_took_very_long_does_not_shut_its_partition_out():
     buffers = PartitionBuffers(500)
     buffers.add([Fake("stuck", n) for n in range(3)] + [Fake("other", n) for n in range(3000)])
-    while buffers.take().topic() != "stuck":
+    while buffers.take()[0].topic() != "stuck":
         pass
     buffers.charge(("stuck", 0), 3600)
     waited = 0.0
-    while (record := buffers.take()).topic() != "stuck":
+    while (record := buffers.take()[0]).topic() != "stuck":
         buffers.charge((record.topic(), 0), 0.01)
         waited += 0.01
     assert waited < 1.5

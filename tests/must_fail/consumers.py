@@ -77,12 +77,14 @@ class NewestFirst(FairConsumer):
     """Serves the latest record of each partition first."""
 
     class Buffers(PartitionBuffers):
-        def take(self):
+        def take(self, most=1):
             with self._changed:
                 for waiting in self._waiting.values():
-                    if waiting:
-                        waiting.rotate(1)
-                return super().take()
+                    waiting.reverse()
+                taken = super().take(most)
+                for waiting in self._waiting.values():
+                    waiting.reverse()
+                return taken
 
     buffers_class = Buffers
 
@@ -94,15 +96,15 @@ class HoldsLowVolumeBack(FairConsumer):
         sink = None
 
         def choose(self):
-            if self.sink._rate is None:
+            if self.sink.pace.rate is None:
                 return super().choose()
             return min(self._turns, key=lambda partition: is_low(partition[0]))
 
-        def take(self):
+        def take(self, most=1):
             with self._changed:
-                if self.sink._rate is not None and all(is_low(topic) for topic, _ in self._turns):
-                    return None
-                return super().take()
+                if self.sink.pace.rate is not None and all(is_low(topic) for topic, _ in self._turns):
+                    return []
+                return super().take(most)
 
     buffers_class = Buffers
 
@@ -119,7 +121,7 @@ class FreezesOnePartition(FairConsumer):
             super().add(records)
             with self._changed:
                 for partition in [p for p in self._turns if p[1] == 1]:
-                    self._turns.remove(partition)
+                    del self._turns[partition]
 
     buffers_class = Buffers
 
@@ -211,7 +213,7 @@ class SlowsEverythingDown(FairConsumer):
 
     def deliver(self, record):
         super().deliver(record)
-        if self.sink._rate:
+        if self.sink.pace.rate:
             self.sink.pace.occupy(record.topic())
 
 
@@ -406,10 +408,11 @@ class SingleThreadRoundRobin(FairConsumer):
             ready = time.monotonic() + 0.02
             while time.monotonic() < ready and not self.stopping.is_set() and self.sink_is_free():
                 self._charge_last()
-                record = self.buffers.take()
-                if record is None:
+                records = self.buffers.take()
+                if not records:
                     break
-                self._last = ((record.topic(), record.partition()), time.monotonic())
+                (record,) = records
+                self._last = ((record.topic(), record.partition()), 1, time.monotonic())
                 self.deliver(record)
             if time.monotonic() >= commit_due:
                 self.commit(wait=False)
@@ -418,7 +421,7 @@ class SingleThreadRoundRobin(FairConsumer):
         self.commit(wait=True)
 
     def sink_is_free(self):
-        return not self.sink._rate or self.sink._free_at <= time.time()
+        return self.sink.pace.seconds_to_turn <= 0
 
 
 class SmallFetches(FairConsumer):

@@ -64,10 +64,7 @@ class HandedOver(FairConsumer):
         self._in_hand = True
         records: list[Record] = []
         for _ in self.buffers.levels(sorted(self.assigned)):
-            record = self.buffers.take()
-            if record is None:
-                break
-            records.append(record)
+            records += self.buffers.take()
         self._round = records
         return records
 

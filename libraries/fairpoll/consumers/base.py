@@ -149,7 +149,8 @@ class Consumer:
     def poll(self) -> list[Record]:
         """At most `max_poll_records` records, waiting at most `poll_interval_ms` for them."""
         messages = self.client.consume(self.settings.max_poll_records, self.settings.poll_interval_ms / 1000)
-        return [cast(Record, message) for message in messages if self._is_record(message)]
+        records = [message for message in messages if message.error() is None or self._is_record(message)]
+        return cast(list[Record], records)
 
     def deliver(self, record: Record) -> None:
         """Hand one record to the sink, then say so, then count it as done: in this order."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from fairpoll.consumers.record import Partition, Record
 
@@ -26,8 +26,8 @@ class PartitionBuffers:
     def __init__(self, pause_threshold: int) -> None:
         self.pause_threshold = pause_threshold
         self._waiting: dict[Partition, deque[Record]] = {}
-        # Whose turn it is: partitions with records, the next one to serve in front.
-        self._turns: deque[Partition] = deque()
+        # Whose turn it is: partitions with records, in the order in which they came or were served.
+        self._turns: dict[Partition, None] = {}
         self._served: dict[Partition, float] = {}
         # The account of the partition served last: where newcomers begin.
         self._now = 0.0
@@ -35,33 +35,46 @@ class PartitionBuffers:
 
     def add(self, records: Iterable[Record]) -> None:
         """Append each record to its partition's buffer."""
+        # Sorted out before the lock is taken: the worker needs it as well.
+        arrived: dict[Partition, list[Record]] = {}
+        for record in records:
+            arrived.setdefault((record.topic(), record.partition()), []).append(record)
         with self._changed:
-            for record in records:
-                partition = (record.topic(), record.partition())
+            for partition, some in arrived.items():
                 waiting = self._waiting.setdefault(partition, deque())
                 if not waiting:
-                    self._turns.append(partition)
+                    self._turns[partition] = None
                     self._served[partition] = max(self._served.get(partition, 0.0), self._now)
-                waiting.append(record)
-            self._changed.notify()
+                waiting.extend(some)
+            self._changed.notify_all()
 
     def wait(self, timeout_seconds: float) -> None:
         """Wait until a record is there to take, at most this long."""
         with self._changed:
             self._changed.wait_for(lambda: self._turns, timeout_seconds)
 
-    def take(self) -> Record | None:
-        """The next record of the partition whose turn it is; None when no record waits."""
+    def wait_for_room(self, partitions: Collection[Partition], timeout_seconds: float) -> None:
+        """Wait until all of them are at or below half the threshold, at most this long."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self.with_room(partitions)) == len(partitions), timeout_seconds
+            )
+
+    def take(self, most: int = 1) -> list[Record]:
+        """The next records, at most so many, of the partition whose turn it is; none when none waits."""
         with self._changed:
             if not self._turns:
-                return None
+                return []
             partition = self.choose()
-            self._turns.remove(partition)
+            del self._turns[partition]
             waiting = self._waiting[partition]
-            record = waiting.popleft()
+            count = min(most, len(waiting))
+            taken = [waiting.popleft() for _ in range(count)]
             if waiting:
-                self._turns.append(partition)
-            return record
+                self._turns[partition] = None
+            if len(waiting) <= self.pause_threshold // 2 < len(waiting) + count:
+                self._changed.notify_all()
+            return taken
 
     def choose(self) -> Partition:
         """Whose turn it is: the partition served least; of equals, the one that has waited longest.
@@ -88,8 +101,7 @@ class PartitionBuffers:
         with self._changed:
             for partition in partitions:
                 self._waiting.pop(partition, None)
-                if partition in self._turns:
-                    self._turns.remove(partition)
+                self._turns.pop(partition, None)
 
     def full(self, partitions: Iterable[Partition]) -> list[Partition]:
         """Those of `partitions` that are at or above the threshold."""

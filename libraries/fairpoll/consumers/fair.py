@@ -24,6 +24,11 @@ COMMIT_INTERVAL_SECONDS = 0.5
 FETCH_WAIT_MS = 100
 # How long the worker sleeps when no record waits, before it looks whether it should stop.
 IDLE_SECONDS = 0.1
+# Each pause throws away what the client has prefetched: the worker first gets this long to make room.
+ROOM_SECONDS = 0.02
+# How long the sink may be busy with one partition before the next has its turn; short against any budget.
+QUANTUM_SECONDS = 0.005
+MOST_AT_ONCE = 500
 # How long the worker may take to finish the record in hand when the consumer stops.
 WORKER_STOP_SECONDS = 10.0
 
@@ -41,8 +46,10 @@ class FairConsumer(Consumer):
         self.buffers = self.buffers_class(self.settings.partition_pause_threshold)
         self.paused: set[Partition] = set()
         self._worker_error: BaseException | None = None
-        # The partition in the sink's hands, and since when.
-        self._last: tuple[Partition, float] | None = None
+        # The partition in the sink's hands, how many of its records, and since when.
+        self._last: tuple[Partition, int, float] | None = None
+        # How many records of a partition the sink is given at once.
+        self._most = 1
 
     def client_properties(self) -> dict[str, str | int]:
         return {"fetch.wait.max.ms": FETCH_WAIT_MS}
@@ -61,6 +68,8 @@ class FairConsumer(Consumer):
         due = time.monotonic() + COMMIT_INTERVAL_SECONDS
         while not self.stopping.is_set():
             self.buffers.add(self.poll())
+            # A sink that keeps up needs no pause, only a moment.
+            self.buffers.wait_for_room(self.assigned - self.paused, ROOM_SECONDS)
             self.pause_full()
             self.resume_with_room()
             if time.monotonic() >= due:
@@ -98,20 +107,29 @@ class FairConsumer(Consumer):
             self._worker_error = error  # raised again by the poll thread
 
     def _charge_last(self) -> None:
-        """The sink is free again: the record before has had it until now."""
+        """The sink is free again: the records before have had it until now."""
         if self._last:
-            partition, since = self._last
-            self.buffers.charge(partition, time.monotonic() - since)
+            partition, count, since = self._last
+            spent = time.monotonic() - since
+            self.buffers.charge(partition, spent)
+            # Next time as many as fill the quantum; no more than twice as many, for times vary.
+            fitting = int(QUANTUM_SECONDS * count / spent) if spent > 0 else 2 * count
+            self._most = max(1, min(fitting, 2 * count, MOST_AT_ONCE))
             self._last = None
 
     def deliver_next(self) -> None:
-        """Take the record whose turn it is and write it; wait a little when there is none."""
-        with self.delivering:  # from its buffer to the sink in one step: not revoked in between
-            record = self.buffers.take()
-            if record is not None:
-                self._last = ((record.topic(), record.partition()), time.monotonic())
-                self.deliver(record)
-        if record is None:
+        """Take the records whose turn it is and write them; wait a little when there are none.
+
+        One at a time while the sink's rate is limited, else as many as take it QUANTUM_SECONDS.
+        """
+        with self.delivering:  # from their buffer to the sink in one step: not revoked in between
+            records = self.buffers.take(1 if self.sink.pace.limited else self._most)
+            if records:
+                first = records[0]
+                self._last = ((first.topic(), first.partition()), len(records), time.monotonic())
+                for record in records:
+                    self.deliver(record)
+        if not records:
             self.buffers.wait(IDLE_SECONDS)
 
     def on_assign(self, partitions: list[TopicPartition]) -> None:

@@ -18,25 +18,35 @@ class Pace:
 
     def __init__(self, rate: float | None, topic_rates: Mapping[str, float] | None = None) -> None:
         """`rate` is records per second, None for no limit; `topic_rates` for topics with more work."""
-        self._rate = rate
+        self.rate = rate
         self._topic_rates = dict(topic_rates or {})
         self._free_at = 0.0
         self._rate_changed = threading.Event()
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit now."""
+        return bool(self.rate or self._topic_rates)
 
     def set_rate(self, rate: float | None) -> None:
         """Change the rate, from any thread; whoever waits for a turn takes it up at once.
 
         No limit is none for any topic.
         """
-        self._rate = rate
+        self.rate = rate
         if rate is None:
             self._topic_rates.clear()
         self._rate_changed.set()
 
+    @property
+    def seconds_to_turn(self) -> float:
+        """How long until the sink can take a record; 0 or less: now."""
+        return self._free_at - now_seconds() if self.limited else 0.0
+
     def wait_turn(self, stop: threading.Event) -> bool:
         """Wait until the sink can take a record. False when `stop` was set first."""
         while not stop.is_set():
-            wait = self._free_at - now_seconds() if self._rate or self._topic_rates else 0.0
+            wait = self.seconds_to_turn
             if wait <= 0:
                 return True
             # Woken by a change of rate; in short steps, so that stop is seen as well.
@@ -46,6 +56,6 @@ class Pace:
 
     def occupy(self, topic: str) -> None:
         """A record of this topic has been taken."""
-        rate = self._topic_rates.get(topic, self._rate)
+        rate = self._topic_rates.get(topic, self.rate)
         if rate:
             self._free_at = max(self._free_at, now_seconds() - CATCH_UP_SECONDS) + 1 / rate
