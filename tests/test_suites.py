@@ -79,7 +79,7 @@ def test_one_file_alone(tmp_path: Path):
         (
             "async    1 000",
             "turbo    1 000",
-            r"got value 'turbo' that cannot be converted to 'sync' or 'async'",
+            r"got value 'turbo' that cannot be converted to 'sync', 'async'",
         ),
         ("1%", "", "expected 5 arguments, got 4|missing value for argument|expected 5 non-named"),
     ],

@@ -18,7 +18,7 @@ from fairpoll import client_config, clock
 from fairpoll.consume_options import RATE, FiniteRange, checked_servers, outputs, poll_options, topic_rates
 from fairpoll.consumers import MODES, Consumer, ConsumerConfig
 from fairpoll.disk import unwritable
-from fairpoll.errors import FairpollError
+from fairpoll.errors import FairpollError, HistoryError
 from fairpoll.events import EventWriter
 from fairpoll.fault_table import fault_table
 from fairpoll.league.cli import league
@@ -57,7 +57,8 @@ def main() -> None:
     """Decide whether a Kafka consumer starves a low-volume topic.
 
     The acceptance suites are run with `robot suites/`; these are the parts that run on their own.
-    Both print newline-delimited JSON events on standard output and their client's log on standard error.
+    produce and consume print newline-delimited JSON events on standard output and their client's log on
+    standard error.
     """
 
 
@@ -249,7 +250,7 @@ def _follow_orders(obey: Callable[[str], None]) -> None:
 )
 @click.option("--write", is_flag=True, help="Write verdict.json beside recordings that have none.")
 def judge(places: tuple[Path, ...], write: bool) -> None:
-    """Judge every recording in these folders, such as results/evidence, without a cluster.
+    """Judge every recording in these folders, such as evidence/ beside a log, without a cluster.
 
     A recording with a verdict.json is judged by the same criteria and thresholds, and must come to the same
     verdict, byte for byte. One without, of a run that was cut off, is judged by what must hold in any
@@ -257,13 +258,19 @@ def judge(places: tuple[Path, ...], write: bool) -> None:
     """
     good = True
     for folder in (folder for place in places for folder in recordings_in(place)):
-        again = judge_again(folder)
+        try:
+            again = judge_again(folder)
+        except HistoryError as error:
+            click.echo(f"{folder}: cannot be judged: {error}\n")
+            good = False
+            continue
         rows = [
             Row(f"{f.consumer}: {f.criterion}", f.expected, f.measured, f.status)
             for _, _, f in again.verdict.findings
         ]
         verdict = again.verdict.to_json()["verdict"]
-        click.echo(f"{folder}: {verdict}; {again.told}\n{text_table(rows)}\n")
+        unmet = [f"{f.status}: {f.sentence}\n" for _, _, f in again.verdict.findings if f.status != "pass"]
+        click.echo(f"{folder}: {verdict}; {again.told}\n{text_table(rows)}\n{''.join(unmet)}")
         good = good and verdict == "pass" and again.same is not False
         if write and again.same is None:
             again.verdict.write()

@@ -206,7 +206,11 @@ def read_output(
                 read["topic"], read["partition"], read["offset"] = (places or {}).get(read["id"], NOWHERE)
             _check(read, _OUTPUT)
         except KeyError as error:
-            raise HistoryError(f"{path}: line {number}: no {quoted(error.args[0])}") from None
+            has = ", ".join(quoted(key) for key in list(line)[:10])
+            raise HistoryError(
+                f"{path}: line {number}: no {quoted(error.args[0])}, it has {has or 'nothing'}; "
+                "CONSUMER_FIELDS says where a line has what (docs/your-consumer.md)"
+            ) from None
         except ValueError as error:
             raise HistoryError(f"{path}: line {number}: {error}") from None
         yield read

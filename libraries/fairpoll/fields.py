@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from fairpoll.text import quoted
+
 
 @dataclass(frozen=True)
 class Fields:
@@ -14,7 +16,7 @@ class Fields:
 
     A record is known by `topic`, `partition` and `offset`, or by the message's `id` alone where that is
     given. `delivered` is milliseconds since the epoch or an ISO 8601 time (UTC when it names no zone).
-    `value` is the message's body.
+    `value` is the message's body, also where it stands as text.
     """
 
     topic: str = "topic"
@@ -46,7 +48,7 @@ class Fields:
         found = {name: pick(line, path) for name, path in places.items()}
         found["delivered_ms"] = _milliseconds(pick(line, self.delivered))
         with contextlib.suppress(KeyError):  # without it, its content cannot be judged
-            found["value"] = pick(line, self.value)
+            found["value"] = _body(pick(line, self.value))
         return found
 
 
@@ -68,8 +70,19 @@ def pick(line: Any, path: str) -> Any:
     return value
 
 
+def _body(value: Any) -> Any:
+    """A message's body that stands there as text is what that text says."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return json.loads(value)
+    return value
+
+
 def _milliseconds(moment: object) -> float:
     if isinstance(moment, int | float):
         return float(moment)
-    parsed = datetime.fromisoformat(str(moment))
+    try:
+        parsed = datetime.fromisoformat(str(moment))
+    except ValueError:
+        raise ValueError(f"the time of delivery is no time but {quoted(moment)}") from None
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000

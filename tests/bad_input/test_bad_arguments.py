@@ -28,7 +28,7 @@ NO_SHARE = "'{}' is not a share; write it with a percent sign, for example 1%"
 NO_TIME = "'{}' is not a time above 0; write for example 5 seconds"
 NO_PERCENTILE = "'{}' is not a percentile; write a whole number from 1 to 100"
 NO_AMOUNT = "'{}' is not a number above 0; write for example 4"
-MODES = "that cannot be converted to 'sync' or 'async'."
+MODES = "that cannot be converted to 'sync', 'async', 'bizon-sync', 'bizon-async' or 'yours'."
 
 # The step, and the message of the test.
 DRY = {
@@ -55,7 +55,7 @@ DRY = {
     "three and a half brokers": ("Ensure Cluster    mock    brokers=3.5", "ValueError: Argument 'brokers' got value '3.5' that cannot be converted to integer or None."),
     "brokers a word": ("Ensure Cluster    mock    brokers=two", "ValueError: Argument 'brokers' got value 'two' that cannot be converted to integer or None."),
     "keep perhaps": ("Ensure Cluster    mock    keep=perhaps", "ValueError: Argument 'keep' got value 'perhaps' that cannot be converted to 'yes' or 'no'."),
-    "speed a word": ("Run Scenario    specified.yaml    speed=fast", "ValueError: Argument 'speed' got value 'fast' that cannot be converted to float or None."),
+    "speed a word": ("Run Scenario    specified.yaml    speed=fast", "ValueError: Argument 'speed' got value 'fast' that cannot be converted to float."),
 }  # fmt: skip
 
 RUN = "Run Scenario    specified.yaml    {}"
@@ -70,7 +70,7 @@ AT_ONCE = {
     "a cluster": ("Ensure Cluster    mock", ""),
     "rate without unit": ("Scenario Should Be Valid    ${TEMPDIR}/wrong.yaml", "${TEMPDIR}/wrong.yaml: line 3: sink: '10' must be text. How fast the consumer's sink takes records, for example 10 per second."),
     "no such scenario": ("Run Scenario    none.yaml", f"no scenario file 'none.yaml'; in resources/scenarios there are: {SCENARIOS}"),
-    "no such mode": (RUN.format("turbo"), "unknown mode 'turbo'; one of: sync, async"),
+    "no such mode": (RUN.format("turbo"), "unknown mode 'turbo'; one of: sync, async, bizon-sync, bizon-async, yours"),
     "speed 0": (RUN.format("speed=0"), "SPEED is 0; it must be above 0, for example 10"),
     "speed nan": (RUN.format("speed=nan"), "SPEED is nan; it must be above 0, for example 10"),
     "speed inf": (RUN.format("speed=inf"), "SPEED is inf; it must be above 0, for example 10"),

@@ -89,7 +89,7 @@ def judge(criterion: str, recording: Recording, consumer: str, **thresholds: obj
         return _judge_coarsely(criterion, recording, consumer, finding, thresholds)
     if needed is None or needed in history.evidence:
         return finding
-    why = f"{consumer} does not tell {_NAMED[needed]}"
+    why = f"{consumer} does not tell {_NAMED[needed]} (docs/your-consumer.md says how it may)"
     return replace(finding, status="inconclusive", measured="no evidence", sentence=why, figures={})
 
 

@@ -54,7 +54,8 @@ def load_doubts(recording: Recording) -> list[str]:
 
     What it proves about safety (loss, repetition, order) stands all the same.
     """
-    return [*void_doubts(recording), *adverse_doubts(recording)]
+    ignored = (rate_ignored(recording, consumer) for consumer in recording.consumers)
+    return [*void_doubts(recording), *(reason for reason in ignored if reason), *adverse_doubts(recording)]
 
 
 def void_doubts(recording: Recording) -> list[str]:
@@ -66,6 +67,32 @@ def void_doubts(recording: Recording) -> list[str]:
         dropped_by_the_broker(recording),
     )
     return [reason for reason in found if reason]
+
+
+# A sink that makes up for what it was late, and a batch that is written at once, are no more than this.
+RATE_SLACK = 1.1
+RATE_SLACK_SECONDS = 2.0
+
+
+def rate_ignored(recording: Recording, consumer: str) -> str | None:
+    """Why this consumer was not put to the test: it delivered more than its sink's rate allows.
+
+    Not told where the rate changes in the run, or differs by topic.
+    """
+    scenario = recording.scenario
+    if any(step.action.verb == "sink" for step in scenario.timeline) or any(
+        topic.sink_rate for topic in scenario.topics
+    ):
+        return None
+    slack = RATE_SLACK_SECONDS * recording.speed
+    most = scenario.sink_rate * (recording.duration * RATE_SLACK + slack)
+    count = recording.delivered_in_window(consumer, [topic.name for topic in scenario.topics])
+    if count <= most:
+        return None
+    return (
+        f"{consumer} delivered {count:,} records where its sink's rate allows "
+        f"{scenario.sink_rate * recording.duration:,.0f}: it does not keep FAIRPOLL_SINK_RATE"
+    )
 
 
 def adverse_doubts(recording: Recording) -> list[str]:

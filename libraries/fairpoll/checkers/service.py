@@ -6,7 +6,14 @@ inconclusive, whatever was measured.
 
 from dataclasses import replace
 
-from fairpoll.checkers.model import Finding, adverse_doubts, budget_at_speed, budget_told, void_doubts
+from fairpoll.checkers.model import (
+    Finding,
+    adverse_doubts,
+    budget_at_speed,
+    budget_told,
+    rate_ignored,
+    void_doubts,
+)
 from fairpoll.history import Acked, Recording
 from fairpoll.measures import waits
 
@@ -242,6 +249,8 @@ def _settle(recording: Recording, met: bool, finding: Finding) -> Finding:
     the consumer beside it in the same run would not have passed.
     """
     doubts = void_doubts(recording) + ([] if met else adverse_doubts(recording))
+    if ignored := rate_ignored(recording, finding.consumer):
+        doubts.append(ignored)
     if doubts:
         sentence = f"{'; '.join(doubts)} ({finding.sentence})"
         return replace(finding, status="inconclusive", sentence=sentence)
