@@ -3,6 +3,7 @@
 import random
 import secrets
 from collections.abc import Callable
+from typing import cast
 
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
@@ -36,7 +37,7 @@ class SoakLibrary:
 
         Example: `Do Harm At Random Until The Traffic Ends    async    seed=7`
         """
-        faults: FaultLibrary = BuiltIn().get_library_instance("FaultLibrary")
+        faults = cast(FaultLibrary, BuiltIn().get_library_instance("FaultLibrary"))
         seed = seed or secrets.token_hex(4)
         logger.warn(f"faults at random from seed {seed}; --variable SEED:{seed} repeats them")
         chance = random.Random(seed)

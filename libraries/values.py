@@ -2,8 +2,9 @@
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from robot.utils import timestr_to_secs
 
@@ -99,4 +100,6 @@ class Percentile:
         return cls(int(value))
 
 
-CONVERTERS = {kind: kind.parse for kind in (Bound, Share, Duration, Amount, Percentile)}
+CONVERTERS: dict[type, Callable[[Any], Any]] = {
+    kind: kind.parse for kind in (Bound, Share, Duration, Amount, Percentile)
+}
