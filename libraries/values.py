@@ -100,6 +100,7 @@ class Percentile:
         return cls(int(value))
 
 
-CONVERTERS: dict[type, Callable[[Any], Any]] = {
+# Spelled as Robot declares it.
+CONVERTERS: dict[type, Callable[[Any], Any] | Callable[[Any, Any], Any]] = {
     kind: kind.parse for kind in (Bound, Share, Duration, Amount, Percentile)
 }
