@@ -18,6 +18,7 @@ from fairpoll.consumers import MODES, FairConsumer
 from fairpoll.consumers.base import partition_set
 from fairpoll.consumers.buffers import PartitionBuffers
 from fairpoll.consumers.sink import FileSink
+from fairpoll.errors import ConsumerError
 from fairpoll.events import mend_end
 
 
@@ -391,7 +392,7 @@ class CommitsWhatDidNotFit(FairConsumer):
     def deliver(self, record):
         try:
             super().deliver(record)
-        except OSError:
+        except ConsumerError:
             mend_end(self.config.output_folder / self.config.outputs[record.topic()])
             self.uncommitted[(record.topic(), record.partition())] = record.offset() + 1
 
