@@ -114,7 +114,7 @@ class ExternalCluster:
                 f"{servers} refused the login: check SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD{reason}"
             )
         # A broker that does not speak TLS at all hangs up: to the client a matter of transport.
-        if code == KafkaError._SSL or "SSL handshake failed" in reason:
+        if code == KafkaError._SSL or "SSL handshake failed" in reason or "SSL_HANDSHAKE" in reason:
             return f"{servers}: TLS failed: check SECURITY_PROTOCOL and SSL_CA_LOCATION{reason}"
         if code == KafkaError._RESOLVE:
             return f"{servers}: no such host: check BOOTSTRAP_SERVERS{reason}"

@@ -67,9 +67,11 @@ def list_contestants(found: Sequence[Contestant]) -> None:
 def run_league(options: LeagueOptions, found: Sequence[Contestant]) -> list[Row]:
     """Start the cluster, run these contestants on it, write the pages after each batch, stop everything.
 
-    Raises FairpollError. SIGTERM ends it as Ctrl-C does: what was started is stopped on the way out.
+    Raises FairpollError. SIGTERM ends it as Ctrl-C does, also where whoever started it has Ctrl-C ignored:
+    what was started is stopped on the way out.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     folder = options.output_folder.resolve()
     progress = ConsoleProgress(lambda text: click.echo(text, nl=False))
 
