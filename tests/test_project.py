@@ -46,7 +46,7 @@ def test_every_keyword_is_documented_and_typed(library: Path):
         for argument in keyword.args:
             if argument.is_marker:
                 continue
-            assert argument.type is not None, f"{keyword.name}: {argument.name} has no type"
+            assert argument.type, f"{keyword.name}: {argument.name} has no type"
             embedded = f"${{{argument.name}}}" in keyword.name
             told = f"`{argument.name}`" in documented.doc if embedded else argument.doc
             assert told, f"{keyword.name}: say what {argument.name} is"
