@@ -42,8 +42,11 @@ class ClusterLibrary:
             brokers: how many brokers, 1 or 3; default 1. For local, mock and compose.
             keep: `yes` leaves a compose cluster up at the end, and tell its address.
             bootstrap_servers: `host:port[,...]` of an external cluster.
-            security_protocol: for an external cluster; also the other security settings. Passwords are
-                taken as Robot's Secret, from an environment variable.
+            security_protocol: of an external cluster, such as `SASL_SSL`.
+            sasl_mechanism: such as `SCRAM-SHA-512`.
+            sasl_username: who logs in.
+            sasl_password: as Robot's Secret, from an environment variable.
+            ssl_ca_location: the file of the certificates to trust.
 
         Fails if the cluster does not answer within 90 seconds, or cannot run here; the message says
         why and what to do about it.
@@ -72,6 +75,8 @@ class ClusterLibrary:
         """Stops the cluster that `Ensure Cluster` started and deletes its data; its logs stay.
 
         Does nothing when none runs. Called for you at the end of the run.
+
+        Example: `Stop Cluster`
         """
         SESSION.close()
 
@@ -80,6 +85,8 @@ class ClusterLibrary:
         """Fails if no cluster runs, or if it does not answer a request for its metadata.
 
         Returns what answered, such as `Apache Kafka 4.3.1 (KRaft), 1 broker`.
+
+        Example: `Cluster Should Answer`
         """
         if SESSION.cluster is None:
             raise ClusterError("no cluster is running; begin with the keyword 'Ensure Cluster'")
@@ -90,6 +97,9 @@ class ClusterLibrary:
         """Skips the tests that follow, with this reason, when they run on the mock cluster.
 
         Does nothing on a real broker. `--exclude real-broker` leaves such tests out altogether.
+
+        Args:
+            reason: what the mock cannot do; stands in the skipped tests' message.
 
         Example: `Real Broker Is Needed    the mock keeps only 5 MB of a partition`
         """

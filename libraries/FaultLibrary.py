@@ -27,7 +27,9 @@ LAST_BYTES = 60
 class FaultLibrary:
     """Does harm while the scenario runs that `Start Scenario` started, and writes down what was done when.
 
-    Brokers are those of a `local` or `compose` cluster with three brokers. Times are real times.
+    Brokers are those of a `local` or `compose` cluster with three brokers. `topic` is its name in the
+    scenario, `mode` the consumer, `number` the broker's, 1 to 3; `time` and `delay` are real times, such as
+    5 seconds or 200 ms, which SPEED does not divide.
     """
 
     def __init__(self) -> None:

@@ -35,6 +35,9 @@ class GuaranteeLibrary:
         own topic's output, no duplicates but uncommitted ones after a new assignment, order kept,
         delivered only while assigned, commits never ahead of the sink, commits level with it at the end.
 
+        Args:
+            mode: the consumer, such as `async`.
+
         Example: `Every Delivery Guarantee Should Hold    async`
         """
         verdict = SESSION.verdict()
@@ -47,6 +50,9 @@ class GuaranteeLibrary:
 
         A poison message must be a dead letter, or reported where the policy is to skip.
 
+        Args:
+            mode: the consumer, such as `async`.
+
         Example: `Nothing Should Be Lost    async`
         """
         judge("nothing_lost", mode)
@@ -54,6 +60,9 @@ class GuaranteeLibrary:
     @keyword
     def content_should_be_intact(self, mode: Mode) -> None:
         """Fails if what the sink holds of a message is not what was sent, by its checksum.
+
+        Args:
+            mode: the consumer, such as `async`.
 
         Example: `Content Should Be Intact    async`
         """
@@ -63,6 +72,9 @@ class GuaranteeLibrary:
     def only_acked_messages_should_be_delivered(self, mode: Mode) -> None:
         """Fails if a record was delivered that the brokers never acked; names at most 20.
 
+        Args:
+            mode: the consumer, such as `async`.
+
         Example: `Only Acked Messages Should Be Delivered    async`
         """
         judge("only_acked_delivered", mode)
@@ -70,6 +82,9 @@ class GuaranteeLibrary:
     @keyword
     def records_should_be_in_the_right_place(self, mode: Mode) -> None:
         """Fails if a record stands in another topic's output, or without need among the dead letters.
+
+        Args:
+            mode: the consumer, such as `async`.
 
         Example: `Records Should Be In The Right Place    async`
         """
@@ -79,6 +94,9 @@ class GuaranteeLibrary:
     def no_forbidden_duplicates_should_be_delivered(self, mode: Mode) -> None:
         """Fails if a record came again without a new assignment, or although it had been committed.
 
+        Args:
+            mode: the consumer, such as `async`.
+
         Example: `No Forbidden Duplicates Should Be Delivered    async`
         """
         judge("no_forbidden_duplicates", mode)
@@ -86,6 +104,9 @@ class GuaranteeLibrary:
     @keyword
     def order_should_be_kept(self, mode: Mode) -> None:
         """Fails if, within an assignment, a partition's records were delivered out of order.
+
+        Args:
+            mode: the consumer, such as `async`.
 
         Example: `Order Should Be Kept    async`
         """
@@ -95,6 +116,9 @@ class GuaranteeLibrary:
     def records_should_be_delivered_only_while_assigned(self, mode: Mode) -> None:
         """Fails if a member delivered records of a partition that was not assigned to it then.
 
+        Args:
+            mode: the consumer, such as `async`.
+
         Example: `Records Should Be Delivered Only While Assigned    async`
         """
         judge("only_while_assigned", mode)
@@ -103,6 +127,9 @@ class GuaranteeLibrary:
     def commits_should_never_be_ahead(self, mode: Mode) -> None:
         """Fails if an offset was committed before the sink held every message in front of it.
 
+        Args:
+            mode: the consumer, such as `async`.
+
         Example: `Commits Should Never Be Ahead    async`
         """
         judge("commits_never_ahead", mode)
@@ -110,6 +137,9 @@ class GuaranteeLibrary:
     @keyword
     def commits_should_have_caught_up(self, mode: Mode) -> None:
         """Fails if, when all had stopped, a committed offset was not the next one to read.
+
+        Args:
+            mode: the consumer, such as `async`.
 
         Example: `Commits Should Have Caught Up    async`
         """
@@ -121,6 +151,9 @@ class GuaranteeLibrary:
 
         The bound is `partition_pause_threshold` plus one poll of `max_poll_records`, by the consumer's
         own word. INCONCLUSIVE for a consumer that says nothing of its buffers.
+
+        Args:
+            mode: the consumer, such as `async`.
 
         Example: `Backpressure Should Hold    async`
         """
@@ -134,6 +167,10 @@ class GuaranteeLibrary:
     def memory_should_stay_below(self, mode: Mode, mebibytes: Amount) -> None:
         """Fails if the consumer's processes together had more resident memory than this, seen from outside.
 
+        Args:
+            mode: the consumer, such as `async`.
+            mebibytes: the limit, in MiB, such as `256`.
+
         Example: `Memory Should Stay Below    async    256`
         """
         judge("memory_bounded", mode, mebibytes=mebibytes.number)
@@ -144,6 +181,10 @@ class GuaranteeLibrary:
 
         Names the partitions that waited, and which of them the consumer had paused.
 
+        Args:
+            mode: the consumer, such as `async`.
+            silence: the limit, in the scenario's time, such as `10 seconds`.
+
         Example: `Consumer Should Not Stall    async    10 seconds`
         """
         judge("no_stall", mode, seconds=silence.seconds)
@@ -151,6 +192,10 @@ class GuaranteeLibrary:
     @keyword
     def every_partition_should_be_served_within(self, mode: Mode, silence: Duration) -> None:
         """Fails if a partition had messages waiting for this long without one delivery, others or not.
+
+        Args:
+            mode: the consumer, such as `async`.
+            silence: the limit, in the scenario's time, such as `10 seconds`.
 
         Example: `Every Partition Should Be Served Within    async    5 seconds`
         """
@@ -161,6 +206,10 @@ class GuaranteeLibrary:
         """Fails if, after a step of the timeline, a partition with messages waiting takes longer than this.
 
         Steps that count are a member that joins, leaves or starts, and a sink that recovers.
+
+        Args:
+            mode: the consumer, such as `async`.
+            recovery: the limit, in the scenario's time, such as `5 seconds`.
 
         Example: `Consumer Should Deliver Again Within    async    5 seconds`
         """
@@ -173,6 +222,10 @@ class GuaranteeLibrary:
         Counted from the message's ack, or from the end of what was done if that was later. INCONCLUSIVE
         when nothing was done.
 
+        Args:
+            mode: the consumer, such as `async`.
+            recovery: the limit, in real time, such as `15 seconds`; SPEED does not divide it.
+
         Example: `Consumer Should Recover Within    async    15 seconds`
         """
         judge("recovers_within", mode, seconds=recovery.seconds)
@@ -181,6 +234,9 @@ class GuaranteeLibrary:
     def group_membership_should_be_kept(self, mode: Mode) -> None:
         """Fails if a member was put out of its group, as happens to one that does not poll in time.
 
+        Args:
+            mode: the consumer, such as `async`.
+
         Example: `Group Membership Should Be Kept    async`
         """
         judge("membership_kept", mode)
@@ -188,6 +244,9 @@ class GuaranteeLibrary:
     @keyword
     def group_membership_should_be_lost(self, mode: Mode) -> None:
         """Fails if no member was put out of its group: for a control.
+
+        Args:
+            mode: the consumer, such as `async`.
 
         Example: `Group Membership Should Be Lost    sync`
         """

@@ -64,6 +64,9 @@ class KafkaUiLibrary:
 
         Fails if the scenario has no such topic.
 
+        Args:
+            topic: its name in the scenario.
+
         Example: `${name}=    Topic On The Cluster    async-test-low-volume`
         """
         return SESSION.name_on_cluster("topics", topic)
@@ -73,6 +76,9 @@ class KafkaUiLibrary:
         """Returns the name of this consumer's group on the cluster, which carries the run id.
 
         Fails if the run has no such consumer.
+
+        Args:
+            mode: the consumer, such as `async`.
 
         Example: `${name}=    Group On The Cluster    async`
         """

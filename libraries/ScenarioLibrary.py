@@ -70,7 +70,8 @@ class ScenarioLibrary:
             scenario: name of a file in resources/scenarios, or a path.
             modes: the consumers, as for `Run Scenario`; default `async`.
             speed: divides every interval and multiplies the sink's rate; default 1.
-            consumer: a command to be judged, as for `Run Scenario`, and so are its fields.
+            consumer: a command to be judged, as for `Run Scenario`.
+            fields: where its output files have what, as for `Run Scenario`.
 
         Fails as `Run Scenario` does, and if another is being run.
 
@@ -92,7 +93,10 @@ class ScenarioLibrary:
 
     @keyword
     def abandon_scenario(self) -> None:
-        """Breaks off the scenario that was started. Does nothing when none is being run; for teardowns."""
+        """Breaks off the scenario that was started. Does nothing when none is being run; for teardowns.
+
+        Example: `Abandon Scenario`
+        """
         SESSION.abort()
 
     @keyword
@@ -112,6 +116,9 @@ class ScenarioLibrary:
     @keyword
     def scenario_should_be_valid(self, scenario: str) -> None:
         """Fails if the scenario file is wrong; names the line, the key and what is allowed there.
+
+        Args:
+            scenario: name of a file in resources/scenarios, or a path.
 
         Example: `Scenario Should Be Valid    specified.yaml`
         """

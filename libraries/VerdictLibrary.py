@@ -69,6 +69,11 @@ class VerdictLibrary:
 
         Waiting is counted from the intended send time, and goes on when nothing arrives.
 
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high`, `low`, or the name of one topic.
+            budget: in the scenario's time, such as `5 seconds`.
+
         Example: `Oldest Message Should Wait At Most    async    low    5 seconds`
         """
         judge("oldest_wait_at_most", mode, volume=topics, seconds=budget.seconds)
@@ -79,6 +84,11 @@ class VerdictLibrary:
 
         Runs the scenario once more for that, with the topics of this volume only, unless it has been.
         A solo wait below half a second counts as half a second.
+
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high` or `low`.
+            times: how many times the solo wait, such as `4`.
 
         Example: `Oldest Message Should Wait At Most Times Solo    async    low    4`
         """
@@ -96,6 +106,11 @@ class VerdictLibrary:
     def oldest_message_should_wait_at_least(self, mode: Mode, topics: str, floor: Duration) -> None:
         """Fails if no message of these topics waited this long: a control that must starve.
 
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high`, `low`, or the name of one topic.
+            floor: in the scenario's time, such as `30 seconds`.
+
         Example: `Oldest Message Should Wait At Least    sync    low    30 seconds`
         """
         judge("oldest_wait_at_least", mode, volume=topics, seconds=floor.seconds)
@@ -103,6 +118,11 @@ class VerdictLibrary:
     @keyword
     def due_messages_should_be_delivered(self, mode: Mode, topics: str, age: Duration) -> None:
         """Fails if an acked message that was older than this at the end had not been delivered by then.
+
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high`, `low`, or the name of one topic.
+            age: in the scenario's time, such as `5 seconds`; younger messages are not due.
 
         Example: `Due Messages Should Be Delivered    async    low    5 seconds`
         """
@@ -113,6 +133,11 @@ class VerdictLibrary:
         """Fails if the consumer delivered less than this share of what another one of the run did.
 
         Fairness by slowing everything down is a failure too.
+
+        Args:
+            mode: the consumer, such as `async`.
+            share: of the other's records, with a percent sign, such as `95%`.
+            of: the other consumer; default `sync`.
 
         Example: `Throughput Should Be At Least    async    95%    of=sync`
         """
@@ -129,6 +154,12 @@ class VerdictLibrary:
 
         Messages not delivered count with their age at the end.
 
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high`, `low`, or the name of one topic.
+            percentile: a whole number from 1 to 100, such as `99`.
+            budget: in the scenario's time, such as `2 seconds`.
+
         Example: `Latency Should Be At Most    async    low    99    2 seconds`
         """
         judge("latency_at_most", mode, volume=topics, percentile=percentile.percent, seconds=budget.seconds)
@@ -136,6 +167,11 @@ class VerdictLibrary:
     @keyword
     def service_should_be_at_least(self, mode: Mode, topics: str, share: Share) -> None:
         """Fails if less than this share of what was sent was delivered while both volumes were live.
+
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high`, `low`, or the name of one topic.
+            share: of what was sent, with a percent sign, such as `90%`.
 
         Example: `Service Should Be At Least    async    low    90%`
         """
@@ -145,7 +181,10 @@ class VerdictLibrary:
 
     @keyword
     def producer_should_have_kept_its_plan(self) -> None:
-        """Fails as INCONCLUSIVE if planned messages were not acked, or were sent late (p99 over 500 ms)."""
+        """Fails as INCONCLUSIVE if planned messages were not acked, or were sent late (p99 over 500 ms).
+
+        Example: `Producer Should Have Kept Its Plan`
+        """
         judge_run("producer_kept_plan")
 
     @keyword
@@ -176,5 +215,7 @@ class VerdictLibrary:
 
         Looked at are the producer's plan, whether the control starved, whether this machine stood still
         for more than a second, and whether the run went to its end.
+
+        Example: `Run Should Be Sound`
         """
         judge_run("recording_is_sound")

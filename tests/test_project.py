@@ -1,8 +1,9 @@
-"""The project's own order: lints, formats, types, a dry run, and documentation of every keyword."""
+"""The project's own order: lints, formats, types, a dry run, documentation of every keyword, one version."""
 
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from robot.libdoc import LibraryDocumentation
 
 ROOT = Path(__file__).parent.parent
 LIBRARIES = sorted((ROOT / "libraries").glob("*Library.py"))
+RESOURCES = sorted((ROOT / "resources").glob("*.resource"))
 ROBOT_FILES = ["suites", "resources", "tests"]
 
 
@@ -34,18 +36,45 @@ def test_it_is_clean(command: list[str]):
 
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda path: path.stem)
 def test_every_keyword_is_documented_and_typed(library: Path):
+    """What it fails on, an example, and each argument; embedded ones mean the same in a whole library."""
     documented = LibraryDocumentation(str(library))
     assert documented.doc
     for keyword in documented.keywords:
-        assert keyword.doc, keyword.name
-        assert "Fails" in keyword.doc or "Does nothing" in keyword.doc, f"{keyword.name}: say when it fails"
+        says = r"\b(Fails|Skips|Does nothing)\b"
+        assert re.search(says, keyword.doc), f"{keyword.name}: say when it fails"
+        assert re.search(r"^Example: `.+`$", keyword.doc, re.MULTILINE), f"{keyword.name}: give an example"
         for argument in keyword.args:
-            assert argument.type is not None, f"{keyword.name}: {argument.name} has no type"
-            assert (
-                f"`{argument.name}`" in keyword.doc
-                or "Example" in keyword.doc
-                or argument.name in keyword.doc
-            )
+            if argument.is_marker:
+                continue
+            assert argument.type, f"{keyword.name}: {argument.name} has no type"
+            embedded = f"${{{argument.name}}}" in keyword.name
+            told = f"`{argument.name}`" in documented.doc if embedded else argument.doc
+            assert told, f"{keyword.name}: say what {argument.name} is"
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda path: path.stem)
+def test_every_sentence_of_a_resource_is_documented(resource: Path):
+    documented = LibraryDocumentation(str(resource))
+    assert documented.doc
+    for keyword in documented.keywords:
+        assert keyword.doc, f"{keyword.name}: give it a [Documentation]"
+
+
+def test_keywords_have_pages(tmp_path: Path):
+    pytest.importorskip("markdown", reason="docs/build.py needs it; requirements-dev.txt has it")
+    command = [sys.executable, "docs/build.py", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = {path.stem: path.read_text("utf-8") for path in tmp_path.iterdir()}
+    assert set(pages) == {path.stem for path in (*LIBRARIES, *RESOURCES)}
+    assert "Oldest Message Should Wait At Most" in pages["VerdictLibrary"]
+
+
+def test_the_version_stands_in_one_place():
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert f"\n## {told} (" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    engine = ROOT / "libraries" / "fairpoll"
+    assert [path for path in engine.rglob("*.py") if f'"{told}"' in path.read_text("utf-8")] == []
 
 
 def test_the_engine_never_imports_robot():

@@ -1,5 +1,6 @@
 """Scenario files: the specified one is read as specified. Wrong ones are in bad_input/."""
 
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from fairpoll.scenario import Scenario
 from fairpoll.scenario_file import load_scenario
 from fairpoll.traffic import live_plan
 
-SPECIFIED = Path(__file__).parent.parent / "resources" / "scenarios" / "specified.yaml"
+ROOT = Path(__file__).parent.parent
+SPECIFIED = ROOT / "resources" / "scenarios" / "specified.yaml"
 
 
 def test_the_specified_scenario_is_the_specification():
@@ -50,3 +52,18 @@ def test_a_speed_that_stands_still_is_refused(speed: float):
 def test_json_and_back():
     scenario = load_scenario(SPECIFIED)
     assert Scenario.from_json(scenario.to_json()) == scenario
+
+
+@pytest.mark.parametrize("path", sorted(SPECIFIED.parent.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_scenario_is_valid_explained_and_run_by_a_suite(path: Path):
+    load_scenario(path)
+    schema, _, *comment = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
+    assert schema.startswith("# yaml-language-server: $schema=")
+    assert (path.parent / schema.partition("=")[2]).is_file()
+    labels = [line.split(":")[0] for line in comment if not line.startswith("#   ")]
+    assert labels == ["# Question", "# Values", "# To change"]
+    if path.stem in ("specified", "faults", "faults_again", "soak"):  # these have suites of another name
+        return
+    (suite,) = (ROOT / "suites" / "40__scenarios").glob(f"[0-9][0-9]__{path.stem}.robot")
+    assert path.name in suite.read_text("utf-8")
+    assert f"(resources/scenarios/{path.name})" in (ROOT / "README.md").read_text("utf-8")

@@ -251,7 +251,7 @@ def _scale(axes: "Axes", panel: Panel, data: list[list[Point]]) -> None:
     low, high = min(ys), max(ys)
     room = (high - low) * 0.04 or 1.0
     axes.set_ylim(low - (room if low < 0 else 0), high + room)
-    axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 1.5, 2, 3, 5, 6, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 1.5, 2, 3, 5, 6, 10], integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(_number))
     axes.yaxis.set_major_formatter(FuncFormatter(_number))

@@ -18,16 +18,14 @@ from fairpoll import client_config, clock
 from fairpoll.consume_options import RATE, FiniteRange, checked_servers, outputs, poll_options, topic_rates
 from fairpoll.consumers import MODES, Consumer, ConsumerConfig
 from fairpoll.disk import unwritable
-from fairpoll.errors import FairpollError, HistoryError
+from fairpoll.errors import FairpollError
 from fairpoll.events import EventWriter
-from fairpoll.fault_table import fault_table
 from fairpoll.league.cli import league
-from fairpoll.offline import judge_again, recordings_in
 from fairpoll.produce_options import change_options, changed, create_missing, must_answer
 from fairpoll.scenario import PollSettings
 from fairpoll.scenario_file import load_scenario
-from fairpoll.tables import Row, text_table
 from fairpoll.traffic import TrafficProducer, acked_in
+from fairpoll.verdict_cli import COMMANDS
 
 option = functools.partial(click.option, show_envvar=True)
 
@@ -62,7 +60,8 @@ def main() -> None:
     """
 
 
-main.add_command(league)
+for command in (league, *COMMANDS):
+    main.add_command(command)
 
 # Without the command's own name in it, so that every consumer is told the same way, ours or not.
 FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
@@ -242,46 +241,6 @@ def _follow_orders(obey: Callable[[str], None]) -> None:
         obey("stop")
 
     threading.Thread(target=read, name="orders", daemon=True).start()
-
-
-@main.command(short_help="Judge recordings again, from their files alone.")
-@click.argument(
-    "places", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
-@click.option("--write", is_flag=True, help="Write verdict.json beside recordings that have none.")
-def judge(places: tuple[Path, ...], write: bool) -> None:
-    """Judge every recording in these folders, such as evidence/ beside a log, without a cluster.
-
-    A recording with a verdict.json is judged by the same criteria and thresholds, and must come to the same
-    verdict, byte for byte. One without, of a run that was cut off, is judged by what must hold in any
-    scenario. Exit code 0 if every verdict is pass and the same as before, else 1.
-    """
-    good = True
-    for folder in (folder for place in places for folder in recordings_in(place)):
-        try:
-            again = judge_again(folder)
-        except HistoryError as error:
-            click.echo(f"{folder}: cannot be judged: {error}\n")
-            good = False
-            continue
-        rows = [
-            Row(f"{f.consumer}: {f.criterion}", f.expected, f.measured, f.status)
-            for _, _, f in again.verdict.findings
-        ]
-        verdict = again.verdict.to_json()["verdict"]
-        unmet = [f"{f.status}: {f.sentence}\n" for _, _, f in again.verdict.findings if f.status != "pass"]
-        click.echo(f"{folder}: {verdict}; {again.told}\n{text_table(rows)}\n{''.join(unmet)}")
-        good = good and verdict == "pass" and again.same is not False
-        if write and again.same is None:
-            again.verdict.write()
-    sys.exit(0 if good else 1)
-
-
-@main.command("faults", short_help="The table of faults survived, from a run's verdict.json.")
-@click.argument("verdict", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def tell_faults(verdict: Path) -> None:
-    """Print, in Markdown, what each run that was harmed came to: acked, lost, repeated, recovery."""
-    click.echo(fault_table(verdict))
 
 
 def run() -> None:

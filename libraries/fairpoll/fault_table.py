@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fairpoll.errors import HistoryError
+from fairpoll.tables import markdown_table
 
 HEAD = ("what was done", "messages acked", "lost", "repeated without need", "recovery", "verdict")
 
@@ -18,8 +19,7 @@ def fault_table(verdict: Path) -> str:
         raise HistoryError(f"{verdict}: not a verdict.json of this version: {error!r}") from None
     if not rows:
         raise HistoryError(f"{verdict}: nothing was done to any run in it")
-    lines = [HEAD, ("---",) * len(HEAD), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return markdown_table(HEAD, rows)
 
 
 def _rows(run: dict[str, Any]) -> list[tuple[str, ...]]:

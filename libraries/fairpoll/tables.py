@@ -1,4 +1,4 @@
-"""Verdict tables: for Robot's log as HTML, for the console as plain text."""
+"""Verdict tables: for Robot's log as HTML, for the console as plain text, for pages in Markdown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,6 +66,17 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in ruled
     )
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Any table in Markdown; a text stays within its cell and does nothing there."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(map(markdown_text, line)) + " |" for line in lines)
+
+
+def markdown_text(text: str) -> str:
+    """Text that stays within its cell or line, and is no HTML."""
+    return escape(plain(text), quote=False).replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*")
 
 
 def _table(columns: Sequence[str], rows: Sequence[str], caption: str) -> str:

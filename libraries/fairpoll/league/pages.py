@@ -15,7 +15,8 @@ from fairpoll.checkers.model import UNSCALED_SECONDS
 from fairpoll.league.bars import Bar, bar_chart
 from fairpoll.league.contestants import Contestant
 from fairpoll.league.rows import CONDITIONS, STALL_SECONDS, WAIT_SECONDS, Condition, Row
-from fairpoll.tables import aligned, html_table
+from fairpoll.page import html_page
+from fairpoll.tables import aligned, html_table, markdown_table, markdown_text
 from fairpoll.text import plain
 
 NOTHING = "-"
@@ -32,12 +33,6 @@ DETAILS = (
     "stalled",
     "backlog left",
 )
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body{{font:15px/1.5 Helvetica,Arial,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#000;
-background:#fff}}@media(prefers-color-scheme:dark){{body{{color:#e2e1d7;background:#1c2227}}}}
-table{{margin:1em 0;max-width:none!important}}</style></head><body><h1>{title}</h1>{body}</body></html>
-"""
 
 
 @dataclass(frozen=True)
@@ -85,11 +80,11 @@ def as_json(rows: Sequence[Row], setting: Setting) -> dict[str, Any]:
 
 def markdown(rows: Sequence[Row], setting: Setting) -> str:
     """The whole league as one page of Markdown."""
-    parts = ["# Which consumers starve a quiet topic?", *map(_cell, _prose(setting))]
-    parts.append(_markdown_table(*_summary(rows)))
+    parts = ["# Which consumers starve a quiet topic?", *map(markdown_text, _prose(setting))]
+    parts.append(markdown_table(*_summary(rows)))
     for condition in CONDITIONS:
-        parts += [f"## {condition.title.capitalize()}", _markdown_table(DETAILS, _details(rows, condition))]
-    parts.append("\n".join(f"- {_cell(line)}" for line in _remarks(rows, setting.speed)))
+        parts += [f"## {condition.title.capitalize()}", markdown_table(DETAILS, _details(rows, condition))]
+    parts.append("\n".join(f"- {markdown_text(line)}" for line in _remarks(rows, setting.speed)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -107,7 +102,7 @@ def html(rows: Sequence[Row], setting: Setting) -> str:
     for condition in CONDITIONS:
         body += html_table(DETAILS, _details(rows, condition), caption=condition.title.capitalize())
     remarks = "".join(f"<li>{escape(line)}</li>" for line in _remarks(rows, setting.speed))
-    return _PAGE.format(title="Which consumers starve a quiet topic?", body=f"{body}<ul>{remarks}</ul>")
+    return html_page("Which consumers starve a quiet topic?", f"{body}<ul>{remarks}</ul>")
 
 
 def console(rows: Sequence[Row]) -> str:
@@ -221,13 +216,3 @@ def _remarks(rows: Sequence[Row], speed: float) -> list[str]:
             )
     unable = {row.contestant.name: row.why for row in rows if row.outcome == "not run"}
     return found + [f"{name}: not run: {plain(why)}" for name, why in unable.items()]
-
-
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Text that stays within its cell or line, and is no HTML."""
-    return escape(plain(text), quote=False).replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*")

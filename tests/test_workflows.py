@@ -1,0 +1,157 @@
+"""What CI runs, as far as it can be checked offline: files, commands, pins, permissions, schemas."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fairpoll.cli import main
+
+ROOT = Path(__file__).parent.parent
+CI = ROOT / ".github" / "workflows" / "ci.yml"
+ACCEPTANCE = ROOT / ".github" / "workflows" / "acceptance.yml"
+ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
+GITHUB = [CI, ACCEPTANCE, *ACTIONS]
+GITLAB = ROOT / ".gitlab-ci.yml"
+README = (ROOT / "README.md").read_text("utf-8")
+EXPLAINED = README + (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+GITLAB_WORDS = {"workflow", "default", "variables"}
+# The shell's own, and what every runner has; no command of the project.
+SHELL = {"[", "if", "then", "fi", "for", "do", "done", "echo", "export", "cat", "tee", "bash", "jq"}
+MADE_THERE = ("results", "../results", ".venv", "$")
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    told = yaml.safe_load(path.read_text("utf-8"))
+    assert isinstance(told, dict)
+    return told
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    told = loaded(path)
+    parts = [told["runs"]] if "runs" in told else told["jobs"].values()
+    return [step for part in parts for step in part["steps"]]
+
+
+def gitlab_jobs() -> dict[str, dict[str, Any]]:
+    return {name: job for name, job in loaded(GITLAB).items() if name not in GITLAB_WORDS}
+
+
+def scripts() -> Iterator[tuple[str, str]]:
+    """Every shell script, and where it stands."""
+    for path in GITHUB:
+        yield from ((path.name, step["run"]) for step in steps(path) if "run" in step)
+    for name, job in gitlab_jobs().items():
+        for part in ("before_script", "script", "after_script"):
+            yield from ((f"{GITLAB.name} {name}", line) for line in job.get(part, []))
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Every simple command, as its words."""
+    for where, script in scripts():
+        for line in re.split(r"\n|;|&&|\|", script.replace("\\\n", " ")):
+            words = shlex.split(line)
+            while words and words[0] in ("if", "then", "do", "else"):
+                words = words[1:]
+            if words:
+                yield where, words
+
+
+COMMANDS = list(commands())
+OURS = [(where, words) for where, words in COMMANDS if words[0] not in SHELL]
+
+
+def ids(case: object) -> str:
+    return " ".join(case)[:70] if isinstance(case, list) else str(case)
+
+
+def test_both_have_the_same_jobs():
+    jobs = set(loaded(CI)["jobs"])
+    assert jobs == {"lint", "unit", "judge", "mock", "local", "faults", "compose", "bizon", "league"}
+    assert {name for name in gitlab_jobs() if not name.startswith(".")} == jobs
+
+
+@pytest.mark.parametrize(("where", "words"), COMMANDS, ids=ids)
+def test_every_file_of_a_command_exists(where: str, words: list[str]):
+    for word in words[1 if words[0] in SHELL else 0 :]:
+        path = re.sub(r"^(\.\./)?fairpoll/", "", word)
+        named = "/" in path or path.endswith((".txt", ".py"))
+        if named and "@" not in path and "$" not in path and not path.startswith(MADE_THERE):
+            assert (ROOT / path).exists(), f"{where}: {word}"
+
+
+@pytest.mark.parametrize(("where", "words"), OURS, ids=ids)
+def test_every_command_is_one_that_people_are_told(where: str, words: list[str]):
+    program = words[0] if words[0].startswith(".ci/") else Path(words[0]).name
+    assert re.search(rf"(^|[`/\s]){re.escape(program)}[\s`]", EXPLAINED, re.MULTILINE), f"{where}: {program}"
+    for option, value in pairwise(words):
+        if option == "--variable":
+            assert f"`{value.split(':')[0]}`" in README, f"{where}: {value}"
+        if option in ("--include", "--exclude"):
+            assert f"`{value}`" in README, f"{where}: {value}"
+    if program == "fairpoll":
+        assert words[1] in main.commands, f"{where}: {words}"
+
+
+@pytest.mark.parametrize("path", GITHUB, ids=lambda path: f"{path.parent.name} {path.name}")
+def test_actions_are_pinned_to_a_commit_and_say_its_release(path: Path):
+    for step in steps(path):
+        used = step.get("uses", "")
+        if used.startswith("./"):
+            assert (ROOT / used / "action.yml").exists()
+    for line in path.read_text("utf-8").splitlines():
+        if match := re.match(r"\s*-? ?uses: ([^.\s]\S*)(.*)", line):
+            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", match[1]), line
+            assert re.fullmatch(r" # v\d+\.\d+\.\d+", match[2]), line
+
+
+@pytest.mark.parametrize("path", [CI, ACCEPTANCE], ids=lambda path: path.name)
+def test_workflows_may_read_and_no_more_and_end_in_time(path: Path):
+    told = loaded(path)
+    assert told["permissions"] == {"contents": "read"}
+    for name, job in told["jobs"].items():
+        assert "permissions" not in job, name
+        assert job["timeout-minutes"] <= 60, name
+    for step in steps(path):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("path", GITHUB, ids=lambda path: f"{path.parent.name} {path.name}")
+def test_what_a_caller_gives_never_stands_in_a_script(path: Path):
+    """`${{ }}` is pasted before the shell reads: values go through the environment."""
+    for step in steps(path):
+        assert "${{" not in step.get("run", ""), step["run"]
+
+
+def test_actionlint_has_nothing_to_say():
+    if not shutil.which("actionlint"):
+        pytest.skip("no actionlint on the PATH; see CONTRIBUTING.md")
+    done = subprocess.run(["actionlint"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("schema", "paths"),
+    [
+        ("vendor.github-workflows", [CI, ACCEPTANCE]),
+        ("vendor.github-actions", ACTIONS),
+        ("vendor.gitlab-ci", [GITLAB]),
+    ],
+)
+def test_the_schemas_are_kept(schema: str, paths: list[Path]):
+    if not find_spec("check_jsonschema"):
+        pytest.skip("check-jsonschema is not installed; requirements-dev.txt has it")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema]
+    command += ["--data-transform", "gitlab-ci"] if schema == "vendor.gitlab-ci" else []
+    done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
