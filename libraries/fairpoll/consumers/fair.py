@@ -22,6 +22,8 @@ COMMIT_INTERVAL_SECONDS = 0.5
 # A resumed partition is asked for only by the next fetch: one that waits long for data of the others
 # (500 ms by default) would leave it waiting as well.
 FETCH_WAIT_MS = 100
+# With its queue full the client asks for nothing for a whole second by default, and then runs dry.
+FETCH_BACKOFF_MS = 20
 # How long the worker sleeps when no record waits, before it looks whether it should stop.
 IDLE_SECONDS = 0.1
 # Each pause throws away what the client has prefetched: the worker first gets this long to make room.
@@ -52,7 +54,7 @@ class FairConsumer(Consumer):
         self._most = 1
 
     def client_properties(self) -> dict[str, str | int]:
-        return {"fetch.wait.max.ms": FETCH_WAIT_MS}
+        return {"fetch.wait.max.ms": FETCH_WAIT_MS, "fetch.queue.backoff.ms": FETCH_BACKOFF_MS}
 
     def run(self) -> None:
         worker = threading.Thread(target=self._work, name="sink-worker", daemon=True)
