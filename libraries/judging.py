@@ -73,6 +73,7 @@ def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:
     """The charts in the log, and links to them as files of their own."""
     drawn = charts(verdict.recording, consumers, CHART_BUDGET_SECONDS)
     paths = write_charts(verdict.recording, drawn)
+    SESSION.keep_charts(verdict, consumers, drawn)
     for svg, path in zip(drawn.values(), paths, strict=True):
         link = quote(path.relative_to(SESSION.output_folder).as_posix())
         logger.info(f"{svg}<p><a href='{link}'>{escape(path.name)}</a></p>", html=True)

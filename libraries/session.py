@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from fairpoll.progress import ConsoleProgress
 from fairpoll.report import Verdict, worst
 from fairpoll.running import RunningExperiment
 from fairpoll.scenario_file import load_scenario
+from fairpoll.summary_page import NAME as SUMMARY
+from fairpoll.summary_page import Shown, page
 
 # Less live traffic than this is over before a consumer has shown how it goes on.
 SHORTEST_SECONDS = 5.0
@@ -59,6 +61,10 @@ class Session:
         self._admin: Admin | None = None
         # Topics and groups of every run: they can be looked at until this session ends.
         self._created: tuple[list[str], list[str]] = ([], [])
+        # Of each verdict, the charts that show all of its consumers; by its folder.
+        self._charts: dict[Path, Mapping[str, str]] = {}
+        # The folder of the pages, and which there are; asked while Robot runs, which `close` may not.
+        self._pages: tuple[Path, list[str]] | None = None
         # What else belongs into the whole run's verdict.json, by key.
         self.extra: dict[str, object] = {}
 
@@ -75,6 +81,8 @@ class Session:
             progress.clear()
             logger.info(f"Cluster: {self.cluster.description}")
             BuiltIn().set_suite_metadata("Broker", self.cluster.description, top=True)
+            BuiltIn().set_suite_metadata("Summary", f"[{SUMMARY}|{SUMMARY}]", top=True)
+            self._pages = (self.output_folder, _pages_of_robot(self.output_folder))
         return self.cluster
 
     def record(self, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]) -> Verdict:
@@ -143,12 +151,28 @@ class Session:
 
     def write_verdicts(self) -> None:
         """verdict.json of the whole Robot run, and one beside each recording."""
-        verdicts = [*self._verdicts.values(), *self._others]
-        for verdict in verdicts:
+        for verdict in self._all():
             verdict.write()
-        runs = [verdict.to_json() for verdict in verdicts]
+        runs = [verdict.to_json() for verdict in self._all()]
         whole = {"verdict": worst(run["verdict"] for run in runs), "runs": runs, **self.extra}
         (self.output_folder / "verdict.json").write_text(dump(whole) + "\n", "utf-8")
+
+    def keep_charts(self, verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:
+        """For the summary, which takes charts of all consumers of a run side by side."""
+        if set(consumers) == set(verdict.recording.consumers):
+            self._charts[verdict.recording.folder] = drawn
+
+    def write_summary(self) -> None:
+        """The page that tells the verdict to those who do not read logs; a full disk is told as a warning."""
+        if self._pages is None or self.cluster is None:
+            return
+        folder, pages = self._pages
+        runs = [Shown(verdict, self._charts.get(verdict.recording.folder, {})) for verdict in self._all()]
+        beside = [*pages, *(["verdict.json"] if (folder / "verdict.json").exists() else [])]
+        try:
+            (folder / SUMMARY).write_text(page(runs, self.cluster.description, folder, beside), "utf-8")
+        except OSError as error:
+            logger.warn(f"{SUMMARY} could not be written: {error}")
 
     def admin(self) -> Admin:
         """To ask the brokers themselves. Raises FairpollError when no cluster runs."""
@@ -177,6 +201,7 @@ class Session:
             self._admin = None
         if self.cluster is not None:
             try:
+                self.write_summary()
                 self.cluster.delete(*self._created)
             finally:
                 self.cluster.stop()
@@ -184,6 +209,9 @@ class Session:
         if self._registry is not None:
             self._registry.close()
             self._registry = None
+
+    def _all(self) -> list[Verdict]:
+        return [*self._verdicts.values(), *self._others]
 
     def _run(
         self,
@@ -233,6 +261,12 @@ class Session:
         topics += experiment.topic_names.values()
         groups += experiment.groups.values()
         return experiment
+
+
+def _pages_of_robot(folder: Path) -> list[str]:
+    """The log and the report, where they are written, and written into this folder."""
+    paths = [Path(BuiltIn().get_variable_value(f"${{{kind} FILE}}")) for kind in ("LOG", "REPORT")]
+    return [path.name for path in paths if path.parent == folder]
 
 
 def _slug(name: str) -> str:

@@ -35,11 +35,16 @@ class Verdict:
         """The figures of each consumer; a recording does not change, so they are worked out once."""
         return {name: consumer_figures(self.recording, name) for name in self.recording.consumers}
 
+    @property
+    def worst(self) -> str:
+        """What the findings come to together."""
+        return worst(finding.status for _, _, finding in self.findings)
+
     def to_json(self) -> Figures:
         """Every finding with its thresholds, and every figure behind them."""
         recording = self.recording
         return {
-            "verdict": worst(finding.status for _, _, finding in self.findings),
+            "verdict": self.worst,
             "run_id": recording.run_id,
             "scenario": recording.scenario.title,
             "speed": recording.speed,
@@ -104,6 +109,7 @@ def charts(
     return {
         f"delivered-{name}": _delivered_chart(recording, consumers),
         f"oldest-wait-{name}": _wait_chart(recording, consumers, budget_seconds),
+        f"latency-{name}": _latency_chart(recording, consumers),
     }
 
 
@@ -155,6 +161,28 @@ def _wait_series(recording: Recording, consumer: str, topics: Sequence[str]) -> 
     points = oldest_wait_curve(recording, consumer, topics)
     worst = max((age for _, age in points), default=0.0)
     return Series(f"{consumer}, up to {worst:,.1f} s", points, _color(recording, consumer))
+
+
+def _latency_chart(recording: Recording, consumers: Sequence[str]) -> str:
+    drawn = [
+        Panel(
+            _panel_title(topics, volume),
+            "seconds",
+            [_latency_series(recording, name, topics) for name in consumers],
+        )
+        for volume, topics in _volumes(recording)
+    ]
+    return panels("Latency of live messages", "percent of the messages, the quickest first", drawn)
+
+
+def _latency_series(recording: Recording, consumer: str, topics: Sequence[str]) -> Series:
+    """What was not delivered counts with its age at the end, as in the figures."""
+    ages = sorted(wait for wait, message in waits(recording, consumer, topics) if not message.backlog)
+    points = [(100 * number / len(ages), age) for number, age in enumerate(ages, 1)]
+    points = [(0.0, ages[0]), *points] if ages else []
+    half = f", half in {ages[len(ages) // 2]:,.1f} s" if ages else ""
+    style: Style = "solid" if consumer == "sync" else "dashed"
+    return Series(f"{consumer}{half}", points, _color(recording, consumer), style)
 
 
 def _volumes(recording: Recording) -> list[tuple[str, list[str]]]:

@@ -1,0 +1,262 @@
+"""summary.html: what came of a whole run of the suites, on one page that needs nothing else.
+
+For those who want the verdict and not the log. It holds no script; every text in it is escaped.
+"""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.parse import quote
+
+from fairpoll import layout
+from fairpoll.checkers import Finding
+from fairpoll.fault_table import HEAD, fault_rows
+from fairpoll.history import Recording
+from fairpoll.report import Figures, Verdict, worst
+from fairpoll.tables import Row, criteria_table, html_table
+from fairpoll.text import plain
+
+NAME = "summary.html"
+CONTROL = "sync"
+# More criteria than this are folded; more sentences than that are left to verdict.json.
+SHORT_TABLE, MOST_SENTENCES = 8, 40
+PACKAGES = ("fairpoll", "robotframework", "confluent-kafka")
+_STYLE = Path(__file__).with_suffix(".css")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One run as the page shows it: its verdict, and its charts as SVG elements, by name."""
+
+    verdict: Verdict
+    charts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [finding for _, _, finding in self.verdict.findings]
+
+
+def page(runs: Sequence[Shown], cluster: str, place: Path, beside: Sequence[str] = ()) -> str:
+    """The page, to be written into the folder `place`; `beside` are files there to link to, such as log.html.
+
+    The first run stands open, the others are folded unless something in them did not hold.
+    """
+    status = worst(shown.verdict.worst for shown in runs)
+    began = [shown.verdict.recording.facts["start_ms"] for shown in runs if _began(shown)]
+    date = f"{datetime.fromtimestamp(min(began) / 1000, UTC):%Y-%m-%d %H:%M} UTC" if began else ""
+    told = [cluster, date, versions(), f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"]
+    parts = [
+        f"{_label(status)} <span class='quiet'>Fairpoll</span><h1>{_text(headline([shown.verdict for shown in runs]))}</h1>",
+        f"<p class='quiet'>{_text('; '.join(one for one in told if one))}</p>",
+        f"<p>{' &middot; '.join(_link(name, quote(name)) for name in beside)}</p>" if beside else "",
+        _unmet(runs),
+        _overview(runs) if len(runs) > 1 else "",
+        _faults(runs),
+        *(_run(shown, place, folded=number > 0) for number, shown in enumerate(runs)),
+    ]
+    return (
+        "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
+        # Nothing is fetched and nothing is run, whatever stands in the page.
+        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none';style-src 'unsafe-inline'\">"
+        f"<title>Fairpoll: {status}</title><style>{_STYLE.read_text('utf-8')}</style></head>"
+        f"<body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def headline(verdicts: Sequence[Verdict]) -> str:
+    """The verdict of all runs in one or two sentences: of the first run who was served, of all the count."""
+    findings = [finding for verdict in verdicts for _, _, finding in verdict.findings]
+    if not findings:
+        return "Nothing was judged."
+    return f"{served(verdicts[0])} {counted(findings)}".strip()
+
+
+def served(verdict: Verdict) -> str:
+    """Who serves the low-volume topics, and how long they waited: a sentence; "" where there are none."""
+    low = verdict.recording.topics_of("low")
+    if not low:
+        return ""
+    seconds = {name: _seconds(verdict, name) for name in verdict.recording.consumers}
+    clauses = [
+        _clause(_judged(verdict, name), name, seconds[name], alone=len(low) == 1)
+        for name in seconds
+        if name != CONTROL or len(seconds) == 1
+    ]
+    if CONTROL in seconds and len(seconds) > 1:
+        clauses.append(f"the plain loop let {'it' if len(low) == 1 else 'them'} wait {seconds[CONTROL]}")
+    told = "; ".join(clauses) + "."
+    return told[0].upper() + told[1:]
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """`75 of 75 criteria passed.` or `72 of 75 criteria passed, 2 failed, 1 inconclusive.`"""
+    statuses = [finding.status for finding in findings]
+    others = [
+        f"{statuses.count(status)} {word}"
+        for status, word in (("fail", "failed"), ("inconclusive", "inconclusive"))
+        if status in statuses
+    ]
+    return ", ".join([f"{statuses.count('pass')} of {len(statuses)} criteria passed", *others]) + "."
+
+
+def versions() -> str:
+    """Of what takes part in a judgement, as far as it is installed."""
+    found = [f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def _judged(verdict: Verdict, consumer: str) -> str | None:
+    """What this consumer's criteria about low-volume topics came to; None where there were none."""
+    low = {"low", *verdict.recording.topics_of("low")}
+    statuses = [
+        finding.status
+        for _, thresholds, finding in verdict.findings
+        if finding.consumer == consumer and thresholds.get("volume") in low
+    ]
+    return worst(statuses) if statuses else None
+
+
+def _clause(status: str | None, consumer: str, waited: str, alone: bool) -> str:
+    """Nobody is said to serve, or not to, who was not judged by it."""
+    topics, its = ("the low-volume topic", "its") if alone else ("the low-volume topics", "their")
+    if status is None:
+        return f"the oldest message of {topics} waited {waited} in {consumer}"
+    verb = {"pass": "serves", "fail": "does not serve", "inconclusive": "may or may not serve"}[status]
+    return f"{consumer} {verb} {topics}: {its} oldest message waited {waited}"
+
+
+def _seconds(verdict: Verdict, consumer: str) -> str:
+    seconds: float = verdict.figures[consumer]["low_volume_oldest_wait_seconds"]
+    told = f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
+    return f"{told}, the whole run" if seconds >= verdict.recording.duration else told
+
+
+def _unmet(runs: Sequence[Shown]) -> str:
+    items = [
+        f"<li>{_label(finding.status)} {_text(finding.sentence)} "
+        f"<span class='quiet'>({_text(shown.verdict.recording.scenario.title)})</span></li>"
+        for shown in runs
+        for finding in shown.findings
+        if finding.status != "pass"
+    ]
+    if not items:
+        return ""
+    more = len(items) - MOST_SENTENCES
+    rest = f"<p>And {more:,} more; verdict.json has all.</p>" if more > 0 else ""
+    return f"<h2>What did not hold</h2><ul>{''.join(items[:MOST_SENTENCES])}</ul>{rest}"
+
+
+def _overview(runs: Sequence[Shown]) -> str:
+    names = list(dict.fromkeys(name for shown in runs for name in shown.verdict.recording.consumers))
+    rows = []
+    for shown in runs:
+        known = shown.verdict.recording.consumers
+        waited = [_seconds(shown.verdict, name) if name in known else "-" for name in names]
+        rows.append((shown.verdict.recording.scenario.title, *waited, counted(shown.findings).rstrip(".")))
+    caption = "How long the oldest low-volume message waited, by mode"
+    return f"<h2>All runs</h2>{_wide(html_table(('scenario', *names, 'verdict'), rows, caption))}"
+
+
+def _faults(runs: Sequence[Shown]) -> str:
+    rows = [row for shown in runs for row in fault_rows(shown.verdict.to_json())]
+    return f"<h2>Faults</h2>{_wide(html_table(HEAD, rows, 'What was done, and what came of it'))}" if rows else ""
+
+
+def _run(shown: Shown, place: Path, folded: bool) -> str:
+    recording = shown.verdict.recording
+    heading = _text(recording.scenario.title)
+    content = (
+        f"<p class='quiet'>{_text(_conditions(recording))}</p>"
+        f"<p>{_text(served(shown.verdict))} {counted(shown.findings)}</p>{_wide(_figures_table(shown.verdict))}"
+        f"<p class='quiet narrow'>Charts and wide tables can be moved sideways.</p>{''.join(map(_wide, shown.charts.values()))}"
+        f"{_criteria(shown.findings)}<p>Evidence: {_evidence(recording.folder, place)}</p>"
+    )
+    if not folded:
+        return f"<section><h2>{heading}</h2>{content}</section>"
+    status = shown.verdict.worst
+    return (
+        f"<details{'' if status == 'pass' else ' open'}><summary>{_label(status)} <b>{heading}</b>: "
+        f"{_text(counted(shown.findings))}</summary>{content}</details>"
+    )
+
+
+def _conditions(recording: Recording) -> str:
+    topics = recording.scenario.topics
+    partitions = sum(topic.partitions for topic in topics)
+    told = [
+        f"{recording.duration:g} s of live traffic on {len(topics)} topics, {partitions} partitions",
+        f"a backlog of {sum(topic.backlog for topic in topics):,}",
+        f"a sink of {recording.scenario.sink_rate:g} records a second" if recording.scenario.sink_rate else "",
+        f"run at {recording.speed:g} times the speed; times are the scenario's" if recording.speed != 1 else "",
+        f"run {recording.run_id}",
+        "" if recording.complete else "cut off before its end",
+    ]
+    return "; ".join(one for one in told if one)
+
+
+def _figures_table(verdict: Verdict) -> str:
+    columns = ("mode", "high delivered", "low delivered", "low share", "oldest low wait")
+    rows = [_figures_row(verdict, name, figures) for name, figures in verdict.figures.items()]
+    return html_table(columns, rows, "Delivered and waited while the traffic was live")
+
+
+def _figures_row(verdict: Verdict, consumer: str, figures: Figures) -> tuple[str, ...]:
+    delivered, acked = figures["delivered"], figures["acked"]
+    counts = [
+        f"{sum(delivered[name] for name in topics):,} of {sum(acked[name] for name in topics):,}"
+        for topics in (verdict.recording.topics_of("high"), verdict.recording.topics_of("low"))
+    ]
+    return (consumer, *counts, f"{figures['low_volume_share']:.1%}", _seconds(verdict, consumer))
+
+
+def _criteria(findings: Sequence[Finding]) -> str:
+    """A table for each consumer; folded where all of them together are long and passed."""
+    by_consumer: dict[str, list[Row]] = {}
+    for f in findings:
+        rows = by_consumer.setdefault(f.consumer, [])
+        rows.append(Row(f.criterion, f.expected, f.measured, f.status))
+    tables = "".join(_wide(criteria_table(rows, caption=name)) for name, rows in by_consumer.items())
+    if len(findings) <= SHORT_TABLE:
+        return tables
+    is_open = "" if {finding.status for finding in findings} == {"pass"} else " open"
+    return f"<details{is_open}><summary>Expected and measured, criterion by criterion</summary>{tables}</details>"
+
+
+def _evidence(folder: Path, place: Path) -> str:
+    """Links to the folder and to what lies in it, relative to the page."""
+    here = quote(Path(os.path.relpath(folder, place)).as_posix())
+    names = [name for name in (layout.VERDICT, layout.RUN, layout.LEDGER) if (folder / name).exists()]
+    links = [_link(folder.name, f"{here}/"), *(_link(name, f"{here}/{name}") for name in names)]
+    return ", ".join(links)
+
+
+def _began(shown: Shown) -> bool:
+    return "start_ms" in shown.verdict.recording.facts
+
+
+def _label(status: str) -> str:
+    return f"<span class='label {'pass' if status == 'pass' else 'fail'}'>{escape(status.upper())}</span>"
+
+
+def _link(text: str, address: str) -> str:
+    return f"<a href='{escape(address)}'>{_text(text)}</a>"
+
+
+def _wide(content: str) -> str:
+    """What may be wider than a small screen is moved sideways by itself, not with the page."""
+    return f"<div class='wide'>{content}</div>"
+
+
+def _text(text: str) -> str:
+    return escape(plain(text))
