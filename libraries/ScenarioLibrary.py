@@ -1,9 +1,11 @@
 """Keywords that run a scenario and record what happened."""
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
-from robot.api import SkipExecution
+from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 
 from fairpoll.errors import ScenarioError
@@ -18,6 +20,21 @@ SCENARIO_FOLDER = Path(__file__).parent.parent / "resources" / "scenarios"
 @library(scope="GLOBAL", doc_format="MARKDOWN")
 class ScenarioLibrary:
     """Runs a scenario once, with several consumers side by side, and leaves a recording to judge."""
+
+    @keyword
+    def show_runs_live(self, live: Literal["yes", "no"] = "no") -> None:
+        """Shows a table on the terminal while `Run Scenario` runs: produced, delivered, lag, oldest wait.
+
+        Where the console is no terminal it says so once, and nothing else changes. Does nothing when
+        `live` is `no`. Fails if it is neither.
+
+        Example: `Show Runs Live    yes`
+        """
+        if live == "no" or SESSION.live is not None:
+            return
+        SESSION.live = bool(sys.__stdout__ and sys.__stdout__.isatty())
+        if not SESSION.live:
+            logger.console("\nLIVE needs a terminal, and this console is none: going on without the table")
 
     @keyword
     def run_scenario(

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import FairpollError, ScenarioError
 from fairpoll.events import dump
 from fairpoll.experiment import Experiment
+from fairpoll.live import LiveProgress
 from fairpoll.loading import load_recording
 from fairpoll.measures import waits
 from fairpoll.members import ConsumerUnderTest
@@ -50,6 +52,8 @@ class Session:
 
     def __init__(self) -> None:
         self.cluster: Cluster | None = None
+        # Whether a table is shown on the terminal while a scenario runs; None: nobody has asked for it.
+        self.live: bool | None = None
         self.current: Verdict | None = None
         self._current_run: Run | None = None
         self._verdicts: dict[Run, Verdict] = {}
@@ -222,7 +226,8 @@ class Session:
     ) -> Verdict:
         name = scenario_file.stem + (f"-{only_volume}-alone" if only_volume else "")
         experiment = self._experiment(name, scenario_file, speed, consumers, only_volume)
-        progress = _progress()
+        terminal = sys.__stdout__ if self.live else None
+        progress = LiveProgress(experiment, terminal) if terminal else _progress()
         experiment.progress = progress
         try:
             experiment.run()

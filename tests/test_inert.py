@@ -13,6 +13,7 @@ from robot.libraries.BuiltIn import BuiltIn
 
 import judging
 from bad_input.test_bad_arguments import messages
+from fairpoll import summary_page
 from fairpoll.charts import Limit, Panel, Series, line_chart, panels
 from fairpoll.checkers import judge
 from fairpoll.errors import FairpollError
@@ -31,6 +32,7 @@ HOSTILE = f"\"><script>{RUN}</script><img src=x onerror={RUN}><svg onload={RUN}>
 TAGS = {
     "table", "caption", "thead", "tbody", "tr", "th", "td", "span", "p", "a",
     "svg", "title", "desc", "g", "path", "text", "style",
+    "html", "head", "meta", "body", "h1", "h2", "section", "div", "ul", "li", "details", "summary", "b",
 }  # fmt: skip
 PANEL = Panel(HOSTILE, HOSTILE, [Series(HOSTILE, [(0, 0), (1, 1)])], Limit(1, HOSTILE))
 
@@ -67,6 +69,15 @@ def hostile_recording(folder: Path) -> Recording:
     return replace(run, scenario=scenario, cluster=HOSTILE, run_id=HOSTILE, folder=folder)
 
 
+def judged(folder: Path) -> Verdict:
+    """Criteria that fail with examples, so that all kinds of hostile texts are told."""
+    verdict = Verdict(hostile_recording(folder / HOSTILE.replace("/", "")))
+    for criterion in ("nothing_lost", "right_place", "buffers_bounded", "producer_kept_plan"):
+        verdict.judge(criterion, "async")
+    verdict.judge("oldest_wait_at_most", "async", volume="low", seconds=1)
+    return verdict
+
+
 def logged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str]:
     """What the judging of a hostile recording puts into the log as HTML, and the failed test's message."""
     pages: list[str] = []
@@ -97,18 +108,23 @@ def generated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "panels": panels(HOSTILE, HOSTILE, [PANEL, PANEL]),
         "file": standalone(panels(HOSTILE, HOSTILE, [PANEL])),
         **drawn,
+        "summary": summary_page.page([summary_page.Shown(judged(folder), drawn)], HOSTILE, folder, [HOSTILE]),
         **{f"logged {number}": page for number, page in enumerate(pages)},
     }
 
 
 def test_all_html_that_is_made_is_inert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     made = generated(tmp_path, monkeypatch)
-    assert len(made) == 4 + 2 + 3
+    assert len(made) == 4 + 3 + 4 + 1
     for name, page in made.items():
         read = Reader(page)
         assert read.tags <= TAGS, name
         assert read.acting == [], name
-        assert [link for link in read.links if not link.startswith("charts/")] == [], name
+        assert [link for link in read.links if "javascript:" in link or '"' in link or "'" in link] == [], (
+            name
+        )
+        if name != "summary":
+            assert [link for link in read.links if not link.startswith("charts/")] == [], name
 
 
 def test_a_failure_names_the_hostile_topic_as_plain_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -142,6 +158,7 @@ def test_no_script_runs_in_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyP
     if not which("chromium"):
         pytest.skip("no chromium on the PATH")
     made = "".join(page for name, page in generated(tmp_path, monkeypatch).items() if name != "file")
+    made = made.replace("Content-Security-Policy", "")  # which would keep scripts from running by itself
     assert title_in_browser(tmp_path, f"<title>still</title>{HOSTILE}") == "RAN"  # it would if it could
     assert title_in_browser(tmp_path, f"<title>still</title>{made}") == "still"
 

@@ -72,6 +72,7 @@ class Experiment:
     # Set when the live traffic begins.
     started: threading.Event = field(default_factory=threading.Event)
     members: dict[str, Members] = field(default_factory=dict)
+    outputs: DeliveryCounter | None = None
     _processes: list[ChildProcess] = field(default_factory=list)
     _facts: dict[str, object] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -240,7 +241,7 @@ class Experiment:
             self._producer.order(f"start {start}")
         self._note(start_ms=start * 1000, end_ms=(start + scaled.duration_seconds) * 1000)
         places = {name: (group.folder, group.consumer.fields) for name, group in self.members.items()}
-        outputs = DeliveryCounter(self.folder, scaled, places, self.topic_names)
+        outputs = self.outputs = DeliveryCounter(self.folder, scaled, places, self.topic_names)
         host = HostMonitor()
         with host:
             self._watch(scaled, start, outputs)

@@ -25,33 +25,57 @@ class DeliveryCounter:
         places: Mapping[str, tuple[Path, Fields]],
         topic_names: Mapping[str, str],
     ) -> None:
-        self._volume_of = {topic_names[topic.name]: topic.volume for topic in scenario.topics}
-        # An id tells the scenario's name of its topic.
-        self._volume_of |= {topic.name: topic.volume for topic in scenario.topics}
-        self._volumes = list(dict.fromkeys(self._volume_of.values()))
+        self._volume_of = {topic.name: topic.volume for topic in scenario.topics}
+        # An id tells the scenario's name of its topic, everything else the cluster's.
+        names = {name: topic for topic in self._volume_of for name in (topic, topic_names[topic])}
         self._consumers = {
-            name: _Delivered(folder, fields, [topic.output for topic in scenario.topics], self._volume_of)
+            name: _Delivered(folder, fields, [topic.output for topic in scenario.topics], names)
             for name, (folder, fields) in places.items()
         }
         self._samples = Tail(recording / SAMPLES)
-        self._committed: Counts = {}
+        self._names = names
+        self._committed: dict[str, dict[str, dict[int, int]]] = {}
 
     def count(self) -> Counts:
         """Consumer -> volume -> different records, up to now."""
+        return {name: self._by_volume(by_topic) for name, by_topic in self.by_topic().items()}
+
+    def by_topic(self) -> Counts:
+        """Consumer -> the scenario's topic -> different records, up to now."""
         for sample in self._samples.read():
             if sample.get("name") == "committed_offsets":
-                self._committed[sample["consumer"]] = self._summed(sample)
-        nothing = dict.fromkeys(self._volumes, 0)
+                self._committed[sample["consumer"]] = self._by_partition(sample)
         return {
-            name: {**nothing, **(delivered.count() or self._committed.get(name, {}))}
+            name: delivered.count() or {topic: self.committed(name, topic) for topic in self._volume_of}
             for name, delivered in self._consumers.items()
         }
 
-    def _summed(self, sample: Event) -> dict[str, int]:
-        counts: dict[str, int] = {}
+    def committed(self, consumer: str, topic: str) -> int:
+        """The sum of the offsets that its group had committed in this topic at the last count."""
+        return sum(self._committed.get(consumer, {}).get(topic, {}).values())
+
+    def has(self, consumer: str, message: Event) -> bool:
+        """Whether it had delivered this message, an event of the ledger with an offset, at the last count."""
+        topic, partition, offset = message["topic"], message["partition"], message["offset"]
+        seen = self._consumers[consumer].seen
+        if seen:
+            spots = seen.get(topic, set())
+            return (partition, offset) in spots or (str(message["sequence"]), 0) in spots
+        return offset is not None and offset < self._committed.get(consumer, {}).get(topic, {}).get(
+            partition, 0
+        )
+
+    def _by_partition(self, sample: Event) -> dict[str, dict[int, int]]:
+        found: dict[str, dict[int, int]] = {}
         for o in sample["offsets"]:
-            volume = self._volume_of.get(o["topic"], "")
-            counts[volume] = counts.get(volume, 0) + o["offset"]
+            found.setdefault(self._names.get(o["topic"], ""), {})[o["partition"]] = o["offset"]
+        return found
+
+    def _by_volume(self, by_topic: Mapping[str, int]) -> dict[str, int]:
+        counts = dict.fromkeys(self._volume_of.values(), 0)
+        for topic, number in by_topic.items():
+            volume = self._volume_of.get(topic, "")
+            counts[volume] = counts.get(volume, 0) + number
         return counts
 
     def totals(self) -> dict[str, int]:
@@ -69,15 +93,14 @@ class DeliveryCounter:
 class _Delivered:
     """The records of one consumer, of its output files, or of its events while it has no such files."""
 
-    def __init__(
-        self, folder: Path, fields: Fields, outputs: list[str], volume_of: Mapping[str, str]
-    ) -> None:
+    def __init__(self, folder: Path, fields: Fields, outputs: list[str], names: Mapping[str, str]) -> None:
         places = (folder, folder / SECOND_MEMBER)
         self._outputs = [Tail(place / output) for place in places for output in outputs]
         self._events = [Tail(place / EVENTS) for place in places]
         self._fields = fields
-        self._volume_of = volume_of
-        self._seen: dict[str, set[tuple[str, int | str, int]]] = {}
+        self._names = names
+        # Of a topic: partition and offset, or the sequence (as text) and 0 where only ids are told.
+        self.seen: dict[str, set[tuple[int | str, int]]] = {}
 
     def count(self) -> dict[str, int]:
         if any(tail.path.exists() for tail in self._outputs):
@@ -88,7 +111,7 @@ class _Delivered:
                 for event in tail.read():
                     if event.get("name") == "records_consumed":
                         self._add(event.get("records", []))
-        return {volume: len(spots) for volume, spots in self._seen.items()}
+        return {topic: len(spots) for topic, spots in self.seen.items()}
 
     def _in_our_fields(self, line: Event) -> Event:
         """What cannot be read is counted nowhere; the judge reads the file again, strictly."""
@@ -97,11 +120,11 @@ class _Delivered:
         except (KeyError, ValueError):
             return {}
         if self._fields.id:
-            _, topic, sequence = f"{read['id']}::".split(":", 2)
+            _, topic, sequence, *_ = f"{read['id']}::".split(":")
             return {"topic": topic, "partition": sequence, "offset": 0}
         return read
 
     def _add(self, records: Iterable[Event]) -> None:
         for one in records:
-            spot = (one.get("topic", ""), one.get("partition", -1), one.get("offset", -1))
-            self._seen.setdefault(self._volume_of.get(spot[0], ""), set()).add(spot)
+            spot = (one.get("partition", -1), one.get("offset", -1))
+            self.seen.setdefault(self._names.get(one.get("topic", ""), ""), set()).add(spot)

@@ -50,8 +50,9 @@ def page(runs: Sequence[Shown], cluster: str, place: Path, beside: Sequence[str]
     began = [shown.verdict.recording.facts["start_ms"] for shown in runs if _began(shown)]
     date = f"{datetime.fromtimestamp(min(began) / 1000, UTC):%Y-%m-%d %H:%M} UTC" if began else ""
     told = [cluster, date, versions(), f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"]
+    title = _text(headline([shown.verdict for shown in runs]))
     parts = [
-        f"{_label(status)} <span class='quiet'>Fairpoll</span><h1>{_text(headline([shown.verdict for shown in runs]))}</h1>",
+        f"{_label(status)} <span class='quiet'>Fairpoll</span><h1>{title}</h1>",
         f"<p class='quiet'>{_text('; '.join(one for one in told if one))}</p>",
         f"<p>{' &middot; '.join(_link(name, quote(name)) for name in beside)}</p>" if beside else "",
         _unmet(runs),
@@ -170,7 +171,11 @@ def _overview(runs: Sequence[Shown]) -> str:
 
 def _faults(runs: Sequence[Shown]) -> str:
     rows = [row for shown in runs for row in fault_rows(shown.verdict.to_json())]
-    return f"<h2>Faults</h2>{_wide(html_table(HEAD, rows, 'What was done, and what came of it'))}" if rows else ""
+    return (
+        f"<h2>Faults</h2>{_wide(html_table(HEAD, rows, 'What was done, and what came of it'))}"
+        if rows
+        else ""
+    )
 
 
 def _run(shown: Shown, place: Path, folded: bool) -> str:
@@ -178,9 +183,11 @@ def _run(shown: Shown, place: Path, folded: bool) -> str:
     heading = _text(recording.scenario.title)
     content = (
         f"<p class='quiet'>{_text(_conditions(recording))}</p>"
-        f"<p>{_text(served(shown.verdict))} {counted(shown.findings)}</p>{_wide(_figures_table(shown.verdict))}"
-        f"<p class='quiet narrow'>Charts and wide tables can be moved sideways.</p>{''.join(map(_wide, shown.charts.values()))}"
-        f"{_criteria(shown.findings)}<p>Evidence: {_evidence(recording.folder, place)}</p>"
+        f"<p>{_text(served(shown.verdict))} {counted(shown.findings)}</p>"
+        f"{_wide(_figures_table(shown.verdict))}"
+        "<p class='quiet narrow'>Charts and wide tables can be moved sideways.</p>"
+        f"{''.join(map(_wide, shown.charts.values()))}{_criteria(shown.findings)}"
+        f"<p>Evidence: {_evidence(recording.folder, place)}</p>"
     )
     if not folded:
         return f"<section><h2>{heading}</h2>{content}</section>"
@@ -194,11 +201,12 @@ def _run(shown: Shown, place: Path, folded: bool) -> str:
 def _conditions(recording: Recording) -> str:
     topics = recording.scenario.topics
     partitions = sum(topic.partitions for topic in topics)
+    rate, speed = recording.scenario.sink_rate, recording.speed
     told = [
         f"{recording.duration:g} s of live traffic on {len(topics)} topics, {partitions} partitions",
         f"a backlog of {sum(topic.backlog for topic in topics):,}",
-        f"a sink of {recording.scenario.sink_rate:g} records a second" if recording.scenario.sink_rate else "",
-        f"run at {recording.speed:g} times the speed; times are the scenario's" if recording.speed != 1 else "",
+        f"a sink of {rate:,g} records a second" if rate else "",
+        f"run at {speed:g} times the speed; times are the scenario's" if speed != 1 else "",
         f"run {recording.run_id}",
         "" if recording.complete else "cut off before its end",
     ]
@@ -230,7 +238,8 @@ def _criteria(findings: Sequence[Finding]) -> str:
     if len(findings) <= SHORT_TABLE:
         return tables
     is_open = "" if {finding.status for finding in findings} == {"pass"} else " open"
-    return f"<details{is_open}><summary>Expected and measured, criterion by criterion</summary>{tables}</details>"
+    title = "Expected and measured, criterion by criterion"
+    return f"<details{is_open}><summary>{title}</summary>{tables}</details>"
 
 
 def _evidence(folder: Path, place: Path) -> str:
