@@ -12,7 +12,10 @@ from fairpoll.text import plain
 
 INK = "#010203"  # what text, axes and grid are drawn in; becomes currentColor
 FONT = "Helvetica,Arial,sans-serif"
-WIDTH, MARGIN = 900, 16  # in px: a chart's full width, and the border of a chart in a file of its own
+# In px: a chart's full width, the least at which it can be read (a page that is narrower is moved
+# sideways), and the border of a chart in a file of its own.
+WIDTH, LEAST_WIDTH, MARGIN = 900, 640, 16
+_IN_A_PAGE = f"min-width:{LEAST_WIDTH}px;max-width:{WIDTH}px;"
 
 
 def inline(drawn: str, title: str, description: str) -> str:
@@ -22,7 +25,7 @@ def inline(drawn: str, title: str, description: str) -> str:
     root = ET.Element("svg", {"viewBox": source.attrib["viewBox"], "width": "100%", "role": "img"})
     root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
     # matplotlib says this in a style element, which would reach the whole page.
-    root.set("style", f"max-width:{WIDTH}px;stroke-linejoin:round;stroke-linecap:butt;overflow:visible")
+    root.set("style", f"{_IN_A_PAGE}stroke-linejoin:round;stroke-linecap:butt;overflow:visible")
     for tag, text in (("title", plain(title)), ("desc", description)):
         ET.SubElement(root, tag, id=f"{prefix}-{tag}").text = text
     for child in source:
@@ -48,7 +51,7 @@ def standalone(svg: str) -> str:
         "@media(prefers-color-scheme:dark){svg{color:#e2e1d7;background:#1c2227}}</style>"
     )
     rest, content = svg[size.end() :].split(">", 1)
-    return f"{opening}{rest}>{theme}{content}\n".replace(f"max-width:{WIDTH}px;", "", 1)
+    return f"{opening}{rest}>{theme}{content}\n".replace(_IN_A_PAGE, "", 1)
 
 
 def _tidy(element: ET.Element) -> None:
