@@ -167,7 +167,9 @@ def unfold(page: Page) -> None:
 
 def assert_charts(page: Page, number: int) -> None:
     """So many charts of a size that can be read, their texts within them and beside one another."""
-    boxes = page.locator("svg[role=img]").evaluate_all("all => all.map(one => one.getBoundingClientRect().toJSON())")
+    boxes = page.locator("svg[role=img]").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().toJSON())"
+    )
     assert len(boxes) == number
     assert [box for box in boxes if box["width"] < 600 or box["height"] < 100] == []
     assert page.evaluate(OVERLAPS) == []

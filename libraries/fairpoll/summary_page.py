@@ -23,8 +23,12 @@ from fairpoll.text import plain
 
 NAME = "summary.html"
 CONTROL = "sync"
+# They hold where a topic starves: of a control.
+OF_STARVING = ("oldest_wait_at_least", "delivered_at_most")
 # More criteria than this are folded; more sentences than that are left to verdict.json.
 SHORT_TABLE, MOST_SENTENCES = 8, 40
+# Of more modes side by side a sentence cannot tell; the tables do.
+MOST_MODES = 4
 PACKAGES = ("fairpoll", "robotframework", "confluent-kafka")
 _STYLE = Path(__file__).with_suffix(".css")
 
@@ -79,9 +83,9 @@ def headline(verdicts: Sequence[Verdict]) -> str:
 
 
 def served(verdict: Verdict) -> str:
-    """Who serves the low-volume topics, and how long they waited: a sentence; "" where there are none."""
+    """Who serves the low-volume topics, and how long they waited: a sentence; "" where nobody could read it."""
     low = verdict.recording.topics_of("low")
-    if not low:
+    if not low or len(verdict.recording.consumers) > MOST_MODES:
         return ""
     seconds = {name: _seconds(verdict, name) for name in verdict.recording.consumers}
     clauses = [
@@ -118,12 +122,12 @@ def versions() -> str:
 
 
 def _judged(verdict: Verdict, consumer: str) -> str | None:
-    """What this consumer's criteria about low-volume topics came to; None where there were none."""
+    """What the criteria of serving low-volume topics came to; None where there were none."""
     low = {"low", *verdict.recording.topics_of("low")}
     statuses = [
         finding.status
-        for _, thresholds, finding in verdict.findings
-        if finding.consumer == consumer and thresholds.get("volume") in low
+        for check, thresholds, finding in verdict.findings
+        if finding.consumer == consumer and thresholds.get("volume") in low and check not in OF_STARVING
     ]
     return worst(statuses) if statuses else None
 
@@ -132,7 +136,7 @@ def _clause(status: str | None, consumer: str, waited: str, alone: bool) -> str:
     """Nobody is said to serve, or not to, who was not judged by it."""
     topics, its = ("the low-volume topic", "its") if alone else ("the low-volume topics", "their")
     if status is None:
-        return f"the oldest message of {topics} waited {waited} in {consumer}"
+        return f"in {consumer} the oldest message of {topics} waited {waited}"
     verb = {"pass": "serves", "fail": "does not serve", "inconclusive": "may or may not serve"}[status]
     return f"{consumer} {verb} {topics}: {its} oldest message waited {waited}"
 
@@ -183,7 +187,7 @@ def _run(shown: Shown, place: Path, folded: bool) -> str:
     heading = _text(recording.scenario.title)
     content = (
         f"<p class='quiet'>{_text(_conditions(recording))}</p>"
-        f"<p>{_text(served(shown.verdict))} {counted(shown.findings)}</p>"
+        f"{f'<p>{_text(served(shown.verdict))}</p>' if folded else ''}"  # of the first the heading told it
         f"{_wide(_figures_table(shown.verdict))}"
         "<p class='quiet narrow'>Charts and wide tables can be moved sideways.</p>"
         f"{''.join(map(_wide, shown.charts.values()))}{_criteria(shown.findings)}"

@@ -1,0 +1,139 @@
+"""The summary: what its sentences say, and where its links lead. How it looks is in test_browser."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fairpoll.history import Recording
+from fairpoll.report import Verdict
+from fairpoll.scenario import Scenario
+from fairpoll.summary_page import MOST_SENTENCES, SHORT_TABLE, Shown, headline, page
+from histories import SCENARIO, acked, consumer, delivered, recording
+
+SERVED = consumer("async", *(delivered("low", n, 3 * n + 0.6) for n in range(20)))
+STARVED = consumer("sync", *(delivered("high", n, n) for n in range(20)))
+BUSY = [*acked("low", *range(0, 60, 3)), *acked("high", *range(20))]
+RUN = recording(BUSY, SERVED, STARVED)
+WITHIN = {"volume": "low", "seconds": 5}
+
+
+def verdict(run: Recording = RUN, **criteria: dict[str, object]) -> Verdict:
+    """Of the async consumer, where the recording has one; else of its first."""
+    made = Verdict(run)
+    for criterion, thresholds in criteria.items():
+        made.judge(
+            criterion, "async" if "async" in run.consumers else next(iter(run.consumers)), **thresholds
+        )
+    return made
+
+
+def topics(*volumes: str) -> Scenario:
+    low, high = SCENARIO.of_volume("low")[0], SCENARIO.of_volume("high")[0]
+    plans = {"low": low, "low2": replace(low, name="low2"), "high": high}
+    return replace(SCENARIO, topics=tuple(plans[name] for name in volumes))
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (
+            verdict(oldest_wait_at_most=WITHIN),
+            "Async serves the low-volume topic: its oldest message waited 0.6 s; the plain loop let it wait "
+            "60 s, the whole run. 1 of 1 criteria passed.",
+        ),
+        (
+            verdict(oldest_wait_at_most={"volume": "low", "seconds": 0.1}, nothing_lost={}),
+            "Async does not serve the low-volume topic: its oldest message waited 0.6 s; the plain loop let "
+            "it wait 60 s, the whole run. 0 of 2 criteria passed, 2 failed.",
+        ),
+        (
+            verdict(replace(RUN, scenario=topics("high", "low", "low2")), right_place={}),
+            "In async the oldest message of the low-volume topics waited 0.6 s; the plain loop let them wait "
+            "60 s, the whole run. 1 of 1 criteria passed.",
+        ),
+        (
+            verdict(recording(BUSY, STARVED), oldest_wait_at_least={"volume": "low", "seconds": 30}),
+            "In sync the oldest message of the low-volume topic waited 60 s, the whole run. 1 of 1 criteria "
+            "passed.",
+        ),
+        (verdict(replace(RUN, scenario=topics("high")), right_place={}), "1 of 1 criteria passed."),
+        (verdict(), "Nothing was judged."),
+        (
+            verdict(recording(BUSY, *(consumer(f"c{n}") for n in range(5))), right_place={}),
+            "1 of 1 criteria passed.",
+        ),
+    ],
+    ids=[
+        "served",
+        "not served",
+        "several topics, not judged",
+        "control alone",
+        "no low volume",
+        "nothing",
+        "too many",
+    ],
+)
+def test_the_verdict_in_a_sentence(made: Verdict, told: str):
+    assert headline([made]) == told
+
+
+def test_what_cannot_be_told_is_not_said_to_be_served():
+    cut_off = replace(RUN, complete=False)
+    told = headline([verdict(cut_off, oldest_wait_at_most={"volume": "low", "seconds": 0.1})])
+    assert told.startswith("Async may or may not serve the low-volume topic: its oldest")
+    assert told.endswith("0 of 1 criteria passed, 1 inconclusive.")
+
+
+def test_nobody_ran_is_a_page_too(tmp_path: Path):
+    text = page([], "a cluster", tmp_path)
+    assert "<h1>Nothing was judged.</h1>" in text
+    assert "INCONCLUSIVE" in text
+    assert "a cluster" in text
+
+
+def test_the_first_run_stands_open_and_of_the_others_what_did_not_hold(tmp_path: Path):
+    good = Shown(verdict(oldest_wait_at_most=WITHIN), {"delivered": "<svg></svg>"})
+    bad = Shown(verdict(nothing_lost={}), {})
+    text = page([good, good, bad], "", tmp_path)
+    assert text.count("<section>") == 1
+    assert text.count("<details><summary><span class='label pass'>") == 1
+    assert text.count("<details open><summary><span class='label fail'>") == 1
+    assert text.count("<svg></svg>") == 2
+    assert "<h2>What did not hold</h2><ul><li><span class='label fail'>FAIL</span> async lost 20" in text
+    assert "<h2>All runs</h2>" in text
+    assert "<h2>All runs</h2>" not in page([good], "", tmp_path)
+
+
+def test_long_tables_are_folded_and_long_lists_end(tmp_path: Path):
+    made = verdict()
+    for _ in range(SHORT_TABLE):
+        made.judge("right_place", "async")
+    assert "criterion by criterion" not in page([Shown(made)], "", tmp_path)
+    for _ in range(MOST_SENTENCES + 3):
+        made.judge("nothing_lost", "async")
+    text = page([Shown(made)], "", tmp_path)
+    assert "<details open><summary>Expected and measured, criterion by criterion" in text
+    assert text.count("<li>") == MOST_SENTENCES
+    assert "And 3 more; verdict.json has all." in text
+
+
+def test_links_are_relative_and_lead_to_what_is_there(tmp_path: Path):
+    folder = tmp_path / "evidence" / "my run#1"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{}", "utf-8")
+    text = page([Shown(verdict(replace(RUN, folder=folder)))], "", tmp_path, ["log.html"])
+    links = re.findall(r"href='([^']*)'", text)
+    assert links == ["log.html", "evidence/my%20run%231/", "evidence/my%20run%231/run.json"]
+
+
+def test_faults_are_told_with_what_came_of_them(tmp_path: Path):
+    faults = [{"target": "broker", "what": "killed broker 2", "from_ms": 1000.0, "until_ms": 1000.0}]
+    run = replace(RUN, facts={"faults": faults, "start_ms": 0.0})
+    text = page([Shown(verdict(run, recovers_within={"seconds": 90}))], "", tmp_path)
+    assert "<h2>Faults</h2>" in text
+    row = re.findall(r"<td[^>]*>([^<]*)</td>", text[text.index("<h2>Faults") :])[:6]
+    assert row[0] == "killed broker 2"
+    assert row[1:4] == ["-", "-", "-"]  # not judged
+    assert "1970-01-01 00:00 UTC" in text
