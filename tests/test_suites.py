@@ -102,6 +102,7 @@ def test_a_bad_cell_is_found_by_a_dry_run(tmp_path: Path, right: str, wrong: str
         ("SPEED:1000", "SPEED is 1000; at most 24 here: less traffic proves nothing"),
         ("CLUSTER:moon", "unknown cluster 'moon'; one of: local, mock, compose, external"),
         ("BROKERS:2", "a cluster has 1 or 3 brokers, not 2"),
+        ("LIVE:maybe", "got value 'maybe' that cannot be converted to 'yes' or 'no'"),
         ("CONSUMER:my 'consumer", "CONSUMER cannot be read as a command: No closing quotation"),
         ("CONSUMER:/no/such", "async cannot be started: /no/such: No such file or directory"),
         ("CONSUMER:/bin/false", "async (/bin/false) ended on its own with exit code 1"),
@@ -134,6 +135,7 @@ def test_ctrl_c_leaves_the_evidence_and_nothing_else(tmp_path: Path):
     assert code != 0
     assert not [child for child in children if child.is_running()]
     assert (tmp_path / "log.html").exists()
+    assert "Nothing was judged." in (tmp_path / "summary.html").read_text("utf-8")
     (recorded,) = tmp_path.glob("evidence/specified-*")
     recording = load_recording(recorded)
     assert not recording.complete
