@@ -83,7 +83,7 @@ def headline(verdicts: Sequence[Verdict]) -> str:
 
 
 def served(verdict: Verdict) -> str:
-    """Who serves the low-volume topics, and how long they waited: a sentence; "" where it would say nothing."""
+    """Who serves the low-volume topics, and how long they waited; "" where a sentence cannot tell."""
     low = verdict.recording.topics_of("low")
     if not low or len(verdict.recording.consumers) > MOST_MODES:
         return ""
