@@ -55,7 +55,7 @@ COLORS = """() => [...document.body.querySelectorAll('*')].filter(e => e.getClie
 Color = tuple[float, float, float]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of one short real run."""
     folder = tmp_path_factory.mktemp("results")
@@ -74,8 +74,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed with this module: other tests count the processes that are left."""
     if not CHROMIUM:
         pytest.skip("no chromium on the PATH, and none named by CHROMIUM")
     with sync_playwright() as playwright:
