@@ -25,6 +25,9 @@ class ScenarioLibrary:
     def show_runs_live(self, live: Literal["yes", "no"] = "no") -> None:
         """Shows a table on the terminal while `Run Scenario` runs: produced, delivered, lag, oldest wait.
 
+        Args:
+            live: `yes` or `no`; default `no`.
+
         Where the console is no terminal it says so once, and nothing else changes. Does nothing when
         `live` is `no`. Fails if it is neither.
 
