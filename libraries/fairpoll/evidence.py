@@ -54,6 +54,7 @@ _NEEDED: Mapping[str, Kinds] = {
 }
 _OUTPUT: Kinds = {**_RECORD, "delivered_ms": float}
 NOWHERE = ("", -1, -1)
+LONGEST_NAME_BYTES = 200
 _BUFFERED: Kinds = {"buffered": int}
 
 
@@ -137,7 +138,9 @@ def _check_facts(facts: _Facts) -> None:
         if min(topic.partitions, topic.traffic.messages, topic.traffic.interval_seconds) <= 0:
             raise ValueError(f"topic {quoted(topic.name)} has partitions or traffic that are not above 0")
     for name in (*facts.consumers, *(topic.output for topic in topics)):
-        if Path(name).name != name or "\0" in name:
+        # Longer than file systems take (255 bytes): to look for it would be an error of the system.
+        too_long = len(name.encode(errors="surrogatepass")) > LONGEST_NAME_BYTES
+        if too_long or Path(name).name != name or "\0" in name:
             raise ValueError(f"{quoted(name)} is not the name of a file")
 
 
