@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairpoll.fields import OUR_FIELDS, Fields
+from fairpoll.layout import SECOND_MEMBER
 from fairpoll.processes import ChildProcess
 from fairpoll.scenario import Scenario
 from fairpoll.units import Action
-
-SECOND_MEMBER = "member-2"
 
 Start = Callable[[str, tuple[str, ...], Mapping[str, str], Path], ChildProcess]
 

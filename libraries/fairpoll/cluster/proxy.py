@@ -18,7 +18,8 @@ import contextlib
 import sys
 from dataclasses import dataclass, field
 
-HOST = "127.0.0.1"
+from fairpoll.cluster.ports import HOST
+
 CHUNK_BYTES = 65_536
 
 
