@@ -62,7 +62,7 @@ class ClusterLibrary:
             "ssl.ca.location": ssl_ca_location,
         }
         options = ClusterOptions(
-            log_folder=SESSION.output_folder / "evidence" / "cluster",
+            log_folder=SESSION.results.folder / "evidence" / "cluster",
             brokers=brokers or 1,
             keep=keep == "yes",
             bootstrap_servers=bootstrap_servers,

@@ -13,7 +13,7 @@ from fairpoll.experiment import Experiment
 from fairpoll.units import Action
 from fairpoll.waiting import wait_until
 from session import SESSION
-from values import CONVERTERS, Duration
+from values import CONVERTERS, Duration, Mode, Topic
 
 # A broker that starts reads its log, joins its quorum, and its replicas catch up.
 WHOLE_SECONDS = 90.0
@@ -31,9 +31,6 @@ class FaultLibrary:
     scenario, `mode` the consumer, `number` the broker's, 1 to 3; `time` and `delay` are real times, such as
     5 seconds or 200 ms, which SPEED does not divide.
     """
-
-    def __init__(self) -> None:
-        self.down: set[int] = set()
 
     @keyword
     def brokers_that_can_be_harmed_are_needed(self) -> None:
@@ -55,17 +52,17 @@ class FaultLibrary:
         watch_for(time.seconds)
 
     @keyword("Kill The Leader Of ${topic}")
-    def kill_the_leader(self, topic: str) -> None:
+    def kill_the_leader(self, topic: Topic) -> None:
         """Kills the broker that leads the topic's partition 0, as a power cut does; others must take over.
 
         Fails if no scenario is being run.
 
         Example: `Kill The Leader Of quiet`
         """
-        self._kill(self._leader(topic), f"leader of {topic}")
+        self._kill(self._leader(topic), f"leader of {topic.name}")
 
     @keyword("Kill The Coordinator Of ${mode}")
-    def kill_the_coordinator(self, mode: str) -> None:
+    def kill_the_coordinator(self, mode: Mode) -> None:
         """Kills the broker that coordinates the consumer's group. Fails if no scenario is being run.
 
         Example: `Kill The Coordinator Of async`
@@ -74,7 +71,7 @@ class FaultLibrary:
         self._kill(_told(lambda: SESSION.admin().coordinator(group)), f"coordinator of {mode}")
 
     @keyword("Move The Leader Of ${topic}")
-    def move_the_leader(self, topic: str) -> None:
+    def move_the_leader(self, topic: Topic) -> None:
         """Stops the broker that leads the topic's partition 0; it hands its leaderships over first.
 
         Fails if no scenario is being run, or if the broker does not stop within 20 seconds.
@@ -84,8 +81,7 @@ class FaultLibrary:
         node = self._leader(topic)
         since = clock.now_ms()
         _faults().stop(node)
-        self.down.add(node)
-        _note("broker", f"moved the leader of {topic} away from broker {node}", since)
+        _note("broker", f"moved the leader of {topic.name} away from broker {node}", since)
 
     @keyword
     def start_every_broker_that_is_down(self) -> None:
@@ -93,15 +89,14 @@ class FaultLibrary:
 
         Example: `Start Every Broker That Is Down`
         """
-        if not self.down:
+        if not brokers_down():
             raise FairpollError("no broker is down")
-        for node in sorted(self.down):
+        for node in sorted(brokers_down()):
             _faults().start(node)
             _note("broker", f"started broker {node} again", clock.now_ms())
-        self.down.clear()
 
     @keyword("Freeze The Leader Of ${topic} For ${time}")
-    def freeze_the_leader(self, topic: str, time: Duration) -> None:
+    def freeze_the_leader(self, topic: Topic, time: Duration) -> None:
         """Lets the broker that leads the topic's partition 0 stand still so long, its connections open.
 
         Fails if no scenario is being run.
@@ -121,7 +116,7 @@ class FaultLibrary:
         self._harm(number, time, lambda: _faults().freeze(number), "broker", f"froze broker {number}")
 
     @keyword("Cut Consumers Off From The Leader Of ${topic} For ${time}")
-    def cut_off(self, topic: str, time: Duration) -> None:
+    def cut_off(self, topic: Topic, time: Duration) -> None:
         """Lets nothing pass between the consumers and the leader of the topic's partition 0, either way.
 
         On compose the broker is cut off from the other brokers as well. Fails if no scenario is being run.
@@ -132,7 +127,7 @@ class FaultLibrary:
         self._harm(node, time, lambda: _faults().cut(node), "network", f"cut off broker {node}, both ways")
 
     @keyword("Swallow The Answers Of The Leader Of ${topic} For ${time}")
-    def swallow_answers(self, topic: str, time: Duration) -> None:
+    def swallow_answers(self, topic: Topic, time: Duration) -> None:
         """Lets requests of the consumers pass to the leader of the topic's partition 0, but no answers.
 
         Fails if no scenario is being run. Skips the test on compose, where this cannot be done.
@@ -143,7 +138,7 @@ class FaultLibrary:
         self._harm(node, time, lambda: _faults().swallow(node), "network", f"cut off broker {node}, one way")
 
     @keyword("Delay The Leader Of ${topic} By ${delay} For ${time}")
-    def delay_leader(self, topic: str, delay: Duration, time: Duration) -> None:
+    def delay_leader(self, topic: Topic, delay: Duration, time: Duration) -> None:
         """Adds this latency, each way, between the consumers and the leader of the topic's partition 0.
 
         Fails if no scenario is being run. Skips the test on compose, where this cannot be done.
@@ -155,7 +150,7 @@ class FaultLibrary:
         self._harm(node, time, lambda: _faults().delay(node, seconds), "network", what)
 
     @keyword("Kill The Consumer ${mode} For ${time}")
-    def kill_the_consumer(self, mode: str, time: Duration) -> None:
+    def kill_the_consumer(self, mode: Mode, time: Duration) -> None:
         """Kills the consumer's process without a warning, and starts it anew after this time.
 
         Fails if no scenario is being run.
@@ -170,7 +165,7 @@ class FaultLibrary:
         _note("consumer", f"killed {mode}", since, clock.now_ms())
 
     @keyword("Fill The Disk Of ${mode} For ${time}")
-    def fill_the_disk(self, mode: str, time: Duration) -> None:
+    def fill_the_disk(self, mode: Mode, time: Duration) -> None:
         """Lets no file of the consumer's process grow any more, as on a full disk, for this time.
 
         A consumer that ends because of it is started anew afterwards; one that waits goes on. The first
@@ -226,7 +221,6 @@ class FaultLibrary:
             faults.thaw(node)
             faults.heal(node)
             faults.start(node)
-        self.down.clear()
         self.wait_until_whole()
 
     @not_keyword
@@ -241,8 +235,8 @@ class FaultLibrary:
 
         wait_until(whole, WHOLE_SECONDS, "all brokers with all replicas in sync", last_seen=lambda: seen)
 
-    def _leader(self, topic: str) -> int:
-        name = experiment_now().topic_names[topic]
+    def _leader(self, topic: Topic) -> int:
+        name = experiment_now().topic_names[topic.name]
         return _told(lambda: SESSION.admin().leader(name, 0))
 
     def _harm(self, node: int, duration: Duration, harm: Callable[[], None], target: str, what: str) -> None:
@@ -262,8 +256,12 @@ class FaultLibrary:
     def _kill(self, node: int, role: str) -> None:
         since = clock.now_ms()
         _faults().kill(node)
-        self.down.add(node)
         _note("broker", f"killed broker {node}, {role}", since)
+
+
+def brokers_down() -> set[int]:
+    """Those that were killed or stopped, and not started again."""
+    return _faults().down
 
 
 def experiment_now() -> Experiment:

@@ -2,22 +2,19 @@
 
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Literal
 
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 
-from fairpoll.errors import ScenarioError
 from fairpoll.modes import Yours, consumer_of
 from fairpoll.scenario_file import load_scenario
 from judging import log_charts
+from planned import PLANNED, find_scenario
 from session import SESSION
 
-SCENARIO_FOLDER = Path(__file__).parent.parent / "resources" / "scenarios"
 
-
-@library(scope="GLOBAL", doc_format="MARKDOWN")
+@library(scope="GLOBAL", doc_format="MARKDOWN", listener=PLANNED)
 class ScenarioLibrary:
     """Runs a scenario once, with several consumers side by side, and leaves a recording to judge."""
 
@@ -72,9 +69,9 @@ class ScenarioLibrary:
         """
         yours = Yours(consumer, fields, bizon_config)
         consumers = [consumer_of(mode, yours) for mode in modes or ("sync", "async")]
-        known = SESSION.recorded()
+        known = len(SESSION.results.verdicts)
         verdict = SESSION.record(find_scenario(scenario), speed, consumers)
-        if SESSION.recorded() > known:
+        if len(SESSION.results.verdicts) > known:
             log_charts(verdict, [consumer.name for consumer in consumers])
 
     @keyword
@@ -143,12 +140,3 @@ class ScenarioLibrary:
         Example: `Scenario Should Be Valid    specified.yaml`
         """
         load_scenario(find_scenario(scenario))
-
-
-def find_scenario(name: str) -> Path:
-    """The file of this name in resources/scenarios, or the path itself. Raises ScenarioError."""
-    for path in (SCENARIO_FOLDER / name, Path(name)):
-        if path.is_file():
-            return path
-    known = ", ".join(sorted(path.name for path in SCENARIO_FOLDER.glob("*.yaml")))
-    raise ScenarioError(f"no scenario file '{name}'; in resources/scenarios there are: {known}")

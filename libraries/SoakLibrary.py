@@ -9,8 +9,8 @@ from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
-from FaultLibrary import FaultLibrary, experiment_now, watch_for
-from values import Duration
+from FaultLibrary import FaultLibrary, brokers_down, experiment_now, watch_for
+from values import Duration, Mode, Topic
 
 # Between two faults, and before the traffic ends, for the last of them to be got over.
 QUIET_SECONDS = 10.0
@@ -22,7 +22,7 @@ class SoakLibrary:
     """Chooses among the faults of FaultLibrary, which must be imported as well."""
 
     @keyword
-    def do_harm_at_random_until_the_traffic_ends(self, mode: str, seed: str = "") -> None:
+    def do_harm_at_random_until_the_traffic_ends(self, mode: Mode, seed: str = "") -> None:
         """Does one thing after another, each followed by some quiet, until a minute before the traffic's end.
 
         Each is one of: a leader or the coordinator killed and started again, a leader moved, frozen, cut
@@ -41,7 +41,7 @@ class SoakLibrary:
         seed = seed or secrets.token_hex(4)
         logger.warn(f"faults at random from seed {seed}; --variable SEED:{seed} repeats them")
         chance = random.Random(seed)
-        topics = list(experiment_now().topic_names)
+        topics = [Topic(name) for name in experiment_now().topic_names]
         while (left := experiment_now().seconds_left) > LAST_QUIET_SECONDS:
             topic, duration = chance.choice(topics), Duration(chance.uniform(1, 8))
             harm = chance.choice(_harms(faults, mode, topic, duration))
@@ -49,14 +49,14 @@ class SoakLibrary:
                 harm()
             except SkipExecution:
                 continue  # this cluster cannot do it
-            if faults.down:
+            if brokers_down():
                 watch_for(duration.seconds)
                 faults.start_every_broker_that_is_down()
             watch_for(min(left, QUIET_SECONDS))
             faults.wait_until_whole()
 
 
-def _harms(faults: FaultLibrary, mode: str, topic: str, time: Duration) -> list[Callable[[], None]]:
+def _harms(faults: FaultLibrary, mode: Mode, topic: Topic, time: Duration) -> list[Callable[[], None]]:
     return [
         lambda: faults.kill_the_leader(topic),
         lambda: faults.kill_the_coordinator(mode),

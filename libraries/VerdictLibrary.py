@@ -7,9 +7,9 @@ from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import Finding
-from judging import check_mode, judge, judge_run, log_charts, settle
+from judging import check_mode, judge, judge_run, log_charts, log_waits, settle
 from session import SESSION
-from values import CONVERTERS, Amount, Bound, Duration, Mode, Percentile, Share
+from values import CONVERTERS, Amount, Bound, Duration, Mode, Percentile, Share, Topics
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
@@ -64,10 +64,11 @@ class VerdictLibrary:
         settle(verdict, findings)
 
     @keyword
-    def oldest_message_should_wait_at_most(self, mode: Mode, topics: str, budget: Duration) -> None:
+    def oldest_message_should_wait_at_most(self, mode: Mode, topics: Topics, budget: Duration) -> None:
         """Fails if any acked message of these topics waited longer than the budget for the sink.
 
-        Waiting is counted from the intended send time, and goes on when nothing arrives.
+        Waiting is counted from the intended send time, and goes on when nothing arrives. Logs the chart of
+        waiting with the budget in it.
 
         Args:
             mode: the consumer, such as `async`.
@@ -76,10 +77,16 @@ class VerdictLibrary:
 
         Example: `Oldest Message Should Wait At Most    async    low    5 seconds`
         """
-        judge("oldest_wait_at_most", mode, volume=topics, seconds=budget.seconds)
+        verdict = SESSION.verdict()
+        check_mode(verdict, mode)
+        finding = verdict.judge("oldest_wait_at_most", mode, volume=topics.named, seconds=budget.seconds)
+        log_waits(verdict, topics.named, budget.seconds)
+        settle(verdict, [finding])
 
     @keyword
-    def oldest_message_should_wait_at_most_times_solo(self, mode: Mode, topics: str, times: Amount) -> None:
+    def oldest_message_should_wait_at_most_times_solo(
+        self, mode: Mode, topics: Topics, times: Amount
+    ) -> None:
         """Fails if a message waited longer than so many times what it waits when its volume is alone.
 
         Runs the scenario once more for that, with the topics of this volume only, unless it has been.
@@ -93,17 +100,17 @@ class VerdictLibrary:
         Example: `Oldest Message Should Wait At Most Times Solo    async    low    4`
         """
         check_mode(SESSION.verdict(), mode)
-        solo_seconds = round(SESSION.solo_wait(mode, topics), 3)
+        solo_seconds = round(SESSION.solo_wait(mode, topics.named), 3)
         judge(
             "oldest_wait_at_most_times_solo",
             mode,
-            volume=topics,
+            volume=topics.named,
             times=times.number,
             solo_seconds=solo_seconds,
         )
 
     @keyword
-    def oldest_message_should_wait_at_least(self, mode: Mode, topics: str, floor: Duration) -> None:
+    def oldest_message_should_wait_at_least(self, mode: Mode, topics: Topics, floor: Duration) -> None:
         """Fails if no message of these topics waited this long: a control that must starve.
 
         Args:
@@ -113,10 +120,10 @@ class VerdictLibrary:
 
         Example: `Oldest Message Should Wait At Least    sync    low    30 seconds`
         """
-        judge("oldest_wait_at_least", mode, volume=topics, seconds=floor.seconds)
+        judge("oldest_wait_at_least", mode, volume=topics.named, seconds=floor.seconds)
 
     @keyword
-    def due_messages_should_be_delivered(self, mode: Mode, topics: str, age: Duration) -> None:
+    def due_messages_should_be_delivered(self, mode: Mode, topics: Topics, age: Duration) -> None:
         """Fails if an acked message that was older than this at the end had not been delivered by then.
 
         Args:
@@ -126,7 +133,7 @@ class VerdictLibrary:
 
         Example: `Due Messages Should Be Delivered    async    low    5 seconds`
         """
-        judge("due_messages_delivered", mode, volume=topics, seconds=age.seconds)
+        judge("due_messages_delivered", mode, volume=topics.named, seconds=age.seconds)
 
     @keyword
     def throughput_should_be_at_least(self, mode: Mode, share: Share, *, of: Mode = "sync") -> None:
@@ -148,7 +155,7 @@ class VerdictLibrary:
 
     @keyword
     def latency_should_be_at_most(
-        self, mode: Mode, topics: str, percentile: Percentile, budget: Duration
+        self, mode: Mode, topics: Topics, percentile: Percentile, budget: Duration
     ) -> None:
         """Fails if this percentile of the waits of live messages exceeds the budget.
 
@@ -162,10 +169,16 @@ class VerdictLibrary:
 
         Example: `Latency Should Be At Most    async    low    99    2 seconds`
         """
-        judge("latency_at_most", mode, volume=topics, percentile=percentile.percent, seconds=budget.seconds)
+        judge(
+            "latency_at_most",
+            mode,
+            volume=topics.named,
+            percentile=percentile.percent,
+            seconds=budget.seconds,
+        )
 
     @keyword
-    def service_should_be_at_least(self, mode: Mode, topics: str, share: Share) -> None:
+    def service_should_be_at_least(self, mode: Mode, topics: Topics, share: Share) -> None:
         """Fails if less than this share of what was sent was delivered while both volumes were live.
 
         Args:
@@ -177,7 +190,7 @@ class VerdictLibrary:
         """
         if share.fraction is None:
             raise ValueError("the share is missing; write for example 90%")
-        judge("service_at_least", mode, volume=topics, share=share.fraction)
+        judge("service_at_least", mode, volume=topics.named, share=share.fraction)
 
     @keyword
     def producer_should_have_kept_its_plan(self) -> None:
@@ -204,7 +217,7 @@ class VerdictLibrary:
         verdict = SESSION.verdict()
         check_mode(verdict, mode)
         finding = verdict.judge(criterion, mode)
-        SESSION.write_verdicts()
+        SESSION.results.write_verdicts()
         if finding.status != status:
             raise Failure(f"known is {status}, found is {finding.status}: {finding.sentence}")
         BuiltIn().set_test_message(f"{finding.status}, as known: {finding.sentence}")

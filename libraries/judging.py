@@ -1,6 +1,6 @@
 """From a criterion to a passed or failed test: judge, log the table, tell the figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
@@ -8,13 +8,9 @@ from robot.api import Failure, logger
 from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import Finding
-from fairpoll.report import Verdict, charts, write_charts
+from fairpoll.report import Verdict, charts, wait_chart, write_charts
 from fairpoll.tables import Row, criteria_table
 from session import SESSION
-
-# The budget drawn into the charts of waiting; the criterion itself has its own argument.
-CHART_BUDGET_SECONDS = 5.0
-
 
 INCONCLUSIVE = "INCONCLUSIVE: "
 
@@ -39,7 +35,7 @@ def check_mode(verdict: Verdict, mode: str) -> None:
 
 def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
     """Log the table, write verdict.json, then pass with the figures or fail with every unmet criterion."""
-    SESSION.write_verdicts()
+    SESSION.results.write_verdicts()
     rows = [Row(f.criterion, f.expected, f.measured, f.status) for f in findings]
     consumer = findings[0].consumer
     logger.info(criteria_table(rows, caption=f"{consumer}, {verdict.recording.cluster}"), html=True)
@@ -71,9 +67,18 @@ def _told(unmet: Sequence[Finding], judged: int, evidence: str) -> str:
 
 def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:
     """The charts in the log, and links to them as files of their own."""
-    drawn = charts(verdict.recording, consumers, CHART_BUDGET_SECONDS)
+    _log(verdict, consumers, charts(verdict.recording, consumers))
+
+
+def log_waits(verdict: Verdict, topics: str, budget_seconds: float) -> None:
+    """The chart of waiting once more, with the budget that these topics are judged by."""
+    consumers = list(verdict.recording.consumers)
+    _log(verdict, consumers, wait_chart(verdict.recording, consumers, topics, budget_seconds))
+
+
+def _log(verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:
     paths = write_charts(verdict.recording, drawn)
-    SESSION.keep_charts(verdict, consumers, drawn)
+    SESSION.results.keep_charts(verdict, consumers, drawn)
     for svg, path in zip(drawn.values(), paths, strict=True):
-        link = quote(path.relative_to(SESSION.output_folder).as_posix())
+        link = quote(path.relative_to(SESSION.results.folder).as_posix())
         logger.info(f"{svg}<p><a href='{link}'>{escape(path.name)}</a></p>", html=True)

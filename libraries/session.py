@@ -3,7 +3,7 @@
 import re
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,18 +14,17 @@ from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import FairpollError, ScenarioError
-from fairpoll.events import dump
 from fairpoll.experiment import Experiment
 from fairpoll.live import LiveProgress
 from fairpoll.loading import load_recording
 from fairpoll.measures import waits
 from fairpoll.members import ConsumerUnderTest
 from fairpoll.progress import ConsoleProgress
-from fairpoll.report import Verdict, worst
+from fairpoll.report import Verdict
 from fairpoll.running import RunningExperiment
 from fairpoll.scenario_file import load_scenario
-from fairpoll.summary_page import NAME as SUMMARY
-from fairpoll.summary_page import Shown, page
+from planned import PLANNED
+from results import Results
 
 # Less live traffic than this is over before a consumer has shown how it goes on.
 SHORTEST_SECONDS = 5.0
@@ -57,43 +56,45 @@ class Session:
         self.current: Verdict | None = None
         self._current_run: Run | None = None
         self._verdicts: dict[Run, Verdict] = {}
-        # Of runs that were harmed: each is one of its kind.
-        self._others: list[Verdict] = []
+        self.results = Results()
         self._running: RunningExperiment | None = None
+        self._running_name = ""
+        self._running_progress: ConsoleProgress | LiveProgress = _progress()
         self._solo: dict[tuple[Path, float, tuple[ConsumerUnderTest, ...], str], float] = {}
         self._registry: Registry | None = None
         self._admin: Admin | None = None
         # Topics and groups of every run: they can be looked at until this session ends.
         self._created: tuple[list[str], list[str]] = ([], [])
-        # Of each verdict, the charts that show all of its consumers; by its folder.
-        self._charts: dict[Path, Mapping[str, str]] = {}
-        # The folder of the pages, and which there are; asked while Robot runs, which `close` may not.
-        self._pages: tuple[Path, list[str]] | None = None
-        # What else belongs into the whole run's verdict.json, by key.
-        self.extra: dict[str, object] = {}
-
-    @property
-    def output_folder(self) -> Path:
-        return Path(BuiltIn().get_variable_value("${OUTPUT DIR}"))
 
     def ensure_cluster(self, kind: str, options: ClusterOptions) -> Cluster:
-        """The running cluster; started at the first call, the same one ever after."""
+        """The running cluster; started at the first call, the same one ever after.
+
+        Raises ScenarioError, and starts none, while a scenario that the suites name is wrong.
+        """
         if self.cluster is None:
-            progress = _progress()
-            self._registry = Registry()
-            self.cluster = open_cluster(kind, options, self._registry, warn=logger.warn, progress=progress)
-            progress.clear()
-            logger.info(f"Cluster: {self.cluster.description}")
-            BuiltIn().set_suite_metadata("Broker", self.cluster.description, top=True)
-            BuiltIn().set_suite_metadata("Summary", f"[{SUMMARY}|{SUMMARY}]", top=True)
-            self._pages = (self.output_folder, _pages_of_robot(self.output_folder))
+            self.results.open()
+            with self.results.noting("the run"):
+                if PLANNED.wrong:
+                    raise ScenarioError(PLANNED.wrong)
+                self.cluster = self._start_cluster(kind, options)
         return self.cluster
+
+    def _start_cluster(self, kind: str, options: ClusterOptions) -> Cluster:
+        progress = _progress()
+        self._registry = Registry()
+        cluster = open_cluster(kind, options, self._registry, warn=logger.warn, progress=progress)
+        progress.clear()
+        logger.info(f"Cluster: {cluster.description}")
+        BuiltIn().set_suite_metadata("Broker", cluster.description, top=True)
+        return cluster
 
     def record(self, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]) -> Verdict:
         """Run the scenario, or take the run that this session already has of it; it becomes `current`."""
         key = (scenario_file.resolve(), speed, tuple(consumers))
         if key not in self._verdicts:
-            self._verdicts[key] = self._run(scenario_file, speed, consumers)
+            with self.results.noting(scenario_file.name):
+                self._verdicts[key] = self._run(scenario_file, speed, consumers)
+            self.results.verdicts.append(self._verdicts[key])
         self.current, self._current_run = self._verdicts[key], key
         return self.current
 
@@ -103,8 +104,12 @@ class Session:
         """Run the scenario in the background, under this name; return when its live traffic has begun."""
         if self._running:
             raise FairpollError("a scenario is being run already; end it with the keyword 'Finish Scenario'")
-        self._running = RunningExperiment(self._experiment(name, scenario_file, speed, consumers))
-        self._running.wait_for_traffic()
+        self._running_name = name
+        with self.results.noting(name):
+            experiment = self._experiment(name, scenario_file, speed, consumers)
+            self._running_progress = self._follow(experiment)
+            self._running = RunningExperiment(experiment)
+            self._running.wait_for_traffic()
 
     def running(self) -> RunningExperiment:
         """The one in the background. Raises FairpollError when there is none, and what has ended it."""
@@ -115,15 +120,17 @@ class Session:
 
     def finish(self) -> Verdict:
         """Wait for the run in the background; its recording becomes `current`."""
-        running = self.running()
-        try:
-            running.finish()
-        finally:
-            self._running = None
+        with self.results.noting(self._running_name):
+            running = self.running()
+            try:
+                running.finish()
+            finally:
+                self._running = None
+                self._running_progress.clear()
         folder = running.experiment.folder
         logger.info(f"Evidence: {folder}")
         self.current, self._current_run = Verdict(load_recording(folder)), None
-        self._others.append(self.current)
+        self.results.verdicts.append(self.current)
         return self.current
 
     def abort(self) -> None:
@@ -131,10 +138,7 @@ class Session:
         if self._running:
             running, self._running = self._running, None
             running.abort()
-
-    def recorded(self) -> int:
-        """How many runs there are to judge."""
-        return len(self._verdicts) + len(self._others)
+            self._running_progress.clear()
 
     def solo_wait(self, consumer: str, volume: str) -> float:
         """The oldest wait of this consumer in a run of the current scenario with this volume alone."""
@@ -153,37 +157,12 @@ class Session:
             raise FairpollError("no scenario has been run yet; begin with the keyword 'Run Scenario'")
         return self.current
 
-    def write_verdicts(self) -> None:
-        """verdict.json of the whole Robot run, and one beside each recording."""
-        for verdict in self._all():
-            verdict.write()
-        runs = [verdict.to_json() for verdict in self._all()]
-        whole = {"verdict": worst(run["verdict"] for run in runs), "runs": runs, **self.extra}
-        (self.output_folder / "verdict.json").write_text(dump(whole) + "\n", "utf-8")
-
-    def keep_charts(self, verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:
-        """For the summary, which takes charts of all consumers of a run side by side."""
-        if set(consumers) == set(verdict.recording.consumers):
-            self._charts[verdict.recording.folder] = drawn
-
-    def write_summary(self) -> None:
-        """The page that tells the verdict to those who do not read logs; a full disk is told as a warning."""
-        if self._pages is None or self.cluster is None:
-            return
-        folder, pages = self._pages
-        runs = [Shown(verdict, self._charts.get(verdict.recording.folder, {})) for verdict in self._all()]
-        beside = [*pages, *(["verdict.json"] if (folder / "verdict.json").exists() else [])]
-        try:
-            (folder / SUMMARY).write_text(page(runs, self.cluster.description, folder, beside), "utf-8")
-        except OSError as error:
-            logger.warn(f"{SUMMARY} could not be written: {error}")
-
     def admin(self) -> Admin:
         """To ask the brokers themselves. Raises FairpollError when no cluster runs."""
         if self.cluster is None:
             raise FairpollError("no cluster is running; begin with the keyword 'Ensure Cluster'")
         if self._admin is None:
-            log = self.output_folder / "evidence" / "cluster" / "admin-questions.log"
+            log = self.results.folder / "evidence" / "cluster" / "admin-questions.log"
             self._admin = Admin(self.cluster.client_config, log)
         return self._admin
 
@@ -203,9 +182,9 @@ class Session:
         if self._admin is not None:
             self._admin.close()
             self._admin = None
+        self.results.close(self.cluster.description if self.cluster else "")
         if self.cluster is not None:
             try:
-                self.write_summary()
                 self.cluster.delete(*self._created)
             finally:
                 self.cluster.stop()
@@ -213,9 +192,6 @@ class Session:
         if self._registry is not None:
             self._registry.close()
             self._registry = None
-
-    def _all(self) -> list[Verdict]:
-        return [*self._verdicts.values(), *self._others]
 
     def _run(
         self,
@@ -226,15 +202,20 @@ class Session:
     ) -> Verdict:
         name = scenario_file.stem + (f"-{only_volume}-alone" if only_volume else "")
         experiment = self._experiment(name, scenario_file, speed, consumers, only_volume)
-        terminal = sys.__stdout__ if self.live else None
-        progress = LiveProgress(experiment, terminal) if terminal else _progress()
-        experiment.progress = progress
+        progress = self._follow(experiment)
         try:
             experiment.run()
         finally:
             progress.clear()
         logger.info(f"Evidence: {experiment.folder}")
         return Verdict(load_recording(experiment.folder))
+
+    def _follow(self, experiment: Experiment) -> ConsoleProgress | LiveProgress:
+        """Show on the console how it goes on; to be cleared at its end."""
+        terminal = sys.__stdout__ if self.live else None
+        progress = LiveProgress(experiment, terminal) if terminal else _progress()
+        experiment.progress = progress
+        return progress
 
     def _experiment(
         self,
@@ -258,7 +239,7 @@ class Session:
             consumers=consumers,
             cluster=self.cluster,
             run_id=run_id,
-            folder=self.output_folder / "evidence" / f"{_slug(name)}-{run_id}",
+            folder=self.results.folder / "evidence" / f"{_slug(name)}-{run_id}",
             registry=self._registry,
             only_volume=only_volume,
         )
@@ -266,12 +247,6 @@ class Session:
         topics += experiment.topic_names.values()
         groups += experiment.groups.values()
         return experiment
-
-
-def _pages_of_robot(folder: Path) -> list[str]:
-    """The log and the report, where they are written, and written into this folder."""
-    paths = [Path(BuiltIn().get_variable_value(f"${{{kind} FILE}}")) for kind in ("LOG", "REPORT")]
-    return [path.name for path in paths if path.parent == folder]
 
 
 def _slug(name: str) -> str:

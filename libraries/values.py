@@ -10,6 +10,7 @@ from robot.utils import timestr_to_secs
 
 from fairpoll.text import quoted
 from fairpoll.units import parse_share
+from planned import PLANNED
 
 NO_CRITERION = "-"
 # In groups of three or without: 1,5 is no number of records.
@@ -69,6 +70,33 @@ class Duration:
 
 
 @dataclass(frozen=True)
+class Topics:
+    """Topics of the scenario: `high` or `low`, all of that volume, or the name of one."""
+
+    named: str
+
+    @classmethod
+    def parse(cls, value: str) -> "Topics":
+        """`high`, `low`, or the name of a topic that the suite's scenario has."""
+        if value not in ("high", "low"):
+            PLANNED.check_topic(value)
+        return cls(value)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of the scenario, by its name there."""
+
+    name: str
+
+    @classmethod
+    def parse(cls, value: str) -> "Topic":
+        """The name of a topic that the suite's scenario has."""
+        PLANNED.check_topic(value)
+        return cls(value)
+
+
+@dataclass(frozen=True)
 class Amount:
     """A number above 0, such as `4` or `1.5`."""
 
@@ -102,5 +130,5 @@ class Percentile:
 
 # Spelled as Robot declares it.
 CONVERTERS: dict[type, Callable[[Any], Any] | Callable[[Any, Any], Any]] = {
-    kind: kind.parse for kind in (Bound, Share, Duration, Amount, Percentile)
+    kind: kind.parse for kind in (Bound, Share, Duration, Topics, Topic, Amount, Percentile)
 }

@@ -108,7 +108,9 @@ def generated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "panels": panels(HOSTILE, HOSTILE, [PANEL, PANEL]),
         "file": standalone(panels(HOSTILE, HOSTILE, [PANEL])),
         **drawn,
-        "summary": summary_page.page([summary_page.Shown(judged(folder), drawn)], HOSTILE, folder, [HOSTILE]),
+        "summary": summary_page.page(
+            [summary_page.Shown(judged(folder), drawn)], {HOSTILE: HOSTILE}, HOSTILE, folder, [HOSTILE]
+        ),
         **{f"logged {number}": page for number, page in enumerate(pages)},
     }
 

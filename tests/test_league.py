@@ -119,7 +119,7 @@ def test_html_needs_nothing_but_itself_and_is_inert():
     page = html(hostile, replace(SETTING, cluster=HOSTILE))
     assert set(Reader(page).tags) == set(plain.tags)
     assert "script" not in plain.tags and "svg" in plain.tags and plain.tags.count("table") == 4
-    assert "http" not in page.replace("http://www.w3.org", "")
+    assert "http:" not in page.replace("http://www.w3.org", "") and "https:" not in page
     assert "<script>" not in markdown(hostile, SETTING)
 
 

@@ -87,7 +87,7 @@ def test_what_cannot_be_told_is_not_said_to_be_served():
 
 
 def test_nobody_ran_is_a_page_too(tmp_path: Path):
-    text = page([], "a cluster", tmp_path)
+    text = page([], {}, "a cluster", tmp_path)
     assert "<h1>Nothing was judged.</h1>" in text
     assert "INCONCLUSIVE" in text
     assert "a cluster" in text
@@ -96,24 +96,24 @@ def test_nobody_ran_is_a_page_too(tmp_path: Path):
 def test_the_first_run_stands_open_and_of_the_others_what_did_not_hold(tmp_path: Path):
     good = Shown(verdict(oldest_wait_at_most=WITHIN), {"delivered": "<svg></svg>"})
     bad = Shown(verdict(nothing_lost={}), {})
-    text = page([good, good, bad], "", tmp_path)
+    text = page([good, good, bad], {}, "", tmp_path)
     assert text.count("<section>") == 1
     assert text.count("<details><summary><span class='label pass'>") == 1
     assert text.count("<details open><summary><span class='label fail'>") == 1
     assert text.count("<svg></svg>") == 2
     assert "<h2>What did not hold</h2><ul><li><span class='label fail'>FAIL</span> async lost 20" in text
     assert "<h2>All runs</h2>" in text
-    assert "<h2>All runs</h2>" not in page([good], "", tmp_path)
+    assert "<h2>All runs</h2>" not in page([good], {}, "", tmp_path)
 
 
 def test_long_tables_are_folded_and_long_lists_end(tmp_path: Path):
     made = verdict()
     for _ in range(SHORT_TABLE):
         made.judge("right_place", "async")
-    assert "criterion by criterion" not in page([Shown(made)], "", tmp_path)
+    assert "criterion by criterion" not in page([Shown(made)], {}, "", tmp_path)
     for _ in range(MOST_SENTENCES + 3):
         made.judge("nothing_lost", "async")
-    text = page([Shown(made)], "", tmp_path)
+    text = page([Shown(made)], {}, "", tmp_path)
     assert "<details open><summary>Expected and measured, criterion by criterion" in text
     assert text.count("<li>") == MOST_SENTENCES
     assert "And 3 more; verdict.json has all." in text
@@ -123,7 +123,7 @@ def test_links_are_relative_and_lead_to_what_is_there(tmp_path: Path):
     folder = tmp_path / "evidence" / "my run#1"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text("{}", "utf-8")
-    text = page([Shown(verdict(replace(RUN, folder=folder)))], "", tmp_path, ["log.html"])
+    text = page([Shown(verdict(replace(RUN, folder=folder)))], {}, "", tmp_path, ["log.html"])
     links = re.findall(r"href='([^']*)'", text)
     assert links == ["log.html", "evidence/my%20run%231/", "evidence/my%20run%231/run.json"]
 
@@ -131,9 +131,29 @@ def test_links_are_relative_and_lead_to_what_is_there(tmp_path: Path):
 def test_faults_are_told_with_what_came_of_them(tmp_path: Path):
     faults = [{"target": "broker", "what": "killed broker 2", "from_ms": 1000.0, "until_ms": 1000.0}]
     run = replace(RUN, facts={"faults": faults, "start_ms": 0.0})
-    text = page([Shown(verdict(run, recovers_within={"seconds": 90}))], "", tmp_path)
+    text = page([Shown(verdict(run, recovers_within={"seconds": 90}))], {}, "", tmp_path)
     assert "<h2>Faults</h2>" in text
     row = re.findall(r"<td[^>]*>([^<]*)</td>", text[text.index("<h2>Faults") :])[:6]
     assert row[0] == "killed broker 2"
     assert row[1:4] == ["-", "-", "-"]  # not judged
     assert "1970-01-01 00:00 UTC" in text
+
+
+def test_several_low_volume_topics_are_told_apart_the_longest_wait_first(tmp_path: Path):
+    sent = [*acked("low", 0, 3), *acked("low2", 0, 3)]
+    served = consumer(
+        "async", *(delivered("low", n, 3 * n + 0.2) for n in range(2)), delivered("low2", 0, 1.5)
+    )
+    text = page([Shown(verdict(recording(sent, served, scenario=topics("low", "low2"))))], {}, "", tmp_path)
+    rows = re.findall(r"<td[^>]*>([^<]*)</td>", text[text.index("each low-volume topic waited") :])
+    assert rows[:4] == ["low2", "57 s", "low", "0.2 s"]
+    one = page([Shown(verdict())], {}, "", tmp_path)
+    assert "each low-volume topic waited" not in one
+
+
+def test_what_could_not_be_run_is_told_and_is_no_pass(tmp_path: Path):
+    text = page([Shown(verdict(oldest_wait_at_most=WITHIN))], {"mine.yaml": "line 3\nline 4"}, "", tmp_path)
+    assert "<title>Fairpoll: inconclusive</title>" in text
+    assert (
+        "<h2>What could not be run</h2><ul><li>mine.yaml: line 3</li><li>mine.yaml: line 4</li></ul>" in text
+    )

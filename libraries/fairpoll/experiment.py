@@ -260,7 +260,8 @@ class Experiment:
 
         def over() -> bool:
             now = clock.now_seconds()
-            if now >= start:
+            if now >= start and not self.started.is_set():
+                outputs.begin()
                 self.started.set()
             while steps and now >= start + steps[0].at_seconds:
                 step = steps.pop(0)
@@ -269,10 +270,11 @@ class Experiment:
                 done.append({"at_ms": clock.now_ms(), "verb": step.action.verb, "rate": step.action.rate})
                 self._note(timeline=done)
             self._check()
-            elapsed = min(max(now - start, 0), scaled.duration_seconds)
-            self.progress(
-                f"{elapsed:.0f} of {scaled.duration_seconds:.0f} s; delivered so far: {outputs.told()}"
-            )
+            if self.started.is_set():
+                elapsed = min(now - start, scaled.duration_seconds)
+                self.progress(
+                    f"{elapsed:.0f} of {scaled.duration_seconds:.0f} s; delivered so far: {outputs.told()}"
+                )
             return now >= end
 
         wait_until(over, end - clock.now_seconds() + 1, "the live traffic to end", interval_seconds=0.1)

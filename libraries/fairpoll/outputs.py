@@ -35,6 +35,11 @@ class DeliveryCounter:
         self._samples = Tail(recording / SAMPLES)
         self._names = names
         self._committed: dict[str, dict[str, dict[int, int]]] = {}
+        self._before: Counts = {}
+
+    def begin(self) -> None:
+        """The live traffic begins: what was delivered before counts neither in `told` nor in the verdict."""
+        self._before = self.count()
 
     def count(self) -> Counts:
         """Consumer -> volume -> different records, up to now."""
@@ -83,9 +88,13 @@ class DeliveryCounter:
         return {name: sum(by_volume.values()) for name, by_volume in self.count().items()}
 
     def told(self) -> str:
-        """The counts as people read them: `sync: high 1,163, low 0; async: ...`."""
+        """The counts since `begin`, as people read them: `sync: high 1,163, low 0; async: ...`."""
         return "; ".join(
-            f"{name}: " + ", ".join(f"{volume} {number:,}" for volume, number in by_volume.items())
+            f"{name}: "
+            + ", ".join(
+                f"{volume} {number - self._before.get(name, {}).get(volume, 0):,}"
+                for volume, number in by_volume.items()
+            )
             for name, by_volume in self.count().items()
         )
 

@@ -1,17 +1,30 @@
-"""A page of HTML that needs nothing but itself, in the reader's light or dark theme."""
+"""A page of HTML that needs nothing but itself, in the reader's light or dark theme; it prints."""
 
 from html import escape
+from pathlib import Path
 
 from fairpoll.text import plain
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body{{font:15px/1.5 Helvetica,Arial,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#000;
-background:#fff}}@media(prefers-color-scheme:dark){{body{{color:#e2e1d7;background:#1c2227}}}}
-table{{margin:1em 0;max-width:none!important}}</style></head><body><h1>{title}</h1>{body}</body></html>
-"""
+_STYLE = Path(__file__).with_suffix(".css")
 
 
 def html_page(title: str, body: str) -> str:
-    """The page; `body` is HTML already."""
-    return _PAGE.format(title=escape(plain(title)), body=body)
+    """The page; `body` is HTML already, its heading included."""
+    return (
+        "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
+        # Nothing is fetched and nothing is run, whatever stands in the page.
+        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none';style-src 'unsafe-inline'\">"
+        f"<title>{inert(title)}</title><style>{_STYLE.read_text('utf-8')}</style></head>"
+        f"<body>{body}</body></html>\n"
+    )
+
+
+def inert(text: str) -> str:
+    """Any text, on one line, with nothing in it that could act."""
+    return escape(plain(text))
+
+
+def wide(content: str) -> str:
+    """What may be wider than a small screen is moved sideways by itself, not with the page."""
+    return f"<div class='wide'>{content}</div>"

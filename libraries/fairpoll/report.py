@@ -1,5 +1,6 @@
 """What people and programs read of a run: figures, charts and verdict.json."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Any
 from fairpoll import layout
 from fairpoll.charts import Color, Limit, Panel, Series, Style, panels
 from fairpoll.checkers import Finding, judge
+from fairpoll.checkers.model import budget_at_speed
 from fairpoll.events import dump
 from fairpoll.history import Recording
 from fairpoll.measures import cumulative, jain_index, latency, oldest_wait_curve, waits
@@ -101,16 +103,38 @@ def consumer_figures(recording: Recording, consumer: str) -> Figures:
     }
 
 
-def charts(
-    recording: Recording, consumers: Sequence[str], budget_seconds: float | None = None
-) -> dict[str, str]:
+def charts(recording: Recording, consumers: Sequence[str]) -> dict[str, str]:
     """The charts of these consumers as SVG text, by file name without ending."""
     name = "-".join(consumers)
     return {
         f"delivered-{name}": _delivered_chart(recording, consumers),
-        f"oldest-wait-{name}": _wait_chart(recording, consumers, budget_seconds),
+        **wait_chart(recording, consumers),
         f"latency-{name}": _latency_chart(recording, consumers),
     }
+
+
+def wait_chart(
+    recording: Recording, consumers: Sequence[str], judged: str = "", budget_seconds: float = 0.0
+) -> dict[str, str]:
+    """The chart of waiting, by its file name; with the budget that the `judged` topics have, if any.
+
+    One topic of several of its volume gets a chart of its own, under a name of its own.
+    """
+    name, volumes = f"oldest-wait-{'-'.join(consumers)}", _volumes(recording)
+    limited = recording.topics_of(judged) if judged else []
+    allowed = budget_at_speed(recording, budget_seconds)
+    if limited and limited not in [topics for _, topics in volumes]:
+        name, volumes = f"{name}-{re.sub(r'[^A-Za-z0-9._-]+', '-', judged)}", [(judged, limited)]
+    drawn = []
+    for volume, topics in volumes:
+        limit = Limit(allowed, f"at most {allowed:g} s") if topics == limited else None
+        title = _panel_title(topics, volume)
+        drawn.append(Panel(title, "seconds", [_wait_series(recording, c, topics) for c in consumers], limit))
+        if volume != "high" and len(consumers) > 1 and "async" in consumers:
+            # Beside a consumer that waits for minutes, seconds cannot be seen.
+            alone = [_wait_series(recording, "async", topics)]
+            drawn.append(Panel(f"{title}, async alone", "seconds", alone, limit))
+    return {name: panels("Age of the oldest waiting message", _time_label(recording), drawn)}
 
 
 def write_charts(recording: Recording, drawn: Mapping[str, str]) -> list[Path]:
@@ -140,21 +164,6 @@ def _delivered_chart(recording: Recording, consumers: Sequence[str]) -> str:
             series.append(Series(label, points, _color(recording, name), style, step=True))
         drawn.append(Panel(_panel_title(topics, volume), "messages", series))
     return panels("Messages produced and delivered", _time_label(recording), drawn)
-
-
-def _wait_chart(recording: Recording, consumers: Sequence[str], budget_seconds: float | None) -> str:
-    limit = Limit(budget_seconds, f"budget {budget_seconds:g} s") if budget_seconds else None
-    drawn = []
-    for volume, topics in _volumes(recording):
-        series = [_wait_series(recording, name, topics) for name in consumers]
-        drawn.append(
-            Panel(_panel_title(topics, volume), "seconds", series, limit if volume == "low" else None)
-        )
-        if volume == "low" and len(consumers) > 1 and "async" in consumers:
-            # Beside a consumer that waits for minutes, seconds cannot be seen.
-            alone = [_wait_series(recording, "async", topics)]
-            drawn.append(Panel(f"{_panel_title(topics, volume)}, async alone", "seconds", alone, limit))
-    return panels("Age of the oldest waiting message", _time_label(recording), drawn)
 
 
 def _wait_series(recording: Recording, consumer: str, topics: Sequence[str]) -> Series:

@@ -14,7 +14,7 @@ NOTHING = "-"
 
 def summary(runs: Sequence[JudgedRun]) -> str:
     """The verdict, a row for each run and consumer, and the criteria that were not met."""
-    clusters = ", ".join(dict.fromkeys(run.cluster for run in runs))
+    clusters = ", ".join(dict.fromkeys(run.cluster for run in runs if run.cluster))
     parts = [
         f"**Fairpoll: {worst(run.verdict for run in runs)}** on {markdown_text(clusters or NOTHING)}",
         markdown_table(RUNS, [row for run in runs for row in _rows(run)]),

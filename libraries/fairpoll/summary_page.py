@@ -17,9 +17,9 @@ from fairpoll import layout
 from fairpoll.checkers import Finding
 from fairpoll.fault_table import HEAD, fault_rows
 from fairpoll.history import Recording
+from fairpoll.page import html_page, inert, wide
 from fairpoll.report import Figures, Verdict, worst
 from fairpoll.tables import Row, criteria_table, html_table
-from fairpoll.text import plain
 
 NAME = "summary.html"
 CONTROL = "sync"
@@ -27,10 +27,10 @@ CONTROL = "sync"
 OF_STARVING = ("oldest_wait_at_least", "delivered_at_most")
 # More criteria than this are folded; more sentences than that are left to verdict.json.
 SHORT_TABLE, MOST_SENTENCES = 8, 40
+MOST_TOPICS = 12
 # Of more modes side by side a sentence cannot tell; the tables do.
 MOST_MODES = 4
 PACKAGES = ("fairpoll", "robotframework", "confluent-kafka")
-_STYLE = Path(__file__).with_suffix(".css")
 
 
 @dataclass(frozen=True)
@@ -45,33 +45,34 @@ class Shown:
         return [finding for _, _, finding in self.verdict.findings]
 
 
-def page(runs: Sequence[Shown], cluster: str, place: Path, beside: Sequence[str] = ()) -> str:
+def page(
+    runs: Sequence[Shown],
+    not_run: Mapping[str, str],
+    cluster: str,
+    place: Path,
+    beside: Sequence[str] = (),
+) -> str:
     """The page, to be written into the folder `place`; `beside` are files there to link to, such as log.html.
 
-    The first run stands open, the others are folded unless something in them did not hold.
+    `not_run` tells of what could not be run why. The first run stands open, the others are folded unless
+    something in them did not hold.
     """
-    status = worst(shown.verdict.worst for shown in runs)
+    status = worst([*(shown.verdict.worst for shown in runs), *("inconclusive" for _ in not_run)])
     began = [shown.verdict.recording.facts["start_ms"] for shown in runs if _began(shown)]
     date = f"{datetime.fromtimestamp(min(began) / 1000, UTC):%Y-%m-%d %H:%M} UTC" if began else ""
     told = [cluster, date, versions(), f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"]
-    title = _text(headline([shown.verdict for shown in runs]))
+    title = inert(headline([shown.verdict for shown in runs]))
     parts = [
         f"{_label(status)} <span class='quiet'>Fairpoll</span><h1>{title}</h1>",
-        f"<p class='quiet'>{_text('; '.join(one for one in told if one))}</p>",
+        f"<p class='quiet'>{inert('; '.join(one for one in told if one))}</p>",
         f"<p>{' &middot; '.join(_link(name, quote(name)) for name in beside)}</p>" if beside else "",
+        _not_run(not_run),
         _unmet(runs),
         _overview(runs) if len(runs) > 1 else "",
         _faults(runs),
         *(_run(shown, place, folded=number > 0) for number, shown in enumerate(runs)),
     ]
-    return (
-        "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-        # Nothing is fetched and nothing is run, whatever stands in the page.
-        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none';style-src 'unsafe-inline'\">"
-        f"<title>Fairpoll: {status}</title><style>{_STYLE.read_text('utf-8')}</style></head>"
-        f"<body>{''.join(parts)}</body></html>\n"
-    )
+    return html_page(f"Fairpoll: {status}", "".join(parts))
 
 
 def headline(verdicts: Sequence[Verdict]) -> str:
@@ -142,15 +143,28 @@ def _clause(status: str | None, consumer: str, waited: str, alone: bool) -> str:
 
 
 def _seconds(verdict: Verdict, consumer: str) -> str:
-    seconds: float = verdict.figures[consumer]["low_volume_oldest_wait_seconds"]
+    return _told(verdict, verdict.figures[consumer]["low_volume_oldest_wait_seconds"])
+
+
+def _told(verdict: Verdict, seconds: float) -> str:
     told = f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
     return f"{told}, the whole run" if seconds >= verdict.recording.duration else told
 
 
+def _not_run(reasons: Mapping[str, str]) -> str:
+    """A reason may have several lines: of a scenario, one for each thing that is wrong with it."""
+    items = [
+        f"<li>{inert(name)}: {inert(line)}</li>"
+        for name, reason in reasons.items()
+        for line in reason.splitlines()
+    ]
+    return f"<h2>What could not be run</h2><ul>{''.join(items)}</ul>" if items else ""
+
+
 def _unmet(runs: Sequence[Shown]) -> str:
     items = [
-        f"<li>{_label(finding.status)} {_text(finding.sentence)} "
-        f"<span class='quiet'>({_text(shown.verdict.recording.scenario.title)})</span></li>"
+        f"<li>{_label(finding.status)} {inert(finding.sentence)} "
+        f"<span class='quiet'>({inert(shown.verdict.recording.scenario.title)})</span></li>"
         for shown in runs
         for finding in shown.findings
         if finding.status != "pass"
@@ -170,27 +184,25 @@ def _overview(runs: Sequence[Shown]) -> str:
         waited = [_seconds(shown.verdict, name) if name in known else "-" for name in names]
         rows.append((shown.verdict.recording.scenario.title, *waited, counted(shown.findings).rstrip(".")))
     caption = "How long the oldest low-volume message waited, by mode"
-    return f"<h2>All runs</h2>{_wide(html_table(('scenario', *names, 'verdict'), rows, caption))}"
+    return f"<h2>All runs</h2>{wide(html_table(('scenario', *names, 'verdict'), rows, caption))}"
 
 
 def _faults(runs: Sequence[Shown]) -> str:
     rows = [row for shown in runs for row in fault_rows(shown.verdict.to_json())]
     return (
-        f"<h2>Faults</h2>{_wide(html_table(HEAD, rows, 'What was done, and what came of it'))}"
-        if rows
-        else ""
+        f"<h2>Faults</h2>{wide(html_table(HEAD, rows, 'What was done, and what came of it'))}" if rows else ""
     )
 
 
 def _run(shown: Shown, place: Path, folded: bool) -> str:
     recording = shown.verdict.recording
-    heading = _text(recording.scenario.title)
+    heading = inert(recording.scenario.title)
     content = (
-        f"<p class='quiet'>{_text(_conditions(recording))}</p>"
-        f"{f'<p>{_text(served(shown.verdict))}</p>' if folded else ''}"  # of the first the heading told it
-        f"{_wide(_figures_table(shown.verdict))}"
+        f"<p class='quiet'>{inert(_conditions(recording))}</p>"
+        f"{f'<p>{inert(served(shown.verdict))}</p>' if folded else ''}"  # of the first the heading told it
+        f"{wide(_figures_table(shown.verdict))}{_topics(shown.verdict)}"
         "<p class='quiet narrow'>Charts and wide tables can be moved sideways.</p>"
-        f"{''.join(map(_wide, shown.charts.values()))}{_criteria(shown.findings)}"
+        f"{''.join(map(wide, shown.charts.values()))}{_criteria(shown.findings)}"
         f"<p>Evidence: {_evidence(recording.folder, place)}</p>"
     )
     if not folded:
@@ -198,7 +210,7 @@ def _run(shown: Shown, place: Path, folded: bool) -> str:
     status = shown.verdict.worst
     return (
         f"<details{'' if status == 'pass' else ' open'}><summary>{_label(status)} <b>{heading}</b>: "
-        f"{_text(counted(shown.findings))}</summary>{content}</details>"
+        f"{inert(counted(shown.findings))}</summary>{content}</details>"
     )
 
 
@@ -232,13 +244,30 @@ def _figures_row(verdict: Verdict, consumer: str, figures: Figures) -> tuple[str
     return (consumer, *counts, f"{figures['low_volume_share']:.1%}", _seconds(verdict, consumer))
 
 
+def _topics(verdict: Verdict) -> str:
+    """How long each low-volume topic waited, the longest first, where there are several."""
+    topics = verdict.recording.topics_of("low")
+    if len(topics) < 2:
+        return ""
+    waited = {name: figures["oldest_wait_seconds"] for name, figures in verdict.figures.items()}
+    ranked = sorted(topics, key=lambda topic: -max(seconds[topic] for seconds in waited.values()))
+    rows = [
+        (topic, *(_told(verdict, seconds[topic]) for seconds in waited.values()))
+        for topic in ranked[:MOST_TOPICS]
+    ]
+    more = len(topics) - len(rows)
+    caption = "How long the oldest message of each low-volume topic waited"
+    told = f"{caption}; {more:,} more waited no longer" if more else caption
+    return wide(html_table(("topic", *waited), rows, told))
+
+
 def _criteria(findings: Sequence[Finding]) -> str:
     """A table for each consumer; folded where all of them together are long and passed."""
     by_consumer: dict[str, list[Row]] = {}
     for f in findings:
         rows = by_consumer.setdefault(f.consumer, [])
         rows.append(Row(f.criterion, f.expected, f.measured, f.status))
-    tables = "".join(_wide(criteria_table(rows, caption=name)) for name, rows in by_consumer.items())
+    tables = "".join(wide(criteria_table(rows, caption=name)) for name, rows in by_consumer.items())
     if len(findings) <= SHORT_TABLE:
         return tables
     is_open = "" if {finding.status for finding in findings} == {"pass"} else " open"
@@ -263,13 +292,4 @@ def _label(status: str) -> str:
 
 
 def _link(text: str, address: str) -> str:
-    return f"<a href='{escape(address)}'>{_text(text)}</a>"
-
-
-def _wide(content: str) -> str:
-    """What may be wider than a small screen is moved sideways by itself, not with the page."""
-    return f"<div class='wide'>{content}</div>"
-
-
-def _text(text: str) -> str:
-    return escape(plain(text))
+    return f"<a href='{escape(address)}'>{inert(text)}</a>"

@@ -11,13 +11,14 @@ from pathlib import Path
 from fairpoll import layout
 from fairpoll.charts import Color, Panel, Point, Series, Style, panels
 from fairpoll.errors import HistoryError
-from fairpoll.page import html_page
+from fairpoll.page import html_page, wide
 from fairpoll.tables import html_table
 from fairpoll.verdicts import JudgedRun, read_runs
 
 WAIT, THROUGHPUT = "low_volume_oldest_wait_seconds", "records_per_second"
 COLUMNS = ("run", "made (UTC)", "cluster", "consumer", "oldest low-volume wait (s)", "records/s", "verdict")
 NOTHING = "-"
+HEADING = "Waiting and throughput over the runs"
 KNOWN: dict[str, Color] = {"sync": "orange", "async": "blue"}
 OTHERS: tuple[Color, ...] = ("green", "purple")
 
@@ -41,6 +42,8 @@ def read_all(folder: Path) -> tuple[list[Dated], list[str]]:
     for path in sorted(folder.rglob(layout.VERDICT)):
         try:
             for run in read_runs(path):
+                if not run.run_id:
+                    continue  # could not be run
                 found.setdefault(run.run_id, Dated(_made(run.run_id), run))
         except HistoryError as error:
             passed_over.append(str(error))
@@ -56,14 +59,15 @@ def trend(runs: Sequence[Dated], passed_over: Sequence[str] = ()) -> str:
     for dated in runs:
         groups.setdefault(_title(dated.run), []).append(dated)
     first, last = runs[0].made, runs[-1].made
-    body = f"<p>{len(runs):,} runs, made from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC.</p>"
+    made = f"{len(runs):,} runs, made from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC."
+    body = f"<h1>{HEADING}</h1><p>{made}</p>"
     for title in sorted(groups):
-        body += _chart(title, groups[title]) + _table(title, groups[title])
+        body += wide(_chart(title, groups[title])) + wide(_table(title, groups[title]))
     if passed_over:
         body += (
             "<p>Passed over:</p><ul>" + "".join(f"<li>{escape(why)}</li>" for why in passed_over) + "</ul>"
         )
-    return html_page("Waiting and throughput over the runs", body)
+    return html_page(HEADING, body)
 
 
 def _made(run_id: str) -> datetime:

@@ -44,7 +44,7 @@ def read_runs(place: Path) -> list[JudgedRun]:
     path = place / layout.VERDICT if place.is_dir() else place
     try:
         told = json.loads(path.read_text("utf-8"))
-        return [_run(one) for one in told.get("runs", [told])]
+        return [*map(_run, told.get("runs", [told])), *map(_not_run, told.get("not_run", []))]
     except FileNotFoundError:
         raise HistoryError(f"{place}: no {layout.VERDICT} in it; nothing has been judged there") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -62,6 +62,19 @@ def _run(told: dict[str, Any]) -> JudgedRun:
         findings=tuple(_finding(finding) for finding in told["findings"]),
         figures={str(consumer): dict(figures) for consumer, figures in told["figures"].items()},
     )
+
+
+def _not_run(told: dict[str, Any]) -> JudgedRun:
+    """What could not be run, as a run that is inconclusive for one reason; it has no id."""
+    why = JudgedFinding(
+        check="could_be_run",
+        criterion="could be run",
+        consumer="run",
+        expected="a recording",
+        measured=str(told["reason"]),
+        status="inconclusive",
+    )
+    return JudgedRun("", str(told["name"]), 1.0, "", why.status, (why,), {})
 
 
 def _finding(told: dict[str, Any]) -> JudgedFinding:

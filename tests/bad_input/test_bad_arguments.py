@@ -4,10 +4,12 @@ Each row is a Robot test of its own; all rows of a table are run by one Robot.
 """
 # ruff: noqa: E501 - a row is read as a line
 
+import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,8 @@ NO_RECORDS = "'{}' is not a number of records; write 20, 1 000, or - for no crit
 NO_SHARE = "'{}' is not a share; write it with a percent sign, for example 1%"
 NO_TIME = "'{}' is not a time above 0; write for example 5 seconds"
 NO_PERCENTILE = "'{}' is not a percentile; write a whole number from 1 to 100"
+NO_TOPIC = "no topic '{}' in this scenario; it has: async-test-high-volume, async-test-low-volume"
+HOSTILE = "<img src=x onerror=x()>"
 NO_AMOUNT = "'{}' is not a number above 0; write for example 4"
 MODES = "that cannot be converted to 'sync', 'async', 'bizon-sync', 'bizon-async' or 'yours'."
 
@@ -56,6 +60,16 @@ DRY = {
     "brokers a word": ("Ensure Cluster    mock    brokers=two", "ValueError: Argument 'brokers' got value 'two' that cannot be converted to integer or None."),
     "keep perhaps": ("Ensure Cluster    mock    keep=perhaps", "ValueError: Argument 'keep' got value 'perhaps' that cannot be converted to 'yes' or 'no'."),
     "speed a word": ("Run Scenario    specified.yaml    speed=fast", "ValueError: Argument 'speed' got value 'fast' that cannot be converted to float."),
+    "a topic that is not there": (WAIT.replace("low", "medium").format("5 s"), no("topics", "medium", "Topics", NO_TOPIC.format("medium"))),
+    "a topic that acts": (WAIT.replace("low", HOSTILE).format("5 s"), no("topics", HOSTILE, "Topics", NO_TOPIC.format(HOSTILE))),
+}  # fmt: skip
+
+# A scenario that is named in a suite and wrong: each test that names it fails with this, dry or not, and
+# no cluster is started.
+SCENARIO = {
+    "rate without unit": ("Scenario Should Be Valid    ${TEMPDIR}/wrong.yaml", "${TEMPDIR}/wrong.yaml: line 3: sink: '10' must be text. How fast the consumer's sink takes records, for example 10 per second."),
+    "no such scenario": ("Run Scenario    none.yaml", f"no scenario file 'none.yaml'; in resources/scenarios there are: {SCENARIOS}"),
+    "a cluster": ("Ensure Cluster    mock", ""),
 }  # fmt: skip
 
 RUN = "Run Scenario    specified.yaml    {}"
@@ -68,8 +82,6 @@ AT_ONCE = {
     "nothing run yet": (WAIT.format("5 s"), "no scenario has been run yet; begin with the keyword 'Run Scenario'"),
     "no cluster yet": (RUN.format("sync"), "no cluster is running; begin with the keyword 'Ensure Cluster'"),
     "a cluster": ("Ensure Cluster    mock", ""),
-    "rate without unit": ("Scenario Should Be Valid    ${TEMPDIR}/wrong.yaml", "${TEMPDIR}/wrong.yaml: line 3: sink: '10' must be text. How fast the consumer's sink takes records, for example 10 per second."),
-    "no such scenario": ("Run Scenario    none.yaml", f"no scenario file 'none.yaml'; in resources/scenarios there are: {SCENARIOS}"),
     "no such mode": (RUN.format("turbo"), "unknown mode 'turbo'; one of: sync, async, bizon-sync, bizon-async, yours"),
     "speed 0": (RUN.format("speed=0"), "SPEED is 0; it must be above 0, for example 10"),
     "speed nan": (RUN.format("speed=nan"), "SPEED is nan; it must be above 0, for example 10"),
@@ -79,9 +91,7 @@ AT_ONCE = {
     "unclosed quote": (RUN.format("consumer=my 'consumer"), "CONSUMER cannot be read as a command: No closing quotation"),
     "empty command": (RUN.format("consumer=''"), "CONSUMER is empty; write the command, or leave the variable out"),
     "a recording": ("Take A Hand Written Recording", ""),
-    "unknown volume": (WAIT.replace("low", "medium").format("5 s"), "no topic 'medium' in this run; say high, low, or one of: high, low"),
     "a mode that was not run": ("Order Should Be Kept    sync", "ValueError: unknown mode 'sync'; this run has: async"),
-    "a topic that acts": (WAIT.replace("low", "<img src=x onerror=x()>").format("5 s"), "no topic '<img src=x onerror=x()>' in this run; say high, low, or one of: high, low"),
 }  # fmt: skip
 WRONG = "title: x\nduration: 10 s\nsink: 10\ntopics:\n  t: {volume: low, partitions: 1, traffic: 1 every 1 s, output: t.json}\n"
 
@@ -116,6 +126,21 @@ def dry(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def at_once(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("once")
     return {row: told.replace(str(folder), "${TEMPDIR}") for row, told in messages(AT_ONCE, folder).items()}
+
+
+@pytest.mark.parametrize("options", [["--dryrun"], []], ids=["dry", "real"])
+def test_a_wrong_scenario_is_refused_before_a_cluster_is_started(options: list[str], tmp_path: Path):
+    told = messages(SCENARIO, tmp_path, *options)
+    expected = {row: text.replace("${TEMPDIR}", str(tmp_path)) for row, (_, text) in SCENARIO.items()}
+    both = f"{expected['rate without unit']}\n{expected['no such scenario']}"
+    # The cluster's own test names no scenario: dry, there is nothing to fail it with.
+    expected["a cluster"] = "" if options else both
+    assert told == expected
+    summary = tmp_path / "summary.html"
+    assert summary.exists() != bool(options)
+    if not options:
+        assert all(escape(line) in summary.read_text("utf-8") for line in both.splitlines())
+        assert json.loads((tmp_path / "verdict.json").read_text("utf-8"))["verdict"] == "inconclusive"
 
 
 @pytest.mark.parametrize("row", DRY)

@@ -99,11 +99,11 @@ class DefectLibrary:
     def log_the_kill_table(self) -> None:
         """Logs which criterion caught which consumer, and puts the same into verdict.json."""
         logger.info(criteria_table(self._rows, caption="Kill table"), html=True)
-        SESSION.extra["kill_table"] = [
+        SESSION.results.extra["kill_table"] = [
             {"consumer": r.criterion, "expected": r.expected, "measured": r.measured, "status": r.status}
             for r in self._rows
         ]
-        SESSION.write_verdicts()
+        SESSION.results.write_verdicts()
 
     def _judge(self, consumer: str) -> list[tuple[str, Finding]]:
         verdict = SESSION.verdict()
@@ -114,7 +114,7 @@ class DefectLibrary:
         doubts = [finding for _, finding in found if finding.status == "inconclusive"]
         if doubts:
             raise Failure(f"INCONCLUSIVE: {'; '.join(finding.sentence for finding in doubts)}")
-        SESSION.write_verdicts()
+        SESSION.results.write_verdicts()
         return found
 
 

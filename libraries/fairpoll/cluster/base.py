@@ -26,8 +26,11 @@ class ClusterOptions:
 class Faults(Protocol):
     """What can be done to one broker, named by its node id. Raises ClusterError.
 
-    What this kind of cluster cannot do raises ClusterUnavailableError.
+    What this kind of cluster cannot do raises ClusterUnavailableError. `down` are the brokers that were
+    killed or stopped and not started again.
     """
+
+    down: set[int]
 
     def kill(self, node: int) -> None:
         """Without a warning, as a power cut does."""

@@ -15,11 +15,12 @@ from fairpoll.checkers.model import UNSCALED_SECONDS
 from fairpoll.league.bars import Bar, bar_chart
 from fairpoll.league.contestants import Contestant
 from fairpoll.league.rows import CONDITIONS, STALL_SECONDS, WAIT_SECONDS, Condition, Row
-from fairpoll.page import html_page
+from fairpoll.page import html_page, wide
 from fairpoll.tables import aligned, html_table, markdown_table, markdown_text
 from fairpoll.text import plain
 
 NOTHING = "-"
+HEADING = "Which consumers starve a quiet topic?"
 DETAILS = (
     "contestant",
     "verdict",
@@ -80,7 +81,7 @@ def as_json(rows: Sequence[Row], setting: Setting) -> dict[str, Any]:
 
 def markdown(rows: Sequence[Row], setting: Setting) -> str:
     """The whole league as one page of Markdown."""
-    parts = ["# Which consumers starve a quiet topic?", *map(markdown_text, _prose(setting))]
+    parts = [f"# {HEADING}", *map(markdown_text, _prose(setting))]
     parts.append(markdown_table(*_summary(rows)))
     for condition in CONDITIONS:
         parts += [f"## {condition.title.capitalize()}", markdown_table(DETAILS, _details(rows, condition))]
@@ -90,19 +91,20 @@ def markdown(rows: Sequence[Row], setting: Setting) -> str:
 
 def html(rows: Sequence[Row], setting: Setting) -> str:
     """The same as a page that needs nothing but itself, with a chart."""
-    body = "".join(f"<p>{escape(text.replace('`', ''))}</p>" for text in _prose(setting))
+    prose = "".join(f"<p>{escape(text.replace('`', ''))}</p>" for text in _prose(setting))
+    body = f"<h1>{HEADING}</h1>{prose}"
     bars = [
         Bar(row.contestant.name, row.condition.title, row.figures.oldest_wait_seconds)
         for row in _ranked(rows)
         if row.figures
     ]
     titles = [condition.title for condition in CONDITIONS]
-    body += bar_chart("Oldest wait of a low-volume message", "seconds of the scenario", titles, bars)
-    body += html_table(*_summary(rows), caption="All conditions")
+    body += wide(bar_chart("Oldest wait of a low-volume message", "seconds of the scenario", titles, bars))
+    body += wide(html_table(*_summary(rows), caption="All conditions"))
     for condition in CONDITIONS:
-        body += html_table(DETAILS, _details(rows, condition), caption=condition.title.capitalize())
+        body += wide(html_table(DETAILS, _details(rows, condition), caption=condition.title.capitalize()))
     remarks = "".join(f"<li>{escape(line)}</li>" for line in _remarks(rows, setting.speed))
-    return html_page("Which consumers starve a quiet topic?", f"{body}<ul>{remarks}</ul>")
+    return html_page(HEADING, f"{body}<ul>{remarks}</ul>")
 
 
 def console(rows: Sequence[Row]) -> str:

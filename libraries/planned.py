@@ -1,0 +1,147 @@
+"""The scenarios that suites name, read before anything is started; in a dry run too."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from robot import result, running
+from robot.api import SuiteVisitor
+from robot.errors import DataError
+from robot.libraries.BuiltIn import BuiltIn
+from robot.running import ResourceFile
+
+from fairpoll.errors import ScenarioError
+from fairpoll.scenario import Scenario
+from fairpoll.scenario_file import load_scenario
+
+SCENARIO_FOLDER = Path(__file__).parent.parent / "resources" / "scenarios"
+# What a scenario looks like among the arguments of a keyword.
+SCENARIO = re.compile(r"(?:scenario=)?([^=]+\.ya?ml)")
+
+Keywords = Mapping[str, running.UserKeyword]
+
+
+def find_scenario(name: str) -> Path:
+    """The file of this name in resources/scenarios, or the path itself. Raises ScenarioError."""
+    for path in (SCENARIO_FOLDER / name, Path(name)):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.name for path in SCENARIO_FOLDER.glob("*.yaml")))
+    raise ScenarioError(f"no scenario file '{name}'; in resources/scenarios there are: {known}")
+
+
+class Planned:
+    """A listener that reads every scenario named in a suite or below it, before its setup runs.
+
+    A wrong one fails the tests it was meant for, and what is wrong with it is their message. In a real run no
+    cluster is started for them. A name in a variable without a value is left to the keyword that runs it.
+    """
+
+    ROBOT_LISTENER_API_VERSION = 3
+
+    def __init__(self) -> None:
+        self._scenarios: dict[str, Scenario | ScenarioError] = {}
+        self._setup: list[str] = []
+        self._topics: list[str] = []
+
+    @property
+    def wrong(self) -> str:
+        """All that is wrong with the scenarios named so far, a line each; empty where nothing is."""
+        return self._wrong(list(self._scenarios))
+
+    def check_topic(self, name: str) -> None:
+        """Raise ValueError where no scenario of the running suite has a topic of this name."""
+        if self._topics and name not in self._topics:
+            raise ValueError(f"no topic '{name}' in this scenario; it has: {', '.join(self._topics)}")
+
+    def start_suite(self, data: running.TestSuite, _result: result.TestSuite) -> None:
+        for name in _named(data, everything=True):
+            if name not in self._scenarios:
+                self._scenarios[name] = _read(name)
+        self._setup = _named(data)
+        known = [self._scenarios[name] for name in _named(data, everything=True)]
+        scenarios = [one for one in known if isinstance(one, Scenario)]
+        # Of a wrong one the topics are not known: nothing can be said against a name then.
+        topics = [topic.name for one in scenarios for topic in one.topics]
+        self._topics = list(dict.fromkeys(topics)) if len(scenarios) == len(known) else []
+
+    def end_test(self, data: running.TestCase, result: result.TestCase) -> None:
+        if result.passed and (told := self._wrong([*self._setup, *_named(data)])):
+            result.status, result.message = "FAIL", told
+
+    def _wrong(self, names: list[str]) -> str:
+        found = [self._scenarios[name] for name in dict.fromkeys(names)]
+        return "\n".join(str(one) for one in found if isinstance(one, ScenarioError))
+
+
+PLANNED = Planned()
+
+
+def _read(name: str) -> Scenario | ScenarioError:
+    try:
+        return load_scenario(find_scenario(name))
+    except ScenarioError as error:
+        return error
+
+
+def _named(data: running.TestSuite | running.TestCase, everything: bool = False) -> list[str]:
+    """The scenarios that a test names, or a suite's setup; or `everything` in a suite and below it."""
+    suite = data if isinstance(data, running.TestSuite) else data.parent
+    finder = _Finder(dict(_user_keywords(suite.resource)))
+    if data is not suite or everything:
+        data.visit(finder)
+    elif suite.has_setup:
+        suite.setup.visit(finder)
+    return list(finder.found)
+
+
+class _Finder(SuiteVisitor):
+    """Looks at the arguments of calls, and at those in the user keywords that they lead to."""
+
+    def __init__(self, keywords: Keywords) -> None:
+        self._keywords = keywords
+        self._entered: set[str] = set()
+        self.found: dict[str, None] = {}
+
+    def start_suite(self, suite: running.TestSuite) -> None:
+        self._keywords = dict(_user_keywords(suite.resource))
+        self._entered.clear()
+
+    def start_keyword(self, call: running.Keyword) -> None:
+        self._look_at(call.args)
+        name = _plain(call.name)
+        if name in self._keywords and name not in self._entered:
+            self._entered.add(name)
+            self._look_at(self._keywords[name].args.defaults.values())
+            self._keywords[name].body.visit(self)
+
+    def _look_at(self, arguments: Iterable[object]) -> None:
+        for argument in arguments:
+            if isinstance(argument, str) and (match := SCENARIO.fullmatch(_value(argument))):
+                self.found[match[1]] = None
+
+
+def _value(argument: str) -> str:
+    """With its variables replaced; "" where one of them has no value yet."""
+    try:
+        return str(BuiltIn().replace_variables(argument))
+    except DataError:
+        return ""
+
+
+def _user_keywords(resource: ResourceFile) -> Iterator[tuple[str, running.UserKeyword]]:
+    """Those of a suite or resource file and of what it imports; its own, which come first in Robot, last."""
+    for imported in resource.imports:
+        path = Path(imported.directory or "", imported.name)
+        if imported.type == imported.RESOURCE and path.is_file():
+            yield from _user_keywords(_parsed(path))
+    for keyword in resource.keywords:
+        yield _plain(keyword.name), keyword
+
+
+_parsed = cache(ResourceFile.from_file_system)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[ _]", "", name).lower()
