@@ -17,6 +17,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from fairpoll.trend import read_all, trend
+
 pytestmark = pytest.mark.browser
 
 SUITES = Path(__file__).parent.parent / "suites"
@@ -152,6 +154,18 @@ def test_the_report_leads_to_the_summary(page: Page, results: Path, shots: Path)
     page.screenshot(path=shots, full_page=True)
     page.locator("a[href='summary.html']").first.click()
     assert "Async serves the low-volume topic" in page.locator("h1").inner_text()
+
+
+def test_the_trend_can_be_read(page: Page, results: Path, shots: Path):
+    path = results / "trend.html"
+    path.write_text(trend(read_all(results)[0]), "utf-8")
+    page.goto(path.as_uri())
+    page.screenshot(path=shots, full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert_charts(page, 1)
+    assert page.locator("table").count() == 1
+    colors = page.evaluate(COLORS)
+    assert {told: ratio for told, ratio in contrasts(colors) if ratio < LEAST_CONTRAST} == {}
 
 
 def test_the_summary_says_what_verdict_json_says(results: Path):

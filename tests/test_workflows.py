@@ -22,6 +22,7 @@ ACCEPTANCE = ROOT / ".github" / "workflows" / "acceptance.yml"
 ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
 GITHUB = [CI, ACCEPTANCE, *ACTIONS]
 GITLAB = ROOT / ".gitlab-ci.yml"
+GITLAB_ACCEPTANCE = ROOT / ".gitlab" / "acceptance.yml"
 README = (ROOT / "README.md").read_text("utf-8")
 EXPLAINED = README + (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 GITLAB_WORDS = {"workflow", "default", "variables"}
@@ -46,6 +47,12 @@ def gitlab_jobs() -> dict[str, dict[str, Any]]:
     return {name: job for name, job in loaded(GITLAB).items() if name not in GITLAB_WORDS}
 
 
+def included() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of the job that others include: its inputs, and the job itself."""
+    head, jobs = yaml.safe_load_all(GITLAB_ACCEPTANCE.read_text("utf-8"))
+    return head["spec"]["inputs"], jobs["fairpoll"]
+
+
 def scripts() -> Iterator[tuple[str, str]]:
     """Every shell script, and where it stands."""
     for path in GITHUB:
@@ -53,6 +60,7 @@ def scripts() -> Iterator[tuple[str, str]]:
     for name, job in gitlab_jobs().items():
         for part in ("before_script", "script", "after_script"):
             yield from ((f"{GITLAB.name} {name}", line) for line in job.get(part, []))
+    yield from ((GITLAB_ACCEPTANCE.name, line) for line in included()[1]["script"])
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
@@ -133,6 +141,23 @@ def test_what_a_caller_gives_never_stands_in_a_script(path: Path):
         assert "${{" not in step.get("run", ""), step["run"]
 
 
+def test_what_includes_give_stands_in_no_script_and_all_of_it_is_used():
+    inputs, job = included()
+    parts = ("before_script", "script", "after_script")
+    assert not [line for part in parts for line in job[part] if "$[[" in line]
+    given = [*job["variables"].values(), job["image"], job["stage"]]
+    assert set(re.findall(r"\$\[\[ inputs\.(\w+) \]\]", " ".join(given))) == set(inputs)
+
+
+def test_both_acceptances_take_the_same_and_run_the_same():
+    inputs, job = included()
+    asked = yaml.safe_load(ACCEPTANCE.read_text("utf-8"))[True]["workflow_call"]["inputs"]
+    assert set(inputs) - {"image", "stage"} == set(asked)
+    (ours,) = (step["run"] for step in steps(ACCEPTANCE) if "bin/robot" in step.get("run", ""))
+    options = [re.findall(r'--variable "?([A-Z_]+):', script) for script in (ours, *job["script"])]
+    assert options[0] == options[1]
+
+
 def test_actionlint_has_nothing_to_say():
     if not shutil.which("actionlint"):
         pytest.skip("no actionlint on the PATH; see CONTRIBUTING.md")
@@ -155,3 +180,15 @@ def test_the_schemas_are_kept(schema: str, paths: list[Path]):
     command += ["--data-transform", "gitlab-ci"] if schema == "vendor.gitlab-ci" else []
     done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_included_job_keeps_the_schema(tmp_path: Path):
+    """Its two documents, the inputs and the job, each by itself: the checker reads no more than one."""
+    if not find_spec("check_jsonschema"):
+        pytest.skip("check-jsonschema is not installed; requirements-dev.txt has it")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci"]
+    for number, part in enumerate(GITLAB_ACCEPTANCE.read_text("utf-8").split("\n---\n")):
+        path = tmp_path / f"{number}.yml"
+        path.write_text(part, "utf-8")
+        done = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

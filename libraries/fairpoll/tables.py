@@ -81,12 +81,17 @@ def markdown_text(text: str) -> str:
 
 def _table(columns: Sequence[str], rows: Sequence[str], caption: str) -> str:
     """A table of rows whose cells are HTML already."""
-    head = "".join(f'<th scope="col" style="{_HEAD}">{escape(plain(c).capitalize())}</th>' for c in columns)
+    head = "".join(f'<th scope="col" style="{_HEAD}">{escape(_heading(c))}</th>' for c in columns)
     body = "".join(f"<tr>{cells}</tr>" for cells in rows)
     return (
         f'<table style="{_TABLE}"><caption style="{_CAPTION}">{escape(plain(caption))}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def _heading(text: str) -> str:
+    """With a capital at its beginning; what else is in capitals keeps them."""
+    return plain(text)[:1].upper() + plain(text)[1:]
 
 
 def _cell(text: str) -> str:

@@ -59,7 +59,7 @@ def trend(runs: Sequence[Dated], passed_over: Sequence[str] = ()) -> str:
     for dated in runs:
         groups.setdefault(_title(dated.run), []).append(dated)
     first, last = runs[0].made, runs[-1].made
-    made = f"{len(runs):,} runs, made from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC."
+    made = f"Runs: {len(runs):,}, made from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC."
     body = f"<h1>{HEADING}</h1><p>{made}</p>"
     for title in sorted(groups):
         body += wide(_chart(title, groups[title])) + wide(_table(title, groups[title]))
