@@ -42,6 +42,7 @@ class Planned:
 
     def __init__(self) -> None:
         self._scenarios: dict[str, Scenario | ScenarioError] = {}
+        self._suite: running.TestSuite | None = None
         self._setup: list[str] = []
         self._topics: list[str] = []
 
@@ -49,6 +50,10 @@ class Planned:
     def wrong(self) -> str:
         """All that is wrong with the scenarios named so far, a line each; empty where nothing is."""
         return self._wrong(list(self._scenarios))
+
+    def given_to(self, keyword: str) -> list[str]:
+        """The scenarios that the running suite, and those below it, give to this keyword."""
+        return _named(self._suite, everything=True, called=_plain(keyword)) if self._suite else []
 
     def check_topic(self, name: str) -> None:
         """Raise ValueError where no scenario of the running suite has a topic of this name."""
@@ -59,6 +64,7 @@ class Planned:
         for name in _named(data, everything=True):
             if name not in self._scenarios:
                 self._scenarios[name] = _read(name)
+        self._suite = data
         self._setup = _named(data)
         known = [self._scenarios[name] for name in _named(data, everything=True)]
         scenarios = [one for one in known if isinstance(one, Scenario)]
@@ -85,10 +91,15 @@ def _read(name: str) -> Scenario | ScenarioError:
         return error
 
 
-def _named(data: running.TestSuite | running.TestCase, everything: bool = False) -> list[str]:
-    """The scenarios that a test names, or a suite's setup; or `everything` in a suite and below it."""
+def _named(
+    data: running.TestSuite | running.TestCase, *, everything: bool = False, called: str = ""
+) -> list[str]:
+    """The scenarios that a test names, or a suite's setup; or `everything` in a suite and below it.
+
+    With `called`, only those that are given to this keyword.
+    """
     suite = data if isinstance(data, running.TestSuite) else data.parent
-    finder = _Finder(dict(_user_keywords(suite.resource)))
+    finder = _Finder(dict(_user_keywords(suite.resource)), called)
     if data is not suite or everything:
         data.visit(finder)
     elif suite.has_setup:
@@ -99,8 +110,9 @@ def _named(data: running.TestSuite | running.TestCase, everything: bool = False)
 class _Finder(SuiteVisitor):
     """Looks at the arguments of calls, and at those in the user keywords that they lead to."""
 
-    def __init__(self, keywords: Keywords) -> None:
+    def __init__(self, keywords: Keywords, called: str) -> None:
         self._keywords = keywords
+        self._called = called
         self._entered: set[str] = set()
         self.found: dict[str, None] = {}
 
@@ -109,11 +121,13 @@ class _Finder(SuiteVisitor):
         self._entered.clear()
 
     def start_keyword(self, call: running.Keyword) -> None:
-        self._look_at(call.args)
         name = _plain(call.name)
+        if name == (self._called or name):
+            self._look_at(call.args)
         if name in self._keywords and name not in self._entered:
             self._entered.add(name)
-            self._look_at(self._keywords[name].args.defaults.values())
+            if not self._called:
+                self._look_at(self._keywords[name].args.defaults.values())
             self._keywords[name].body.visit(self)
 
     def _look_at(self, arguments: Iterable[object]) -> None:

@@ -54,6 +54,10 @@ class Results:
         if set(consumers) == set(verdict.recording.consumers):
             self._charts.setdefault(verdict.recording.folder, {}).update(drawn)
 
+    def has_charts(self, verdict: Verdict) -> bool:
+        """Whether they have been drawn, and so stand in the log."""
+        return verdict.recording.folder in self._charts
+
     def write_verdicts(self) -> None:
         """verdict.json of the whole Robot run, and one beside each recording."""
         for verdict in self.verdicts:

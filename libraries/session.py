@@ -23,6 +23,7 @@ from fairpoll.progress import ConsoleProgress
 from fairpoll.report import Verdict
 from fairpoll.running import RunningExperiment
 from fairpoll.scenario_file import load_scenario
+from fairpoll.side_by_side import run_side_by_side
 from planned import PLANNED
 from results import Results
 
@@ -56,6 +57,8 @@ class Session:
         self.current: Verdict | None = None
         self._current_run: Run | None = None
         self._verdicts: dict[Run, Verdict] = {}
+        # What was run before it was asked for: its folder, or what has ended it.
+        self._recorded: dict[Run, Path | BaseException] = {}
         self.results = Results()
         self._running: RunningExperiment | None = None
         self._running_name = ""
@@ -93,10 +96,39 @@ class Session:
         key = (scenario_file.resolve(), speed, tuple(consumers))
         if key not in self._verdicts:
             with self.results.noting(scenario_file.name):
-                self._verdicts[key] = self._run(scenario_file, speed, consumers)
+                self._verdicts[key] = self._taken(key) or self._run(scenario_file, speed, consumers)
             self.results.verdicts.append(self._verdicts[key])
         self.current, self._current_run = self._verdicts[key], key
         return self.current
+
+    def record_side_by_side(
+        self,
+        scenario_files: Sequence[Path],
+        speed: float,
+        consumers: Sequence[ConsumerUnderTest],
+        at_once: int,
+    ) -> None:
+        """Run them, so many at a time, for `record` to take; those that must be alone are left to it."""
+        runs: list[Run] = [(path.resolve(), speed, tuple(consumers)) for path in scenario_files]
+        experiments = {
+            run: self._experiment(run[0].stem, *run)
+            for run in dict.fromkeys(runs)
+            if run not in self._verdicts and load_scenario(run[0]).side_by_side
+        }
+        progress = _progress()
+        try:
+            errors = run_side_by_side(list(experiments.values()), at_once, progress)
+        finally:
+            progress.clear()
+        for (run, experiment), error in zip(experiments.items(), errors, strict=True):
+            self._recorded[run] = error or experiment.folder
+
+    def _taken(self, run: Run) -> Verdict | None:
+        """The run that was made side by side with others. Raises what has ended it."""
+        recorded = self._recorded.get(run)
+        if isinstance(recorded, BaseException):
+            raise recorded
+        return Verdict(load_recording(recorded)) if recorded else None
 
     def begin(
         self, name: str, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]

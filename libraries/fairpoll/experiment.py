@@ -66,6 +66,8 @@ class Experiment:
     run_id: str
     folder: Path
     progress: Progress = lambda _text: None
+    # Called when all is ready for the live traffic; returns when it may begin.
+    meet: Callable[[], None] = lambda: None
     registry: Registry | None = None
     only_volume: str | None = None
     ready_seconds: float = READY_SECONDS
@@ -92,6 +94,7 @@ class Experiment:
             self.scenario = self.scenario.alone(self.only_volume)
         scaled = self.scenario.at_speed(self.speed)
         self._note(
+            begun_ms=clock.now_ms(),
             run_id=self.run_id,
             scenario=self.scenario.to_json(),
             speed=self.speed,
@@ -108,6 +111,7 @@ class Experiment:
         try:
             self.cluster.create_topics(partitions)
             self._produce_backlog()
+            self._note(produced_ms=clock.now_ms())
             for one in members:
                 one.start()
             self.progress(f"waiting until {', '.join(self.members)} have been given their partitions")
@@ -119,6 +123,8 @@ class Experiment:
                 self._check,
                 self.ready_seconds,
             )
+            self._note(assigned_ms=clock.now_ms())
+            self.meet()
             samples = self.folder / layout.SAMPLES
             config = self.cluster.client_config
             with Sampler(samples, config, self.groups, partitions, lambda name: pids[name]()):
@@ -251,6 +257,7 @@ class Experiment:
         wait_for_event(self._producer, "shutdown_complete", PRODUCED_SECONDS, self._check)
         if scaled.drain:
             self._drain(outputs)
+            self._note(drained_ms=clock.now_ms())
 
     def _watch(self, scaled: Scenario, start: float, outputs: DeliveryCounter) -> None:
         """Until the end of the live traffic: do the timeline's steps, report progress, notice who dies."""

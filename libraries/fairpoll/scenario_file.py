@@ -44,6 +44,7 @@ def load_scenario(path: Path) -> Scenario:
         control_wait_seconds=_control(data),
         timeline=_timeline(data),
         drain=data.get("drain", True),
+        side_by_side=data.get("side_by_side", True),
     )
 
 
