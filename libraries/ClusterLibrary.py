@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from robot import result, running
 from robot.api import SkipExecution
 from robot.api.deco import keyword, library
 from robot.api.types import Secret
@@ -105,6 +106,10 @@ class ClusterLibrary:
         """
         if SESSION.cluster is not None and SESSION.cluster.kind == "mock":
             raise SkipExecution(f"needs a real broker: {reason}; run with CLUSTER:local")
+
+    def end_test(self, _data: running.TestCase, result: result.TestCase) -> None:
+        """Robot calls this after each test of a suite that imports this library."""
+        SESSION.results.note_test(result)
 
     def close(self) -> None:
         """Robot calls this once after everything, also after Ctrl-C and SIGTERM."""

@@ -42,7 +42,7 @@ def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
     unmet = [finding for finding in findings if finding.status != "pass"]
     if not unmet:
         told = "; ".join(f"{f.criterion}: {f.measured}{_allowed(f)}" for f in findings)
-        BuiltIn().set_test_message(f"{consumer}: {told}")
+        BuiltIn().set_test_message(f"{consumer}: {told}", append=True, separator="\n")
         return
     raise Failure(_told(unmet, len(findings), f"evidence: {verdict.recording.folder}"))
 
@@ -70,10 +70,15 @@ def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:
     _log(verdict, consumers, charts(verdict.recording, consumers))
 
 
-def log_waits(verdict: Verdict, topics: str, budget_seconds: float) -> None:
-    """The chart of waiting once more, with the budget that these topics are judged by."""
+def log_waits(verdict: Verdict) -> None:
+    """The chart of waiting once more, with the budgets that its topics have been judged by until now."""
+    budgets: dict[str, float] = {}
+    for check, thresholds, _ in verdict.findings:
+        if check == "oldest_wait_at_most":
+            topics, seconds = str(thresholds["volume"]), float(str(thresholds["seconds"]))
+            budgets[topics] = min(seconds, budgets.get(topics, seconds))
     consumers = list(verdict.recording.consumers)
-    _log(verdict, consumers, wait_chart(verdict.recording, consumers, topics, budget_seconds))
+    _log(verdict, consumers, wait_chart(verdict.recording, consumers, budgets))
 
 
 def _log(verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:

@@ -18,6 +18,8 @@ from fairpoll.scenario_file import load_scenario
 SCENARIO_FOLDER = Path(__file__).parent.parent / "resources" / "scenarios"
 # What a scenario looks like among the arguments of a keyword.
 SCENARIO = re.compile(r"(?:scenario=)?([^=]+\.ya?ml)")
+# Keywords one of whose arguments is a scenario whatever it looks like, and which argument.
+TAKES_SCENARIO = {"runscenario": 0, "scenarioshouldbevalid": 0, "startscenario": 1, "runbothmodeson": 0}
 
 Keywords = Mapping[str, running.UserKeyword]
 
@@ -58,7 +60,8 @@ class Planned:
     def check_topic(self, name: str) -> None:
         """Raise ValueError where no scenario of the running suite has a topic of this name."""
         if self._topics and name not in self._topics:
-            raise ValueError(f"no topic '{name}' in this scenario; it has: {', '.join(self._topics)}")
+            known = ", ".join(self._topics)
+            raise ValueError(f"no topic '{name}' in this scenario; write high, low, or one of: {known}")
 
     def start_suite(self, data: running.TestSuite, _result: result.TestSuite) -> None:
         for name in _named(data, everything=True):
@@ -124,6 +127,8 @@ class _Finder(SuiteVisitor):
         name = _plain(call.name)
         if name == (self._called or name):
             self._look_at(call.args)
+            if (place := TAKES_SCENARIO.get(name)) is not None and len(call.args) > place:
+                self._keep(_value(str(call.args[place])).removeprefix("scenario="))
         if name in self._keywords and name not in self._entered:
             self._entered.add(name)
             if not self._called:
@@ -133,7 +138,11 @@ class _Finder(SuiteVisitor):
     def _look_at(self, arguments: Iterable[object]) -> None:
         for argument in arguments:
             if isinstance(argument, str) and (match := SCENARIO.fullmatch(_value(argument))):
-                self.found[match[1]] = None
+                self._keep(match[1])
+
+    def _keep(self, name: str) -> None:
+        if name:
+            self.found[name] = None
 
 
 def _value(argument: str) -> str:

@@ -29,6 +29,7 @@ from results import Results
 
 # Less live traffic than this is over before a consumer has shown how it goes on.
 SHORTEST_SECONDS = 5.0
+NOTHING_RUN = "no scenario has been run yet; let 'Run Both Modes On' or 'Run Scenario' be the suite's setup"
 
 
 def _progress() -> ConsoleProgress:
@@ -76,7 +77,7 @@ class Session:
         """
         if self.cluster is None:
             self.results.open()
-            with self.results.noting("the run"):
+            with self.results.noting(""):
                 if PLANNED.wrong:
                     raise ScenarioError(PLANNED.wrong)
                 self.cluster = self._start_cluster(kind, options)
@@ -175,7 +176,7 @@ class Session:
     def solo_wait(self, consumer: str, volume: str) -> float:
         """The oldest wait of this consumer in a run of the current scenario with this volume alone."""
         if self._current_run is None:
-            raise FairpollError("no scenario has been run yet; begin with the keyword 'Run Scenario'")
+            raise FairpollError(NOTHING_RUN)
         scenario_file, speed, consumers = self._current_run
         alone = tuple(one for one in consumers if one.name == consumer)
         key = (scenario_file, speed, alone, volume)
@@ -186,7 +187,7 @@ class Session:
 
     def verdict(self) -> Verdict:
         if self.current is None:
-            raise FairpollError("no scenario has been run yet; begin with the keyword 'Run Scenario'")
+            raise FairpollError(NOTHING_RUN)
         return self.current
 
     def admin(self) -> Admin:

@@ -178,6 +178,10 @@ def _explain(error: jsonschema.ValidationError) -> str:
 
 
 def _explain_type(value: object, wanted: object, error: jsonschema.ValidationError) -> str:
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    hint = schema.get("description", "")
+    if isinstance(value, (int, float)) and "format" in schema:
+        return f"{quoted(value)} has no unit. {hint}"
     words = {
         "object": "a group of keys",
         "string": "text",
@@ -185,7 +189,6 @@ def _explain_type(value: object, wanted: object, error: jsonschema.ValidationErr
         "array": "a list",
         "boolean": "yes or no",
     }
-    hint = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
     return f"{quoted(value)} must be {words.get(str(wanted), wanted)}{'. ' if hint else ''}{hint}"
 
 
