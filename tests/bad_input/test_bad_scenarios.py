@@ -88,7 +88,7 @@ WRONG = {
         "line 25: topics.a: not a topic name; allowed are at most 200 letters, digits, dots, underscores and "
         "hyphens"),
     "no topics": ("topics:", "topics: {}\nx:", "line 16: topics: there is nothing in it; name at least one\n"
-        "line 17: x: unknown key; allowed here: title, duration, sink, control_waits_at_least, drain, consumer, "
+        "line 17: x: unknown key; allowed here: title, duration, sink, control_waits_at_least, drain, side_by_side, consumer, "
         "timeline, topics"),
     "same output": (LOW_OUTPUT, "output: high_vol.json",
         f"line 22: {HIGH}.output: high_vol.json is another topic's output too\n"
@@ -123,7 +123,7 @@ WRONG = {
     "endless poll": (CONSUMER, "poll_interval_ms: 99999999999999999999",
         "line 12: consumer.poll_interval_ms: 99999999999999999999 is too large; at most 60000"),
     "half a character": (SINK, f'{SINK}\n"\\ud800": 1',
-        "line 9: \ufffd: unknown key; allowed here: title, duration, sink, control_waits_at_least, drain, consumer, "
+        "line 9: \ufffd: unknown key; allowed here: title, duration, sink, control_waits_at_least, drain, side_by_side, consumer, "
         "timeline, topics"),
     "half a character in a text": ("title:", 'title: "\\ud800" #',
         "line 6: title: '\ufffd' is neither text nor a number that can be read"),
