@@ -115,7 +115,10 @@ class Tail:
         self.lines = 0
 
     def read(self) -> list[Event]:
-        if not self.path.exists():
+        try:
+            if self.path.stat().st_size <= self._offset:
+                return []  # asked ten times a second of a file for each topic: not opened for nothing
+        except FileNotFoundError:
             return []
         with self.path.open("rb") as file:
             file.seek(self._offset)
