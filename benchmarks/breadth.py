@@ -4,8 +4,8 @@
     python benchmarks/breadth.py --topics 1000 --keep folder
 
 Each topic has 5 partitions. One topic is hot; each of the others gets a message for every partition each 5 s.
-The fair consumer reads them all in a process of its own, as in a run of the suites, on a real broker. Each size
-is a process of its own and has a broker of its own.
+The fair consumer reads them all in a process of its own, as in a run of the suites, on a real broker. Each
+size is a process of its own and has a broker of its own.
 """
 
 import json
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -176,7 +177,7 @@ class Phases:
 
     def seconds(self) -> dict[str, float]:
         names = list(self._began)
-        return {a: self._began[b] - self._began[a] for a, b in zip(names, names[1:], strict=False)}
+        return {a: self._began[b] - self._began[a] for a, b in pairwise(names)}
 
 
 class Timed:

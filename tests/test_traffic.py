@@ -14,7 +14,7 @@ from fairpoll.errors import TrafficError
 from fairpoll.events import Event, EventWriter
 from fairpoll.messages import build_message, checksum_of
 from fairpoll.scenario import Scenario, TopicPlan
-from fairpoll.traffic import BACKLOG_BATCH, PIECE, TrafficProducer, live_plan
+from fairpoll.traffic import BACKLOG_BATCH, PIECE, TrafficProducer, deliverable_in, live_plan
 from fairpoll.units import Bursts
 from histories import SCENARIO
 from test_cluster import opened
@@ -56,6 +56,9 @@ def test_every_acked_message_is_a_line_that_tells_where_it_is_and_what_it_holds(
         assert {("high", s) for s in range(608)} | {("low", 0), ("low", 1)} == {
             (event["topic"], event["sequence"]) for event in acked
         }
+        kept = tmp_path / "ledger.jsonl"
+        kept.write_text(ledger.getvalue() + ledger.getvalue().splitlines()[0], "utf-8")  # the last is cut off
+        assert deliverable_in(kept) == len(acked) - 2
         told = {(names[event["topic"]], event["partition"], event["offset"]): event for event in acked}
         for message in read(cluster.client_config, list(names.values()), len(acked)):
             line = told[message.topic(), message.partition(), message.offset()]

@@ -37,6 +37,7 @@ SERVE_SECONDS = 0.1
 CLIENT_TICK_SECONDS = 0.001
 # For so long the clock is not read again to tell when messages were acked.
 STAMP_SECONDS = 0.001
+SOUND, POISON = '"poison":false', '"poison":true'
 ACKED, NOT_ACKED = '"name":"producer_send_success",', '"name":"producer_send_error",'
 
 
@@ -85,6 +86,16 @@ def acked_in(ledger: Path) -> set[tuple[str, int]]:
     """(topic, sequence) of every message that this ledger tells to be acked. Raises HistoryError."""
     acked = (event for event in read_events(ledger) if event["name"] == "producer_send_success")
     return {(event["topic"], event["sequence"]) for event in acked}
+
+
+def deliverable_in(ledger: Path) -> int:
+    """How many acked messages this ledger tells that can be delivered: all but the poison ones.
+
+    The lines are ours, so what they hold is looked for and not read, in a tenth of the time.
+    """
+    acked, sound = ACKED.encode(), SOUND.encode()
+    with ledger.open("rb") as lines:
+        return sum(1 for line in lines if acked in line and sound in line and line.endswith(b"\n"))
 
 
 class TrafficProducer:
@@ -194,8 +205,8 @@ class TrafficProducer:
         name = self._scenario.topics[burst.topic_index].name
         messages, on_cluster = self._messages[burst.topic_index], self._topic_names[name]
         times = f'"intended_ms":{intended_ms!r},"sent_ms":{now_ms()!r}'
-        sound = f'"topic":{messages.topic},"batch":{burst.batch},{times},"poison":false,"sequence":'
-        poisoned = sound.replace('"poison":false', '"poison":true')
+        sound = f'"topic":{messages.topic},"batch":{burst.batch},{times},{SOUND},"sequence":'
+        poisoned = sound.replace(SOUND, POISON)
         produce, report, keys, poison = self._producer.produce, self._report, messages.keys, messages.poison
         # The partition is chosen here, not by a hash: each gets its even share of the load.
         for sequence, partition, value, checksum in messages.spell(burst.batch, intended_ms, burst.sequences):
