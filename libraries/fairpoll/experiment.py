@@ -22,7 +22,7 @@ from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.disk import writing_to
 from fairpoll.errors import ClusterError, DeadlineError, FairpollError
-from fairpoll.events import dump, read_events
+from fairpoll.events import dump
 from fairpoll.fields import OUR_FIELDS
 from fairpoll.host import HostMonitor
 from fairpoll.members import ConsumerUnderTest, Members, environment_of
@@ -31,6 +31,7 @@ from fairpoll.processes import STOP_SECONDS, ChildProcess
 from fairpoll.readiness import READY_SECONDS, wait_for_event, wait_until_assigned
 from fairpoll.sampler import Sampler
 from fairpoll.scenario import Scenario
+from fairpoll.traffic import deliverable_in
 from fairpoll.waiting import wait_until
 
 # The last messages must have been acked so long after the end of the traffic.
@@ -292,8 +293,7 @@ class Experiment:
         What is missing after this is lost or stuck, not late. A stall does not end the run: the
         judge sees what is missing, and names it.
         """
-        ledger = read_events(self.folder / layout.LEDGER)
-        acked = sum(1 for event in ledger if "offset" in event and not event["poison"])
+        acked = deliverable_in(self.folder / layout.LEDGER)
         for group in self.members.values():
             group.set_sink(None)
         self._note(drain_ms=clock.now_ms())
