@@ -3,12 +3,13 @@
 from typing import Literal
 
 from robot import result, running
-from robot.api import SkipExecution
+from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 from robot.api.types import Secret
 
 from fairpoll.cluster import ClusterOptions
 from fairpoll.errors import ClusterError
+from fairpoll.tables import html_table
 from session import SESSION
 
 
@@ -75,11 +76,14 @@ class ClusterLibrary:
     def stop_cluster(self) -> None:
         """Stops the cluster that `Ensure Cluster` started and deletes its data; its logs stay.
 
-        Does nothing when none runs. Called for you at the end of the run.
+        Logs where the time of the run went. Does nothing when none runs. Called for you at the end of the
+        run.
 
         Example: `Stop Cluster`
         """
         SESSION.close()
+        rows = [(part, f"{seconds:,.1f}") for part, seconds in SESSION.results.times().items()]
+        logger.info(html_table(("part", "seconds"), rows, "Where the time went"), html=True)
 
     @keyword
     def cluster_should_answer(self) -> str:

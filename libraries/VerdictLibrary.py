@@ -7,7 +7,7 @@ from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import Finding
-from judging import check_mode, judge, judge_run, log_charts, log_waits, settle
+from judging import check_mode, find, judge, judge_run, log_charts, log_waits, settle
 from session import SESSION
 from values import CONVERTERS, Amount, Bound, Criterion, Duration, Mode, Percentile, Share, Topics
 
@@ -56,10 +56,10 @@ class VerdictLibrary:
             ("delivered_at_most", "low", low_at_most),
         ):
             if bound.records is not None:
-                findings.append(verdict.judge(check, mode, volume=volume, records=bound.records))
+                findings.append(find(verdict, check, mode, volume=volume, records=bound.records))
         if low_share_at_least.fraction is not None:
             share = low_share_at_least.fraction
-            findings.append(verdict.judge("share_at_least", mode, volume="low", share=share))
+            findings.append(find(verdict, "share_at_least", mode, volume="low", share=share))
         if not findings:
             raise ValueError("no criterion is given; at least one of the four must be other than -")
         log_charts(verdict, [mode])
@@ -81,7 +81,7 @@ class VerdictLibrary:
         """
         verdict = SESSION.verdict()
         check_mode(verdict, mode)
-        finding = verdict.judge("oldest_wait_at_most", mode, volume=topics.named, seconds=budget.seconds)
+        finding = find(verdict, "oldest_wait_at_most", mode, volume=topics.named, seconds=budget.seconds)
         log_waits(verdict)
         settle(verdict, [finding])
 
@@ -220,7 +220,7 @@ class VerdictLibrary:
         """
         verdict = SESSION.verdict()
         check_mode(verdict, mode)
-        finding = verdict.judge(criterion.name, mode)
+        finding = find(verdict, criterion.name, mode)
         SESSION.results.write_verdicts()
         if finding.status != status:
             raise Failure(f"known is {status}, found is {finding.status}: {finding.sentence}")

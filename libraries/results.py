@@ -12,9 +12,11 @@ from fairpoll import layout
 from fairpoll.errors import FairpollError
 from fairpoll.events import dump
 from fairpoll.report import Verdict, worst
+from fairpoll.stopwatch import Stopwatch
 from fairpoll.summary_page import NAME as SUMMARY
 from fairpoll.summary_page import Shown, page
 
+RECORDED = "scenarios recorded"
 # How Robot begins the message of a test whose suite's setup failed.
 PARENT_FAILED = "Parent suite setup failed:\n"
 
@@ -24,6 +26,7 @@ class Results:
 
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
+        self.stopwatch = Stopwatch()
         # What else belongs into verdict.json, by key.
         self.extra: dict[str, object] = {}
         # What could not be run to its end, or not be judged, and why: neither file keeps quiet about it.
@@ -89,17 +92,23 @@ class Results:
         whole = {"verdict": worst(verdicts), "runs": runs, "not_judged": not_judged, **self.extra}
         (self.folder / layout.VERDICT).write_text(dump(whole) + "\n", "utf-8")
 
+    def times(self) -> dict[str, float]:
+        """Where the time of the run has gone until now, in seconds."""
+        return self.stopwatch.parts(RECORDED, [verdict.recording.facts for verdict in self.verdicts])
+
     def close(self, cluster: str) -> None:
         """Write the page for those who do not read logs; a full disk is told as a warning."""
         if self._place is None:
             return
         (folder, pages), self._place = self._place, None
         runs = [Shown(verdict, self._charts.get(verdict.recording.folder, {})) for verdict in self.verdicts]
+        seconds = "; ".join(f"{part} {seconds:,.1f} s" for part, seconds in self.times().items())
         beside = [*pages, *([layout.VERDICT] if (folder / layout.VERDICT).exists() else [])]
         try:
-            (folder / SUMMARY).write_text(
-                page(runs, self._not_judged, cluster, folder, beside, self._tests), "utf-8"
+            told = page(
+                runs, self._not_judged, cluster, folder, beside, tests=self._tests, foot=f"Time: {seconds}"
             )
+            (folder / SUMMARY).write_text(told, "utf-8")
             logger.console(f"Summary: {folder / SUMMARY}")
         except OSError as error:
             logger.warn(f"{SUMMARY} could not be written: {error}")

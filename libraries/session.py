@@ -25,7 +25,7 @@ from fairpoll.running import RunningExperiment
 from fairpoll.scenario_file import load_scenario
 from fairpoll.side_by_side import run_side_by_side
 from planned import PLANNED
-from results import Results
+from results import RECORDED, Results
 
 # Less live traffic than this is over before a consumer has shown how it goes on.
 SHORTEST_SECONDS = 5.0
@@ -80,7 +80,8 @@ class Session:
             with self.results.noting(""):
                 if PLANNED.wrong:
                     raise ScenarioError(PLANNED.wrong)
-                self.cluster = self._start_cluster(kind, options)
+                with self.results.stopwatch("cluster started"):
+                    self.cluster = self._start_cluster(kind, options)
         return self.cluster
 
     def _start_cluster(self, kind: str, options: ClusterOptions) -> Cluster:
@@ -118,7 +119,8 @@ class Session:
         }
         progress = _progress()
         try:
-            errors = run_side_by_side(list(experiments.values()), at_once, progress)
+            with self.results.stopwatch(RECORDED):
+                errors = run_side_by_side(list(experiments.values()), at_once, progress)
         finally:
             progress.clear()
         for (run, experiment), error in zip(experiments.items(), errors, strict=True):
@@ -129,7 +131,7 @@ class Session:
         recorded = self._recorded.get(run)
         if isinstance(recorded, BaseException):
             raise recorded
-        return Verdict(load_recording(recorded)) if recorded else None
+        return self._load(recorded) if recorded else None
 
     def begin(
         self, name: str, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]
@@ -160,9 +162,7 @@ class Session:
             finally:
                 self._running = None
                 self._running_progress.clear()
-        folder = running.experiment.folder
-        logger.info(f"Evidence: {folder}")
-        self.current, self._current_run = Verdict(load_recording(folder)), None
+        self.current, self._current_run = self._load(running.experiment.folder), None
         self.results.verdicts.append(self.current)
         return self.current
 
@@ -220,7 +220,8 @@ class Session:
             try:
                 self.cluster.delete(*self._created)
             finally:
-                self.cluster.stop()
+                with self.results.stopwatch("cluster stopped"):
+                    self.cluster.stop()
                 self.cluster, self._created = None, ([], [])
         if self._registry is not None:
             self._registry.close()
@@ -237,11 +238,16 @@ class Session:
         experiment = self._experiment(name, scenario_file, speed, consumers, only_volume)
         progress = self._follow(experiment)
         try:
-            experiment.run()
+            with self.results.stopwatch(RECORDED):
+                experiment.run()
         finally:
             progress.clear()
-        logger.info(f"Evidence: {experiment.folder}")
-        return Verdict(load_recording(experiment.folder))
+        return self._load(experiment.folder)
+
+    def _load(self, folder: Path) -> Verdict:
+        logger.info(f"Evidence: {folder}")
+        with self.results.stopwatch("recordings read"):
+            return Verdict(load_recording(folder))
 
     def _follow(self, experiment: Experiment) -> ConsoleProgress | LiveProgress:
         """Show on the console how it goes on; to be cleared at its end."""

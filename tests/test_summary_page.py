@@ -173,6 +173,6 @@ def test_only_what_was_judged_is_said_to_be_served():
 def test_what_did_not_hold_leads_to_the_test_in_the_log(tmp_path: Path):
     made = verdict(nothing_lost={})
     ((_, _, finding),) = made.findings
-    text = page([Shown(made)], {}, "", tmp_path, ["log.html"], {finding.sentence: "s1-t1"})
+    text = page([Shown(made)], {}, "", tmp_path, ["log.html"], tests={finding.sentence: "s1-t1"})
     assert "<a href='log.html#s1-t1'>in the log</a>" in text
-    assert "#s1-t1" not in page([Shown(made)], {}, "", tmp_path, [], {finding.sentence: "s1-t1"})
+    assert "#s1-t1" not in page([Shown(made)], {}, "", tmp_path, [], tests={finding.sentence: "s1-t1"})

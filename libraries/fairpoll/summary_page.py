@@ -53,13 +53,15 @@ def page(
     cluster: str,
     place: Path,
     beside: Sequence[str] = (),
+    *,
     tests: Mapping[str, str] | None = None,
+    foot: str = "",
 ) -> str:
     """The page, to be written into the folder `place`; `beside` are files there to link to, such as log.html.
 
     `not_judged` tells of what could not be run or judged why; `tests` has, of a finding's sentence, the id in
-    log.html of the test that tells it. The first run stands open, the others are folded unless something in
-    them did not hold.
+    log.html of the test that tells it; `foot` stands at the end. The first run stands open, the others are
+    folded unless something in them did not hold.
     """
     status = worst([*(shown.verdict.worst for shown in runs), *("inconclusive" for _ in not_judged)])
     began = [shown.verdict.recording.facts["start_ms"] for shown in runs if _began(shown)]
@@ -75,6 +77,7 @@ def page(
         _overview(runs) if len(runs) > 1 else "",
         _faults(runs),
         *(_run(shown, place, folded=number > 0) for number, shown in enumerate(runs)),
+        f"<p class='quiet'>{inert(foot)}</p>" if foot else "",
     ]
     return html_page(f"Fairpoll: {status}", "".join(parts))
 
