@@ -5,8 +5,8 @@
 
 Each reads everything once, in a process of its own and a group of its own, without a sink; in each round
 all take their turn. Told are medians over the rounds, their spread, and the ratio to the bare loop within a
-round. kafka-python and aiokafka take part where they are installed, the Java client (kafka-consumer-perf-test)
-where Maven can resolve it.
+round. kafka-python and aiokafka take part where they are installed, the Java client
+(kafka-consumer-perf-test) where Maven can resolve it.
 """
 
 import json

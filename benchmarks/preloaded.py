@@ -1,7 +1,7 @@
 """What poller.py and sink.py share: a preloaded local broker, readers in turns, and their figures as a table.
 
-Each reader is a process of its own: its script, called as `SCRIPT read NAME SERVERS MESSAGES TOPIC...`, prints
-its figures as JSON on its last line.
+Each reader is a process of its own: its script, called as `SCRIPT read NAME SERVERS MESSAGES TOPIC...`,
+prints its figures as JSON on its last line.
 """
 
 import json

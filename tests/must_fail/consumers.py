@@ -261,10 +261,14 @@ class WritesIntoTheWrongTopicsFile(FairConsumer):
 class WritesTwice(FairConsumer):
     """Writes each tenth record a second time."""
 
-    def deliver(self, records):
-        super().deliver(records)
-        if tenth := [record for record in records if record.offset() % 10 == 0]:
-            self.sink.write(tenth)
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.sink.write = self.write_twice
+
+    def write_twice(self, records):
+        twice = [record for record in records for _ in range(2 if record.offset() % 10 == 0 else 1)]
+        FileSink.write(self.sink, twice)
+        return len(records)
 
 
 class InventsRecords(FairConsumer):

@@ -122,7 +122,8 @@ def _one_line(value: bytes) -> bytes:
     """The JSON that these bytes are, on one line: as it came, where that can be.
 
     What orjson takes, json takes as well and reads alike, but for what is nested very deep. Where it
-    refuses, json decides: it also takes NaN, halves of characters, and UTF-16. Raises ValueError, RecursionError.
+    refuses, json decides, which also takes NaN, halves of characters, and UTF-16. Raises ValueError,
+    RecursionError.
     """
     deep = len(value) > LONGEST_UNCOUNTED_BYTES and value.count(b"[") + value.count(b"{") > MOST_BRACKETS
     # Between JSON's tokens a line may end; within them, that is always escaped.
