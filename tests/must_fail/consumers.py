@@ -215,7 +215,7 @@ class SlowsEverythingDown(FairConsumer):
     def deliver(self, records):
         super().deliver(records)
         if self.sink.pace.rate:
-            self.sink.pace.occupy(records[0].topic(), len(records))
+            self.sink.pace.occupy(records[0].topic())
 
 
 # Delivery
@@ -229,7 +229,7 @@ class CountsOnly(FairConsumer):
         self.sink.write = self.write_nothing
 
     def write_nothing(self, records):
-        self.sink.pace.occupy(records[0].topic(), len(records))
+        self.sink.pace.occupy(records[0].topic())
         return len(records)
 
 

@@ -54,8 +54,8 @@ class Pace:
             self._rate_changed.clear()
         return False
 
-    def occupy(self, topic: str, records: int = 1) -> None:
-        """So many records of this topic have been taken."""
+    def occupy(self, topic: str) -> None:
+        """A record of this topic has been taken."""
         rate = self._topic_rates.get(topic, self.rate)
         if rate:
-            self._free_at = max(self._free_at, now_seconds() - CATCH_UP_SECONDS) + records / rate
+            self._free_at = max(self._free_at, now_seconds() - CATCH_UP_SECONDS) + 1 / rate

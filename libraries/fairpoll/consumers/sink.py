@@ -65,8 +65,9 @@ class FileSink:
         self.pace = Pace(rate, topic_rates)
 
     def write(self, records: Sequence[Record]) -> int:
-        """Write records of one partition to their topic's file, and occupy the sink for their time.
+        """Write records of one partition to their topic's file, and occupy the sink for one interval.
 
+        So more than one record at a time is for a sink without limit; a limit ordered meanwhile begins after.
         As many as fit into one write of some MOST_BYTES, and no further than to the first whose value is
         not JSON; returns how many. Raises PoisonError when that is the very first. Raises UnwrittenError
         when the file does not take all of them; the record that it took in part counts as not written.
@@ -92,7 +93,7 @@ class FileSink:
             for record, value in zip(records, values, strict=False)
         ]
         _append(self._files[topic], b"".join(lines))
-        self.pace.occupy(topic, len(lines))
+        self.pace.occupy(topic)
         return len(lines)
 
     def write_dead_letter(self, record: Record, reason: str) -> None:
