@@ -88,6 +88,29 @@ def test_waiting_ends_when_a_record_comes():
     assert buffers.take()
 
 
+def test_room_is_waited_for_only_where_the_next_poll_may_fill_a_buffer():
+    buffers = PartitionBuffers(10)
+    hot, paused = ("a", 0), ("b", 0)
+    buffers.add([Fake("a", n) for n in range(8)] + [Fake("b", n) for n in range(20)])
+    started = time.monotonic()
+    buffers.wait_for_room([hot], 2, timeout_seconds=10)
+    assert time.monotonic() - started < 5
+    buffers.wait_for_room([hot], 3, timeout_seconds=0.05)
+    assert time.monotonic() - started > 0.04
+    buffers.discard([paused])
+    threading.Timer(0.05, buffers.take, (3,)).start()
+    started = time.monotonic()
+    buffers.wait_for_room([hot], 3, timeout_seconds=10)
+    assert (buffers.level(hot), time.monotonic() - started < 5) == (5, True)
+
+
+def test_a_buffer_that_was_discarded_is_not_crowded():
+    buffers = PartitionBuffers(4)
+    buffers.add([Fake("a", n) for n in range(9)])
+    buffers.discard([("a", 0)])
+    assert (buffers.full([("a", 0)]), buffers.with_room([("a", 0)])) == ([], [("a", 0)])
+
+
 def test_the_sink_writes_one_object_a_line_to_the_topics_file(tmp_path: Path):
     with FileSink(tmp_path / "new", {"a": "a.json", "b": "b.json"}, None) as sink:
         sink.write([Fake("a", 3, 1, b'{"id":"m","text":"\xc3\xa4"}')])
