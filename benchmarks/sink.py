@@ -61,9 +61,9 @@ def message(number: int, size: int) -> bytes:
     "sizes",
     type=int,
     multiple=True,
-    default=(100,),
+    default=(300,),
     show_default=True,
-    help="Bytes of a message, at least what its fields take (some 300).",
+    help="Bytes of a message, at least what its fields take (some 250).",
 )
 @click.option(
     "--shape",
