@@ -33,6 +33,7 @@ from preloaded import (
 )
 
 from fairpoll.consumers import MODES, Consumer, ConsumerConfig
+from fairpoll.consumers.base import consumed_event
 from fairpoll.consumers.fair import FETCH_BACKOFF_MS, FETCH_WAIT_MS
 from fairpoll.consumers.record import Record, runs
 from fairpoll.consumers.sink import FileSink
@@ -160,13 +161,12 @@ def fed(make: Callable[[Path, Sequence[str]], PlainSink | FileSink], *, told: bo
 
             def read_some() -> int:
                 records = client.consume(1000, 1)
-                for (topic, partition), some in runs(records):
+                for _, some in runs(records):
                     begin = 0
                     while begin < len(some):
                         begin += sink.write(some[begin:])
                     if told:
-                        where = {"topic": topic, "partition": partition}
-                        emit("records_consumed", records=[{**where, "offset": r.offset()} for r in some])
+                        emit.write(consumed_event(some))
                 return len(records)
 
             return until(messages, read_some)

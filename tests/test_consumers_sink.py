@@ -16,9 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fairpoll.consumers.base import consumed_event
 from fairpoll.consumers.record import runs
 from fairpoll.consumers.sink import MOST_BYTES, FileSink, PoisonError, UnwrittenError
 from fairpoll.errors import ConsumerError
+from fairpoll.events import dump
 from test_consumers_parts import Fake
 
 NASTY = [
@@ -184,6 +186,15 @@ def test_a_sink_that_is_killed_leaves_whole_lines_and_a_torn_one_at_most(tmp_pat
     whole = [json.loads(line)["offset"] for line in held[: held.rfind(b"\n") + 1].splitlines()]
     assert whole == list(range(len(whole)))
     assert len(whole) >= told  # what was told is in the file
+
+
+def test_the_event_of_a_batch_is_spelled_as_all_events():
+    records = [Fake('t"ä', offset, 3) for offset in (7, 8, 11)]
+    line = consumed_event(records)
+    event = json.loads(line)
+    assert line == dump(event) + "\n"
+    assert list(event) == ["timestamp", "name", "records"]
+    assert event["records"] == [{"topic": 't"ä', "partition": 3, "offset": n} for n in (7, 8, 11)]
 
 
 def test_runs_are_of_one_partition_each_and_lose_nothing():

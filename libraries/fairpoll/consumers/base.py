@@ -13,10 +13,11 @@ from typing import cast
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
+from fairpoll.clock import now_ms
 from fairpoll.consumers.record import Partition, Record
 from fairpoll.consumers.sink import FileSink, PoisonError, UnwrittenError
 from fairpoll.errors import ConsumerError
-from fairpoll.events import EventWriter
+from fairpoll.events import EventWriter, dump
 from fairpoll.scenario import PollSettings
 
 # Errors a poll may return that pass by themselves: the topic is being created, a leader moves.
@@ -176,9 +177,7 @@ class Consumer:
     def _count_written(self, records: Sequence[Record]) -> None:
         """Say that the sink has these, of one partition; then count them as done."""
         if records:
-            topic, partition = records[0].topic(), records[0].partition()
-            told = [{"topic": topic, "partition": partition, "offset": r.offset()} for r in records]
-            self.emit("records_consumed", records=told)
+            self.emit.write(consumed_event(records))
             self.count_done(records)
 
     def count_done(self, records: Sequence[Record]) -> None:
@@ -256,6 +255,14 @@ class Consumer:
         if error.fatal() or error.code() not in PASSING_ERRORS:
             raise ConsumerError(f"the consumer of group {self.config.group} got: {error.str()}")
         return False
+
+
+def consumed_event(records: Sequence[Record]) -> str:
+    """`records_consumed` of these, of one partition, as a line: put together, since many are told at once."""
+    first = records[0]
+    where = f'{{"topic":{dump(first.topic())},"partition":{first.partition()},"offset":'
+    spots = f"}},{where}".join([str(record.offset()) for record in records])
+    return f'{{"timestamp":{now_ms()},"name":"records_consumed","records":[{where}{spots}}}]}}\n'
 
 
 def spare_collector() -> None:
