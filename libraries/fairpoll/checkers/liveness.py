@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
+
 from fairpoll.checkers.model import Finding, budget_at_speed, budget_told
-from fairpoll.history import Acked, ConsumerHistory, Partition, Recording
+from fairpoll.history import ConsumerHistory, Recording
 from fairpoll.measures import passed_at
+from fairpoll.records import Array, Partition
 
 
 def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
@@ -13,8 +16,9 @@ def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
     Watched from the start of the live traffic to the end of the drain.
     """
     budget = budget_at_speed(recording, seconds)
-    length, since, waiting = _longest_silence(recording, consumer, list(recording.by_partition))
-    partitions = sorted({(m.topic, m.partition) for m in waiting})
+    length, since, waiting = _longest_silence(recording, consumer, list(recording.acked.by_partition))
+    numbers = np.unique(recording.acked.places(waiting))
+    partitions = sorted(recording.acked.partitions[number] for number in numbers)
     named = partitions_told(recording.consumers[consumer], partitions, since + length)
     return Finding(
         criterion="no stall",
@@ -31,7 +35,7 @@ def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
 def every_partition_served(recording: Recording, consumer: str, *, seconds: float) -> Finding:
     """No single partition had messages waiting for `seconds` without one delivery, while others went on."""
     budget = budget_at_speed(recording, seconds)
-    silences = {p: _longest_silence(recording, consumer, [p])[:2] for p in recording.by_partition}
+    silences = {p: _longest_silence(recording, consumer, [p])[:2] for p in recording.acked.by_partition}
     silent = sorted(p for p, (length, _) in silences.items() if length > budget)
     worst = max(silences, key=lambda p: silences[p][0])
     length, since = silences[worst]
@@ -60,13 +64,14 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: float) -> Fi
     worst: tuple[float, str] = (0.0, "")
     late: list[str] = []
     steps = _steps_that_count(recording)
-    for partition in recording.by_partition:
-        passed = passed_at(recording, consumer, partition)
+    for partition in recording.acked.by_partition:
+        passed, rows = passed_at(recording, consumer, partition)
+        intended = recording.acked.intended[rows]
         for at, verb in steps:
-            waiting = [until for until, message in passed if message.intended <= at < until]
-            if not waiting:
+            waiting = passed[(intended <= at) & (at < passed)]
+            if not len(waiting):
                 continue
-            length = min(*waiting, recording.watched_until) - at
+            length = min(float(waiting.min()), recording.watched_until) - at
             worst = max(worst, (length, verb))
             if length > budget:
                 late.append(f"{partition[0]}/{partition[1]} {length:.1f} s after {verb}")
@@ -145,20 +150,33 @@ def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
 
 def _longest_silence(
     recording: Recording, consumer: str, partitions: Collection[Partition]
-) -> tuple[float, float, Sequence[Acked]]:
-    """(length, beginning, messages waiting) of the longest time with lag and without a delivery."""
-    passed = [pair for partition in partitions for pair in passed_at(recording, consumer, partition)]
-    end = recording.watched_until
-    moments = sorted({at for at, _ in passed if 0 <= at <= end})
-    longest: tuple[float, float, Sequence[Acked]] = (0.0, 0.0, ())
-    for before, after in zip([0.0, *moments], [*moments, end], strict=True):
-        if after - before <= longest[0]:
-            continue
-        # What the silence ended with, or was still to come, had been waiting during it.
-        waiting = [message for at, message in passed if at >= after and message.intended < after]
-        if not waiting:
-            continue
-        since = max(before, min(message.intended for message in waiting))
-        if after - since > longest[0]:
-            longest = (after - since, since, waiting)
-    return longest
+) -> tuple[float, float, Array]:
+    """(length, beginning, rows waiting) of the longest time with lag and without a delivery."""
+    intended = recording.acked.intended
+    if not partitions:
+        return 0.0, 0.0, np.empty(0, np.int64)
+    times = [passed_at(recording, consumer, partition) for partition in partitions]
+    passed, rows = (np.concatenate(column) for column in zip(*times, strict=True))
+    del times
+    order = np.argsort(passed, kind="stable")
+    # What was sent first of all that was still waiting then. What a silence ended with, or was still to
+    # come, had been waiting during it: a silence begins no sooner than the first of that was sent.
+    sent_first = intended[rows[order]]
+    np.minimum.accumulate(sent_first[::-1], out=sent_first[::-1])
+    after = passed[order]
+    del order
+    begin = np.searchsorted(after, 0.0)
+    end = max(begin, np.searchsorted(after, recording.watched_until, side="right"))
+    if end < len(after):  # the last silence, that to the end of the watch
+        after = np.append(after[begin:end], recording.watched_until)
+        sent_first = sent_first[begin : end + 1]
+    else:
+        after, sent_first = after[begin:end], sent_first[begin:end]
+    since = np.maximum(sent_first, np.concatenate(([0.0], after[:-1])))
+    length = after - since
+    if not len(length) or length.max() <= 0:
+        return 0.0, 0.0, rows[:0]
+    longest = int(length.argmax())
+    moment = float(after[longest])
+    waiting = rows[(passed >= moment) & (intended[rows] < moment)]
+    return float(length[longest]), float(since[longest]), waiting
