@@ -39,15 +39,19 @@ def oldest_wait(recording: Recording, consumer: str, topics: Sequence[str]) -> t
 
 def live_waits(recording: Recording, consumer: str, topics: Sequence[str]) -> Array:
     """The waits of the live messages of these topics, those of the backlog left out; not sorted."""
-    backlog = recording.acked.backlog
-    found = [waited[~backlog[rows]] for waited, rows in waits(recording, consumer, topics)]
-    return np.concatenate([np.empty(0), *found])
+    found, size = np.empty(recording.acked.count(topics)), 0
+    for waited, rows in waits(recording, consumer, topics):
+        live = waited[~recording.acked.backlog[rows]]
+        found[size : size + len(live)] = live
+        size += len(live)
+    return found[:size]
 
 
 def percentiles(values: Array, percents: Sequence[int]) -> list[float]:
-    """The values that so many percent of all are below."""
+    """The values that so many percent of all are below; they are put into another order."""
     places = [min(len(values) - 1, len(values) * percent // 100) for percent in percents]
-    return [float(value) for value in np.partition(values, places)[places]]
+    values.partition(places)
+    return [float(values[place]) for place in places]
 
 
 def passed_at(recording: Recording, consumer: str, partition: Partition) -> tuple[Array, Array]:
@@ -60,7 +64,7 @@ def passed_at(recording: Recording, consumer: str, partition: Partition) -> tupl
     rows = recording.acked.by_partition[partition]
     passed = np.minimum.accumulate(recording.first(consumer)[rows][::-1])[::-1]
     sound = ~recording.acked.poison[rows]
-    return passed[sound], rows.start + np.flatnonzero(sound)
+    return passed[sound], (rows.start + np.flatnonzero(sound)).astype(np.int32)
 
 
 def oldest_wait_curve(recording: Recording, consumer: str, topics: Sequence[str]) -> Array:

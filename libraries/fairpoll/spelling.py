@@ -9,6 +9,7 @@ byte is left to the strict reader: nothing is guessed here.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ LONGEST_LITERALS = 4096
 LONGEST_NAME = 255
 # So many names of topics are told apart in one block; the lines of others are read one by one.
 MOST_NAMES = 256
-QUOTE, MINUS, DOT, ZERO = b'"-.0'
+NEWLINE, MINUS, DOT, ZERO, NINE = b"\n-.09"
+_FIRST_BYTE = np.uint64(0xFF)
 _NUMBER = rb"(-?[0-9]+(?:\.[0-9]+)?)(?![0-9.eE])"
 
 _TENS = 10 ** np.arange(17, dtype=np.uint64)
@@ -49,20 +51,31 @@ class Block:
 
 
 def blocks(path: Path) -> Iterator[Block]:
-    """The whole lines of a file; a cut-off last line is passed over. A block is gone with the next one."""
-    data, kept, number = np.zeros(BLOCK_BYTES + PAD_BYTES, np.uint8), 0, 1
-    with path.open("rb", buffering=0) as file:
-        while size := file.readinto(memoryview(data)[kept:-PAD_BYTES]):
-            ends = np.flatnonzero(data[: kept + size] == ord("\n"))
-            kept += size
+    """The whole lines of a file; a cut-off last line is passed over. A block is gone with the next but one.
+
+    While one block is looked at, the next is read.
+    """
+    number, rest = 1, np.empty(0, np.uint8)
+    data, other = (np.zeros(BLOCK_BYTES + PAD_BYTES, np.uint8) for _ in range(2))
+    with path.open("rb", buffering=0) as file, ThreadPoolExecutor(1) as ahead:
+
+        def fill(into: npt.NDArray[np.uint8], begun: npt.NDArray[np.uint8]) -> tuple[int, int, Array]:
+            into[: len(begun)] = begun
+            size = file.readinto(memoryview(into)[len(begun) : -PAD_BYTES])
+            filled = len(begun) + size
+            return size, filled, np.flatnonzero(into[:filled] == NEWLINE)
+
+        size, filled, ends = fill(data, rest)
+        while size:
+            rest = data[ends[-1] + 1 if len(ends) else 0 : filled].copy()
+            if len(rest) == len(other) - PAD_BYTES:  # one line fills it all
+                other = np.zeros(2 * len(rest) + PAD_BYTES, np.uint8)
+            following = ahead.submit(fill, other, rest)
             if len(ends):
-                starts = np.concatenate(([0], ends[:-1] + 1))
-                yield Block(data, starts, ends, number)
+                yield Block(data, np.concatenate(([0], ends[:-1] + 1)), ends, number)
                 number += len(ends)
-                rest = data[ends[-1] + 1 : kept].copy()
-                data[: len(rest)], kept = rest, len(rest)
-            elif kept == len(data) - PAD_BYTES:  # one line fills it all
-                data = np.concatenate((data[:kept], np.zeros(kept + PAD_BYTES, np.uint8)))
+            data, other = other, data
+            size, filled, ends = following.result()
 
 
 @dataclass(frozen=True)
@@ -161,11 +174,9 @@ class Cursor:
 
     def whole(self) -> npt.NDArray[np.int64]:
         """A whole number of at most 16 digits has to stand here."""
-        negative = self._sign()
-        value, _ = self._digits(plain=True)
+        value, _, negative = self._number()
         signed = value.astype(np.int64)
-        np.negative(signed, out=signed, where=negative)
-        return signed
+        return signed if negative is None else np.where(negative, -signed, signed)
 
     def number(self) -> npt.NDArray[np.float64]:
         """A number without an exponent has to stand here; it is rounded as it ought to be.
@@ -174,23 +185,22 @@ class Cursor:
         2**35, what comes after the point is added: it has at most 15 digits, so it is never so near to the
         middle between two numbers that rounding it first would matter.
         """
-        negative = self._sign()
-        whole, count = self._digits(plain=True)
-        value = whole.astype(np.float64)
-        dotted = np.flatnonzero(self._data[self.at] == DOT)
-        if len(dotted):
-            after = Cursor(self._data, self.at[dotted] + 1)
-            part, places = after._digits(plain=False)
-            many = count[dotted] + places > 15
-            tens = _TENS[np.minimum(places, 15)]
-            exact = (whole[dotted] * tens + part).astype(np.float64) / tens.astype(np.float64)
-            added = value[dotted] + part.astype(np.float64) / tens.astype(np.float64)
-            value[dotted] = np.where(many, added, exact)
-            self.fits[dotted] &= after.fits & (places <= 15) & (~many | (whole[dotted] >= 1 << 35))
-            self.at[dotted] = after.at
+        whole, count, negative = self._number()
         self.fits &= whole < 1 << 53
-        np.negative(value, out=value, where=negative)
-        return value
+        value = whole.astype(np.float64)
+        dotted = self._data[self.at] == DOT
+        if dotted.any():
+            rows = slice(None) if dotted.all() else np.flatnonzero(dotted)
+            after = Cursor(self._data, self.at[rows] + 1)
+            part, places = after._digits(after._words[after.at])
+            many = count[rows] + places > 15
+            tens = _TENS[np.minimum(places, 15)]
+            exact = (whole[rows] * tens + part).astype(np.float64) / tens.astype(np.float64)
+            added = value[rows] + part.astype(np.float64) / tens.astype(np.float64)
+            value[rows] = np.where(many, added, exact)
+            self.fits[rows] &= after.fits & (places <= 15) & (~many | (whole[rows] >= 1 << 35))
+            self.at[rows] = after.at
+        return value if negative is None else np.where(negative, -value, value)
 
     def name(self, names: Names) -> npt.NDArray[np.int32]:
         """A name has to stand here, and the quote at its end; its number, of each line."""
@@ -212,28 +222,31 @@ class Cursor:
         self.fits &= numbers >= 0
         return numbers
 
-    def _sign(self) -> Array:
-        negative: Array = self._data[self.at] == MINUS
-        self.at = self.at + negative
-        return negative
+    def _number(self) -> tuple[npt.NDArray[np.uint64], Array, Array | None]:
+        """The whole number here, how many digits it has, and where it is negative (None: nowhere)."""
+        word = self._words[self.at]
+        negative = word & _FIRST_BYTE == MINUS
+        if negative.any():
+            self.at = self.at + negative
+            word = self._words[self.at]
+        value, count = self._digits(word)
+        self.fits &= (word & _FIRST_BYTE != ZERO) | (count == 1)  # JSON has no 007
+        return value, count, negative if negative.any() else None
 
-    def _digits(self, *, plain: bool) -> tuple[npt.NDArray[np.uint64], Array]:
-        """The number that 1 to 16 digits here make, and how many they are.
-
-        `plain`: as numbers begin in JSON, without a zero before other digits.
-        """
-        value, count = _eight_digits(self._words[self.at])
-        if plain:
-            self.fits &= (self._data[self.at] != ZERO) | (count == 1)
-        long = np.flatnonzero(count == 8)
-        if len(long):
-            more, further = _eight_digits(self._words[self.at[long] + 8])
-            value[long] = value[long] * _TENS[further] + more
-            count[long] += further
+    def _digits(self, word: Array) -> tuple[npt.NDArray[np.uint64], Array]:
+        """The number that 1 to 16 digits here make, and how many they are. `word`: the first eight bytes."""
+        value, count = _eight_digits(word)
+        long = count == 8
+        if long.any():
+            rows = slice(None) if long.all() else np.flatnonzero(long)
+            more, further = _eight_digits(self._words[self.at[rows] + 8])
+            value[rows] = value[rows] * _TENS[further] + more
+            count[rows] += further
         self.fits &= count > 0
         self.at = self.at + count
-        following = self._data[self.at]
-        self.fits &= (count < 16) | (following < ZERO) | (following > ord("9"))
+        full = np.flatnonzero(count == 16)
+        following = self._data[self.at[full]]
+        self.fits[full] &= (following < ZERO) | (following > NINE)
         return value, count
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from fairpoll.checkers.model import Finding, budget_at_speed, budget_told
 from fairpoll.history import ConsumerHistory, Recording
 from fairpoll.measures import passed_at
-from fairpoll.records import Array, Partition
+from fairpoll.records import NEVER, Array, Partition
 
 
 def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
@@ -148,35 +148,50 @@ def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
     return paused
 
 
+# So many messages are sorted at once: ten million need not be held twice.
+SLAB_MESSAGES = 1 << 18
+
+
 def _longest_silence(
     recording: Recording, consumer: str, partitions: Collection[Partition]
 ) -> tuple[float, float, Array]:
-    """(length, beginning, rows waiting) of the longest time with lag and without a delivery."""
-    intended = recording.acked.intended
-    if not partitions:
-        return 0.0, 0.0, np.empty(0, np.int64)
+    """(length, beginning, rows waiting) of the longest time with lag and without a delivery.
+
+    A silence that ends at some moment began with the delivery before it, or when the first was sent of the
+    messages that were passed at that moment or later: these had been waiting during it.
+    """
+    intended, end = recording.acked.intended, recording.watched_until
     times = [passed_at(recording, consumer, partition) for partition in partitions]
-    passed, rows = (np.concatenate(column) for column in zip(*times, strict=True))
-    del times
-    order = np.argsort(passed, kind="stable")
-    # What was sent first of all that was still waiting then. What a silence ended with, or was still to
-    # come, had been waiting during it: a silence begins no sooner than the first of that was sent.
-    sent_first = intended[rows[order]]
-    np.minimum.accumulate(sent_first[::-1], out=sent_first[::-1])
-    after = passed[order]
-    del order
-    begin = np.searchsorted(after, 0.0)
-    end = max(begin, np.searchsorted(after, recording.watched_until, side="right"))
-    if end < len(after):  # the last silence, that to the end of the watch
-        after = np.append(after[begin:end], recording.watched_until)
-        sent_first = sent_first[begin : end + 1]
-    else:
-        after, sent_first = after[begin:end], sent_first[begin:end]
-    since = np.maximum(sent_first, np.concatenate(([0.0], after[:-1])))
-    length = after - since
-    if not len(length) or length.max() <= 0:
-        return 0.0, 0.0, rows[:0]
-    longest = int(length.argmax())
-    moment = float(after[longest])
-    waiting = rows[(passed >= moment) & (intended[rows] < moment)]
-    return float(length[longest]), float(since[longest]), waiting
+    slabs = _slabs([passed for passed, _ in times], end)
+    sent_first = min((float(intended[rows[passed >= end]].min(initial=NEVER)) for passed, rows in times), default=NEVER)
+    following, silences = end, []
+    # From the end backwards: what was sent first of all that came later is then known.
+    for spans in reversed(slabs):
+        moments = np.concatenate([passed[span] for (passed, _), span in zip(times, spans, strict=True)])
+        sent = np.concatenate([intended[rows[span]] for (_, rows), span in zip(times, spans, strict=True)])
+        order = np.argsort(moments, kind="stable")
+        moments, sent = np.append(moments[order], following), np.append(sent[order], sent_first)
+        sent = np.minimum.accumulate(sent[::-1])[::-1]
+        begins = np.maximum(sent[1:], moments[:-1])
+        if len(begins):
+            worst = int((moments[1:] - begins).argmax())
+            silences.append((float(begins[worst]), float(moments[worst + 1])))
+        following, sent_first = float(moments[0]), float(sent[0])
+    silences.append((max(0.0, sent_first), following))
+    since, until = max(reversed(silences), key=lambda silence: silence[1] - silence[0])
+    if until <= since:
+        return 0.0, 0.0, np.empty(0, np.int64)
+    waiting = [rows[(passed >= until) & (intended[rows] < until)] for passed, rows in times]
+    return until - since, since, np.concatenate(waiting)
+
+
+def _slabs(times: Sequence[Array], end: float) -> list[list[slice]]:
+    """Parts of the time from 0 to `end` with some SLAB_MESSAGES each; of each part where it is in `times`.
+
+    Each of `times` is sorted.
+    """
+    step = max(1, SLAB_MESSAGES // max(1, len(times)))
+    some = np.sort(np.concatenate([np.empty(0), *(moments[::step] for moments in times)]))[:: max(1, len(times))]
+    edges = [0.0, *some[(some > 0) & (some < end)].tolist(), end]
+    cuts = [np.searchsorted(moments, edges).tolist() for moments in times]
+    return [[slice(cut[n], cut[n + 1]) for cut in cuts] for n in range(len(edges) - 1)]

@@ -134,11 +134,12 @@ def _messages_missing(recording: Recording) -> str | None:
 
 
 def _sent_late(recording: Recording) -> str | None:
-    messages = recording.acked
-    live = ~messages.backlog
-    late = (messages.sent[live] - messages.intended[live]) / recording.speed
+    late = (recording.acked.sent - recording.acked.intended)[~recording.acked.backlog]
+    if not len(late):
+        return None
     place = int(len(late) * 0.99)
-    p99 = float(np.partition(late, place)[place]) if len(late) else 0.0
+    late.partition(place)
+    p99 = float(late[place]) / recording.speed
     if p99 <= PLAN_LATENESS_SECONDS:
         return None
     return f"the producer was {p99 * 1000:.0f} ms late (p99, allowed {PLAN_LATENESS_SECONDS * 1000:.0f} ms)"
@@ -169,10 +170,9 @@ def dropped_by_the_broker(recording: Recording) -> str | None:
 
 
 def _broker_slow(recording: Recording) -> str | None:
-    messages = recording.acked
-    known = ~messages.backlog & ~np.isnan(messages.acked)
-    took = (messages.acked[known] - messages.sent[known]) / recording.speed
-    longest = float(took.max(initial=0.0))
+    took = recording.acked.acked - recording.acked.sent
+    # Of what is not known (NaN) it takes the other.
+    longest = float(np.fmax.reduce(took, initial=0.0, where=~recording.acked.backlog)) / recording.speed
     if longest <= SLOW_ACK_SECONDS:
         return None
     return f"the broker took {longest:.1f} s to ack a message (allowed {SLOW_ACK_SECONDS:g} s)"
