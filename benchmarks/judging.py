@@ -57,11 +57,17 @@ SERVICE: dict[str, dict[str, object]] = {
     "--deliveries", multiple=True, type=int, default=(100_000, 1_000_000, 10_000_000), show_default=True
 )
 @click.option("--rounds", default=7, show_default=True)
-@click.option("--against", type=click.Path(exists=True, path_type=Path), help="A checkout of another revision.")
+@click.option(
+    "--against", type=click.Path(exists=True, path_type=Path), help="A checkout of another revision."
+)
 @click.option("--json", "report", type=click.Path(path_type=Path), help="Write the figures here too.")
 @click.pass_context
 def main(
-    context: click.Context, deliveries: tuple[int, ...], rounds: int, against: Path | None, report: Path | None
+    context: click.Context,
+    deliveries: tuple[int, ...],
+    rounds: int,
+    against: Path | None,
+    report: Path | None,
 ) -> None:
     """Judge recordings of so many deliveries."""
     if context.invoked_subcommand:
@@ -140,16 +146,15 @@ def record(folder: Path, count: int) -> None:
         assigned = {"timestamp": START_MS - 1, "name": "partitions_assigned", "partitions": spots}
         events.write(dump(assigned) + "\n")
         following = dict.fromkeys([(s["topic"], s["partition"]) for s in spots], 0)
-        number = 0
-        for index, sequence, at in _planned(topics, seconds):
+        for number, (index, sequence, at) in enumerate(_planned(topics, seconds), 1):
             topic = topics[index]
             partition = topic.partition_of(sequence)
             offset = sequence // topic.partitions
             value, checksum = _message(topic, sequence, at)
             delivered = round(at + 2.345, 3)
             ledger.write(
-                f'{{"timestamp":{round(at + 1.234, 3)!r},"name":"producer_send_success","topic":"{topic.name}",'
-                f'"sequence":{sequence},"batch":{sequence},"intended_ms":{at!r},"sent_ms":{at!r},'
+                f'{{"timestamp":{round(at + 1.234, 3)!r},"name":"producer_send_success",'
+                f'"topic":"{topic.name}","sequence":{sequence},"batch":{sequence},"intended_ms":{at!r},"sent_ms":{at!r},'
                 f'"checksum":{checksum},"poison":false,"partition":{partition},"offset":{offset}}}\n'
             )
             where = f'"topic":"{topic.name}.r","partition":{partition},"offset":{offset}'
@@ -158,7 +163,6 @@ def record(folder: Path, count: int) -> None:
                 f'{{"timestamp":{delivered + 0.05:.3f},"name":"records_consumed","records":[{{{where}}}]}}\n'
             )
             following[(f"{topic.name}.r", partition)] = offset + 1
-            number += 1
             if number % COMMIT_EVERY == 0:
                 committed = [{"topic": t, "partition": p, "offset": o} for (t, p), o in following.items()]
                 told = {"timestamp": round(delivered + 0.5, 3), "name": "offsets_committed"}
@@ -182,10 +186,11 @@ def _planned(topics: tuple[TopicPlan, ...], seconds: float) -> Iterator[tuple[in
 def _message(topic: TopicPlan, sequence: int, at: float) -> tuple[str, int]:
     """Value and checksum of a message; of every thousandth it is made sure that it is as the producer's."""
     priority = f',"priority":"{topic.priority}"' if topic.priority else ""
+    second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // 1000))
     text = (
-        f'{{"id":"r:{topic.name}:{sequence}","type":"","timestamp":"{time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // 1000))}.'
-        f'{int(at % 1000):03}+00:00","data":{{"sequence_text":"message {sequence} of {topic.name}",'
-        f'"value":{sequence * 37 % 1000}}},"batch_id":{sequence},"partition_key":"key-{topic.partition_of(sequence)}",'
+        f'{{"id":"r:{topic.name}:{sequence}","type":"","timestamp":"{second}.{int(at % 1000):03}+00:00",'
+        f'"data":{{"sequence_text":"message {sequence} of {topic.name}","value":{sequence * 37 % 1000}}},'
+        f'"batch_id":{sequence},"partition_key":"key-{topic.partition_of(sequence)}",'
         f'"run_id":"r","sequence":{sequence},"intended_ms":{at!r}{priority}'
     )
     checksum = zlib.crc32(f"{text}}}".encode())

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fairpoll.deliveries import Deliveries
 from fairpoll.history import ConsumerHistory, Recording
-from fairpoll.records import Acked, Deliveries, Delivered, Messages
+from fairpoll.records import Acked, Delivered, Messages
 from fairpoll.scenario import Scenario, TopicPlan
 from fairpoll.units import Bursts
 

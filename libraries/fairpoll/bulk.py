@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fairpoll.blocks import Array, Block, blocks
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event, parse_event
-from fairpoll.spelling import Array, Block, Cursor, ListSpelling, Names, Spelling, blocks, learn
+from fairpoll.spelling import Cursor, ListSpelling, Names, Spelling, learn
 
 AnySpelling = Spelling | ListSpelling
 # Spellings that a file is tried with; one that fits more lines takes the place of one that fits less.
@@ -186,7 +187,7 @@ def content_checksums(block: Block, start: Array, end: Array) -> Array:
     places = mark[there]
     # For as long as it is read, the body ends where its checksum begins.
     data[places] = ord("}")
-    view, crc = memoryview(data), zlib.crc32
+    view, crc = data.data, zlib.crc32
     spans = zip(start[there].tolist(), (places + 1).tolist(), strict=True)
     found[there] = [crc(view[first:last]) for first, last in spans]
     data[places] = ord(",")

@@ -122,7 +122,8 @@ def _short(text: str, columns: int) -> str:
 def _clean(points: Points) -> npt.NDArray[np.float64]:
     together = np.asarray(points, float).reshape(-1, 2)
     finite = together[np.isfinite(together).all(axis=1)]
-    return np.clip(finite[np.argsort(finite[:, 0], kind="stable")], -LARGEST, LARGEST)
+    in_order: npt.NDArray[np.float64] = finite[np.argsort(finite[:, 0], kind="stable")]
+    return in_order.clip(-LARGEST, LARGEST)
 
 
 def _thin(points: npt.NDArray[np.float64], most: int) -> list[Point]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fairpoll.blocks import Block
 from fairpoll.bulk import (
     Batch,
     Reader,
@@ -15,16 +16,15 @@ from fairpoll.bulk import (
     in_file_order,
     message_spelling,
     output_spelling,
-    records_spelling,
 )
+from fairpoll.deliveries import Found
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event
-from fairpoll.evidence import check_event, check_ledger, check_output
+from fairpoll.evidence import check_ledger, check_output
 from fairpoll.fields import OUR_FIELDS, Fields
 from fairpoll.history import Committed
 from fairpoll.messages import checksum_of
-from fairpoll.records import MESSAGE_COLUMNS, NOT_TOLD, Array, Column, Found, Messages, Partition, Spot
-from fairpoll.spelling import Block
+from fairpoll.records import MESSAGE_COLUMNS, NOT_TOLD, Array, Column, Messages, Partition, Spot
 
 # Scenario seconds of milliseconds since the epoch: of one such time, or of a column of them.
 Time = Callable[[Any], Any]
@@ -158,9 +158,7 @@ class Gatherer:
         self.found = Found(messages)
         self._messages, self._places, self._time = messages, places, time
 
-    def output(
-        self, path: Path, member: str, fields: Fields, ids: Mapping[str, Spot]
-    ) -> None:
+    def output(self, path: Path, member: str, fields: Fields, ids: Mapping[str, Spot]) -> None:
         """The records of one output file. `ids`: where a message stands that is told by its id alone.
 
         What a file holds of a message is known to be what was sent by its bytes, if they have the checksum
@@ -171,9 +169,7 @@ class Gatherer:
             columns["record"] = self._rows(reader.names.known, columns)
             columns["checksum"] = content_checksums(block, columns["value_start"], columns["value_end"])
             acked = columns["record"] >= 0
-            acked[acked] = (
-                self._messages.checksum[columns["record"][acked]] == columns["checksum"][acked]
-            )
+            acked[acked] = self._messages.checksum[columns["record"][acked]] == columns["checksum"][acked]
             return acked
 
         ours = fields == OUR_FIELDS
@@ -198,13 +194,21 @@ class Gatherer:
                 value = line.get("value")
                 body = value if isinstance(value, dict) else {}
                 checksum = content_of(value) if ours or "value" in line else NOT_TOLD
-                told.append((row, line, line["delivered_ms"], checksum, str(line.get("id") or body.get("id", ""))))
+                told.append(
+                    (row, line, line["delivered_ms"], checksum, str(line.get("id") or body.get("id", "")))
+                )
             self._extend(parts, told, path.name, member)
 
-    def events(self, lines_batches: Sequence[Batch], topics: Sequence[str], told: Sequence[tuple[int, Event]], member: str) -> None:
+    def events(
+        self,
+        batches: Sequence[Batch],
+        topics: Sequence[str],
+        told: Sequence[tuple[int, Event]],
+        member: str,
+    ) -> None:
         """The records of one block that a consumer's events say were delivered."""
         parts = []
-        for batch in lines_batches:
+        for batch in batches:
             columns = batch.columns
             record = self._rows(topics, columns)
             for index in np.flatnonzero(record < 0):
@@ -212,7 +216,9 @@ class Gatherer:
                 spot = (int(columns["partition"][index]), int(columns["offset"][index]))
                 record[index] = self.found.number((self._places.names.get(topic, topic), *spot))
             at = self._time(columns["timestamp"])
-            parts.append({"row": columns["row"], "record": record, "at": at, "checksum": np.zeros(len(at), np.int64)})
+            parts.append(
+                {"row": columns["row"], "record": record, "at": at, "checksum": np.zeros(len(at), np.int64)}
+            )
         flat = [(row, spot, event["timestamp"], 0, "") for row, event in told for spot in event["records"]]
         self._extend(parts, flat, "", member)
 
@@ -230,10 +236,10 @@ class Gatherer:
         for partition, rows in self._messages.by_partition.items():
             if partition not in committed:
                 continue
-            at, number, offset = (np.array(column) for column in zip(*committed[partition], strict=True))
+            at, order, offset = (np.array(column) for column in zip(*committed[partition], strict=True))
             beyond = np.searchsorted(np.maximum.accumulate(offset), self._messages.offset[rows], side="right")
             there = np.flatnonzero(beyond < len(at))
-            parts.append({"row": number[beyond[there]], "record": rows.start + there, "at": at[beyond[there]]})
+            parts.append({"row": order[beyond[there]], "record": rows.start + there, "at": at[beyond[there]]})
         if parts:
             part = in_file_order(parts)
             checksum = self._messages.checksum[part["record"]]
@@ -247,6 +253,10 @@ class Gatherer:
         rows[known] = self._messages.find(place[known], columns["offset"][known])
         return rows
 
+    def _spot(self, line: Mapping[str, Any]) -> Spot:
+        topic = line["topic"]
+        return (self._places.names.get(topic, topic), line["partition"], line["offset"])
+
     def _extend(
         self,
         parts: list[dict[str, Array]],
@@ -259,11 +269,17 @@ class Gatherer:
         if told:
             names = self._places.names
             records = [
-                self.found.number((names.get(spot["topic"], spot["topic"]), spot["partition"], spot["offset"]))
+                self.found.number(
+                    (names.get(spot["topic"], spot["topic"]), spot["partition"], spot["offset"])
+                )
                 for _, spot, _, _, _ in told
             ]
             known = len(self._messages)
-            ids = {n: one[4] for n, (one, record) in enumerate(zip(told, records, strict=True)) if record >= known}
+            ids = {
+                n: one[4]
+                for n, (one, record) in enumerate(zip(told, records, strict=True))
+                if record >= known
+            }
             parts = [
                 *parts,
                 {

@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fairpoll.deliveries import Deliveries
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event
-from fairpoll.records import Array, Deliveries, Delivered, Messages, Partition, Spot
+from fairpoll.records import Array, Delivered, Messages, Partition, Spot
 from fairpoll.scenario import Scenario
 
 # What there is to judge a consumer by: which records it delivered, what they hold, which output they

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from fairpoll import layout
+from fairpoll.bulk import Reader, records_spelling
+from fairpoll.deliveries import Deliveries
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event, is_cut_off
-from fairpoll.bulk import Reader, records_spelling
 from fairpoll.evidence import check_event, read_consumer_events, read_facts, read_output
 from fairpoll.fields import Fields
 from fairpoll.gathering import Gatherer, Places, content_of, gather_ledger
 from fairpoll.history import Committed, ConsumerHistory, Evidence, Recording
-from fairpoll.records import Deliveries, Delivered, Messages, Partition, Spot
+from fairpoll.records import Delivered, Messages, Partition, Spot
 from fairpoll.scenario import Scenario
 
 
@@ -168,7 +169,9 @@ class _Reader:
             path, member = folder / layout.EVENTS, _member(folder)
             reader = Reader(path, check_event, records_spelling)
             for lines in reader if path.exists() else ():
-                consumed = [(row, event) for row, event in lines.events if event["name"] == "records_consumed"]
+                consumed = [
+                    (row, event) for row, event in lines.events if event["name"] == "records_consumed"
+                ]
                 told = told or bool(lines.batches or consumed)
                 if gatherer:
                     gatherer.events(lines.batches, reader.names.known, consumed, member)

@@ -5,19 +5,20 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from fairpoll.history import Recording
-from fairpoll.records import NEVER, Acked, Array, Partition
+from fairpoll.records import NEVER, Acked, Array, Partition, parts
 
 
 def waits(recording: Recording, consumer: str, topics: Sequence[str]) -> Iterator[tuple[Array, Array]]:
     """How long the acked messages of these topics waited for their delivery, and which rows they are.
 
-    In scenario seconds, partition by partition. Poison messages, which no sink can take, are left out.
+    In scenario seconds, in parts of at most PART_ROWS messages. Poison messages, which no sink can take,
+    are left out.
 
     Counted from the intended send time to the first delivery, or to the end of the window when
     there was none: a message that never arrives goes on waiting.
     """
     messages, end = recording.acked, recording.duration
-    for rows in messages.of_topics(topics):
+    for rows in parts(messages.of_topics(topics)):
         intended = messages.intended[rows]
         waited = np.minimum(recording.first(consumer)[rows], end) - intended
         judged = (intended <= end) & ~messages.poison[rows]
@@ -39,7 +40,7 @@ def oldest_wait(recording: Recording, consumer: str, topics: Sequence[str]) -> t
 
 def live_waits(recording: Recording, consumer: str, topics: Sequence[str]) -> Array:
     """The waits of the live messages of these topics, those of the backlog left out; not sorted."""
-    found, size = np.empty(recording.acked.count(topics)), 0
+    found, size = np.empty(recording.acked.count_of(topics)), 0
     for waited, rows in waits(recording, consumer, topics):
         live = waited[~recording.acked.backlog[rows]]
         found[size : size + len(live)] = live

@@ -83,7 +83,7 @@ def consumer_figures(recording: Recording, consumer: str) -> Figures:
     """Delivered, waiting and fairness of one consumer in the judged window; times in scenario seconds."""
     topics = [topic.name for topic in recording.scenario.topics]
     delivered = {name: recording.delivered_in_window(consumer, [name]) for name in topics}
-    acked = {name: recording.acked.count([name]) for name in topics}
+    acked = {name: recording.acked.count_of([name]) for name in topics}
     total = sum(delivered.values())
     low = sum(delivered[name] for name in recording.topics_of("low"))
     return {

@@ -8,74 +8,26 @@ byte is left to the strict reader: nothing is guessed here.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from fairpoll.blocks import Array, Block
 
-# Some ten thousand lines: enough to spread what numpy takes for each call, and they stay in the cache.
-BLOCK_BYTES = 2 * 1024 * 1024
-# Beyond a block's end, so that what is compared there is never out of reach.
-PAD_BYTES = 16 * 1024
 LONGEST_LITERALS = 4096
 LONGEST_NAME = 255
 # So many names of topics are told apart in one block; the lines of others are read one by one.
 MOST_NAMES = 256
-NEWLINE, MINUS, DOT, ZERO, NINE = b"\n-.09"
+MINUS, DOT, ZERO, NINE = b"-.09"
 _FIRST_BYTE = np.uint64(0xFF)
 _NUMBER = rb"(-?[0-9]+(?:\.[0-9]+)?)(?![0-9.eE])"
 
 _TENS = 10 ** np.arange(17, dtype=np.uint64)
 _EACH = np.uint64(0x0101010101010101)
 _ZEROS, _HIGH, _ABOVE_NINE = _EACH * np.uint64(0x30), _EACH * np.uint64(0x80), _EACH * np.uint64(0x76)
-
-
-@dataclass
-class Block:
-    """Whole lines of a file: `starts` and `ends` (of their newlines) are places in `data`."""
-
-    data: npt.NDArray[np.uint8]
-    starts: Array
-    ends: Array
-    first_number: int
-
-    def line(self, row: int) -> bytes:
-        """This line, its newline with it."""
-        return self.data[self.starts[row] : self.ends[row] + 1].tobytes()
-
-
-def blocks(path: Path) -> Iterator[Block]:
-    """The whole lines of a file; a cut-off last line is passed over. A block is gone with the next but one.
-
-    While one block is looked at, the next is read.
-    """
-    number, rest = 1, np.empty(0, np.uint8)
-    data, other = (np.zeros(BLOCK_BYTES + PAD_BYTES, np.uint8) for _ in range(2))
-    with path.open("rb", buffering=0) as file, ThreadPoolExecutor(1) as ahead:
-
-        def fill(into: npt.NDArray[np.uint8], begun: npt.NDArray[np.uint8]) -> tuple[int, int, Array]:
-            into[: len(begun)] = begun
-            size = file.readinto(memoryview(into)[len(begun) : -PAD_BYTES])
-            filled = len(begun) + size
-            return size, filled, np.flatnonzero(into[:filled] == NEWLINE)
-
-        size, filled, ends = fill(data, rest)
-        while size:
-            rest = data[ends[-1] + 1 if len(ends) else 0 : filled].copy()
-            if len(rest) == len(other) - PAD_BYTES:  # one line fills it all
-                other = np.zeros(2 * len(rest) + PAD_BYTES, np.uint8)
-            following = ahead.submit(fill, other, rest)
-            if len(ends):
-                yield Block(data, np.concatenate(([0], ends[:-1] + 1)), ends, number)
-                number += len(ends)
-            data, other = other, data
-            size, filled, ends = following.result()
 
 
 @dataclass(frozen=True)
@@ -258,7 +210,9 @@ def _eight_digits(word: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64],
     count = np.bitwise_count((others & (~others + np.uint64(1))) - np.uint64(1)) >> 3
     count = np.where(others == 0, 8, count).astype(np.int64)
     # The first digit is the lowest byte: push them all up, so that zeros come before them.
-    digits = np.where(count == 0, np.uint64(0), digits << (np.uint64(64) - np.uint64(8) * count.astype(np.uint64)))
+    digits = np.where(
+        count == 0, np.uint64(0), digits << (np.uint64(64) - np.uint64(8) * count.astype(np.uint64))
+    )
     digits = (digits * np.uint64(10) + (digits >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
     digits = (digits * np.uint64(100) + (digits >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
     return (digits * np.uint64(10_000) + (digits >> np.uint64(32))) & np.uint64(0xFFFFFFFF), count

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from fairpoll import layout
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.consumers.sink import FileSink
 from fairpoll.errors import ConsumerError, FairpollError
-from fairpoll import layout
 from fairpoll.events import is_cut_off, read_events
 from fairpoll.experiment import Experiment
 from fairpoll.loading import load_recording

@@ -12,8 +12,9 @@ from itertools import chain
 import numpy as np
 
 from fairpoll.checkers.model import Finding, spots_told
+from fairpoll.deliveries import Deliveries
 from fairpoll.history import ConsumerHistory, Recording
-from fairpoll.records import Array, Deliveries, Partition, Spot
+from fairpoll.records import Array, Partition, Spot
 
 
 def nothing_lost(recording: Recording, consumer: str) -> Finding:
@@ -28,7 +29,7 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
     for spot in history.rejected("skip").keys() | {record.spot for record in history.dead_letters}:
         rows = messages.rows_at(spot)
         taken[rows] |= messages.poison[rows]
-    missing = np.flatnonzero(~taken)
+    missing = np.flatnonzero(~taken).tolist()
     # What the broker itself has dropped meanwhile (retention, a mock's small memory) nobody can lose.
     gone = sum(
         int(np.count_nonzero(~taken[rows] & (messages.offset[rows] < recording.log_start.get(partition, 0))))
@@ -49,7 +50,7 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
         measured=f"{len(missing):,} lost",
         sentence=f"{consumer} lost {len(missing):,} of {len(recording.acked):,} acked messages"
         + (doubt or spots_told((messages.spot(row) for row in missing), len(missing))),
-        status="inconclusive" if doubt else "fail" if len(missing) else "pass",
+        status="inconclusive" if doubt else "fail" if missing else "pass",
         figures={"acked": len(recording.acked), "lost": len(missing)},
     )
 
@@ -67,7 +68,12 @@ def content_intact(recording: Recording, consumer: str) -> Finding:
 
     wrong = delivered.where(altered)
     return safety(
-        "content intact", consumer, "altered", delivered.spots(wrong), len(wrong), "with another content than was sent"
+        "content intact",
+        consumer,
+        "altered",
+        delivered.spots(wrong),
+        len(wrong),
+        "with another content than was sent",
     )
 
 
@@ -132,7 +138,9 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
         if since is None or offset < _committed_at(committed[partition], since):
             forbidden.append(again)
     spots = delivered.spots(sorted(forbidden))
-    return safety("no forbidden duplicates", consumer, "repeated", spots, len(forbidden), "again without need")
+    return safety(
+        "no forbidden duplicates", consumer, "repeated", spots, len(forbidden), "again without need"
+    )
 
 
 def _repeated(delivered: Deliveries) -> Iterator[tuple[int, int]]:
@@ -162,7 +170,9 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
             if _between(assigned[partition], delivered.at[before], delivered.at[after]) is None:
                 wrong.append(after)
     spots = delivered.spots(sorted(wrong))
-    return safety("order kept within each partition", consumer, "out of order", spots, len(wrong), "out of order")
+    return safety(
+        "order kept within each partition", consumer, "out of order", spots, len(wrong), "out of order"
+    )
 
 
 def only_while_assigned(recording: Recording, consumer: str) -> Finding:
@@ -181,7 +191,12 @@ def only_while_assigned(recording: Recording, consumer: str) -> Finding:
     wrong = np.sort(np.concatenate(foreign))
     spots = delivered.spots(wrong)
     return safety(
-        "delivered only while assigned", consumer, "others", spots, len(wrong), "of partitions not assigned to it"
+        "delivered only while assigned",
+        consumer,
+        "others",
+        spots,
+        len(wrong),
+        "of partitions not assigned to it",
     )
 
 
@@ -218,7 +233,9 @@ def _committed_at(commits: Sequence[tuple[float, int]], moment: float) -> int:
     return max((offset for at, offset in commits if at <= moment), default=0)
 
 
-def safety(criterion: str, consumer: str, fault: str, wrong: Iterable[Spot], count: int, what: str) -> Finding:
+def safety(
+    criterion: str, consumer: str, fault: str, wrong: Iterable[Spot], count: int, what: str
+) -> Finding:
     """A finding that passes when nothing is wrong, and else names the first of the `count` records that are.
 
     `fault` is the word for it in the table ("altered"), `what` the rest of the sentence.

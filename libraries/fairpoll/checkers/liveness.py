@@ -163,7 +163,8 @@ def _longest_silence(
     intended, end = recording.acked.intended, recording.watched_until
     times = [passed_at(recording, consumer, partition) for partition in partitions]
     slabs = _slabs([passed for passed, _ in times], end)
-    sent_first = min((float(intended[rows[passed >= end]].min(initial=NEVER)) for passed, rows in times), default=NEVER)
+    still = [intended[rows[passed >= end]].min(initial=NEVER) for passed, rows in times]
+    sent_first = float(min(still, default=NEVER))
     following, silences = end, []
     # From the end backwards: what was sent first of all that came later is then known.
     for spans in reversed(slabs):
@@ -191,7 +192,8 @@ def _slabs(times: Sequence[Array], end: float) -> list[list[slice]]:
     Each of `times` is sorted.
     """
     step = max(1, SLAB_MESSAGES // max(1, len(times)))
-    some = np.sort(np.concatenate([np.empty(0), *(moments[::step] for moments in times)]))[:: max(1, len(times))]
+    some = np.sort(np.concatenate([np.empty(0), *(moments[::step] for moments in times)]))
+    some = some[:: max(1, len(times))]
     edges = [0.0, *some[(some > 0) & (some < end)].tolist(), end]
     cuts = [np.searchsorted(moments, edges).tolist() for moments in times]
     return [[slice(cut[n], cut[n + 1]) for cut in cuts] for n in range(len(edges) - 1)]

@@ -280,7 +280,7 @@ def _oldest(recording: Recording, consumer: str, volume: str) -> tuple[float, Ac
 
 def _of_acked(recording: Recording, count: int, volume: str) -> str:
     topics = recording.topics_of(volume)
-    acked = recording.acked.count(topics)
+    acked = recording.acked.count_of(topics)
     share = count / acked if acked else 0.0
     return f"{count:,} of {acked:,} acked messages of {_topics(recording, volume)} ({share:.1%})"
 

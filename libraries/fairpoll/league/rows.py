@@ -101,7 +101,7 @@ def _row(verdict: Verdict, contestant: Contestant, condition: Condition) -> Row:
     figures = Figures(
         oldest_wait_seconds=measured["low_volume_oldest_wait_seconds"],
         low_delivered=recording.delivered_in_window(name, low),
-        low_acked=recording.acked.count(low),
+        low_acked=recording.acked.count_of(low),
         high_delivered=recording.delivered_in_window(name, high),
         low_share=measured["low_volume_share"],
         throughput=round(measured["total_delivered"] / control, 4) if control else 0.0,
