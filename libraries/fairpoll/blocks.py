@@ -50,7 +50,7 @@ def blocks(path: Path) -> Iterator[Block]:
         size, filled, ends = fill(data, rest)
         while size:
             rest = data[ends[-1] + 1 if len(ends) else 0 : filled].copy()
-            if len(rest) == len(other) - PAD_BYTES:  # one line fills it all
+            if len(rest) >= len(other) - PAD_BYTES:  # one line fills it all
                 other = np.zeros(2 * len(rest) + PAD_BYTES, np.uint8)
             following = ahead.submit(fill, other, rest)
             if len(ends):
