@@ -1,6 +1,8 @@
 """Checkers on columns agree with plain ones on lists, and reading by spelling agrees with strict reading."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -173,6 +175,12 @@ def test_lines_longer_than_a_block_and_a_cut_off_end(tmp_path: Path, monkeypatch
         for row in range(len(block.starts))
     )
     assert list(found) == [(number, line + b"\n") for number, line in enumerate(lines, 1)]
+
+
+def test_consumers_start_without_what_judging_needs():
+    loaded = "import sys, fairpoll.cli; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_read_by_spelling_or_strictly_a_recording_is_the_same(

@@ -1,7 +1,7 @@
 """What people and programs read of a run: figures, charts and verdict.json."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from fairpoll.events import dump
 from fairpoll.history import Recording
 from fairpoll.measures import cumulative, jain_index, latency, live_waits, oldest_wait, oldest_wait_curve
 from fairpoll.svg import standalone
+from fairpoll.verdicts import worst
 
 Figures = dict[str, Any]
 
@@ -71,12 +72,6 @@ class Verdict:
         path = self.recording.folder / layout.VERDICT
         path.write_text(self.to_text(), "utf-8")
         return path
-
-
-def worst(statuses: Iterable[str]) -> str:
-    """The verdict of many: fail outweighs inconclusive, that outweighs pass; nothing judged is no pass."""
-    found = set(statuses)
-    return next((s for s in ("fail", "inconclusive", "pass") if s in found), "inconclusive")
 
 
 def consumer_figures(recording: Recording, consumer: str) -> Figures:
