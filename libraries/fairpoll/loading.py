@@ -1,19 +1,21 @@
 """Reads a recording back from its folder."""
 
-import zlib
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from fairpoll import layout
+from fairpoll.bulk import Reader, records_spelling
+from fairpoll.deliveries import Deliveries
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event, is_cut_off
-from fairpoll.evidence import read_consumer_events, read_facts, read_ledger, read_output
-from fairpoll.fields import OUR_FIELDS, Fields
-from fairpoll.history import Acked, Committed, ConsumerHistory, Delivered, Evidence, Partition, Recording
-from fairpoll.messages import checksum_of
+from fairpoll.evidence import check_event, read_consumer_events, read_facts, read_output
+from fairpoll.fields import Fields
+from fairpoll.gathering import Gatherer, Places, content_of, gather_ledger
+from fairpoll.history import Committed, ConsumerHistory, Evidence, Recording
+from fairpoll.records import Delivered, Messages, Partition, Spot
 from fairpoll.scenario import Scenario
 
 
@@ -68,33 +70,18 @@ class _Reader:
         found = (p for p in self.folder.rglob("*") if p.name in outputs)
         return {layout.LEDGER, layout.SAMPLES, *(p.relative_to(self.folder).as_posix() for p in found)}
 
-    def time(self, epoch_ms: float) -> float:
+    def time(self, epoch_ms: Any) -> Any:
+        """Scenario seconds, of one time or of a column of them."""
         return (epoch_ms / 1000 - self.start_seconds) * self.speed
 
-    def ledger(self) -> tuple[list[Acked], frozenset[str]]:
+    @cached_property
+    def places(self) -> Places:
         partitions = {topic.name: topic.partitions for topic in self.scenario.topics}
-        acked: list[Acked] = []
-        failed: set[str] = set()
-        for event in read_ledger(self.folder / layout.LEDGER, self.run_id, partitions):
-            match event["name"]:
-                case "producer_send_success":
-                    acked.append(
-                        Acked(
-                            topic=event["topic"],
-                            partition=event["partition"],
-                            offset=event["offset"],
-                            sequence=event["sequence"],
-                            intended=self.time(event["intended_ms"]),
-                            sent=self.time(event["sent_ms"]),
-                            backlog=event["batch"] < 0,
-                            checksum=event["checksum"],
-                            poison=event.get("poison", False),
-                            acked=self.time(event["timestamp"]),
-                        )
-                    )
-                case "producer_send_error":
-                    failed.add(f"{self.run_id}:{event['topic']}:{event['sequence']}")
-        return acked, frozenset(failed)
+        return Places(partitions, self._scenario_names)
+
+    def ledger(self) -> tuple[Messages, frozenset[str]]:
+        partitions = {topic.name: topic.partitions for topic in self.scenario.topics}
+        return gather_ledger(self.folder / layout.LEDGER, self.run_id, partitions, self.time)
 
     def log_start(self) -> dict[Partition, int]:
         """The first offset that the broker still held at the end, of each partition; empty if unknown."""
@@ -106,7 +93,7 @@ class _Reader:
             for o in self._in_scenario_terms(event)["offsets"]
         }
 
-    def consumer(self, name: str, acked: Sequence[Acked]) -> ConsumerHistory:
+    def consumer(self, name: str, acked: Messages) -> ConsumerHistory:
         """All that one consumer's members left, and what was seen of them from outside.
 
         Its deliveries are taken from the best evidence there is: its output files, else its events,
@@ -114,77 +101,86 @@ class _Reader:
         """
         folder = self.folder / name
         places = [place for place in (folder, folder / layout.SECOND_MEMBER) if place.exists()]
-        outputs = [(place, t.output) for place in places for t in self.scenario.topics]
-        events = [event for place in places for event in self._events(place)]
-        events.sort(key=lambda event: event["at"])
+        outputs = [place / topic.output for place in places for topic in self.scenario.topics]
+        outputs = [path for path in outputs if path.exists()]
+        gatherer = Gatherer(acked, self.places, self.time)
+        events, told = self._events(places, None if outputs else gatherer)
         commits, final, memory = self._samples(name)
-        if any((place / output).exists() for place, output in outputs):
+        if outputs:
             evidence: set[Evidence] = {"records", "contents", "places"}
             fields = Fields(**self.fields.get(name, {}))
-            ids = self._places(acked) if fields.id else None
-            delivered = [r for place, output in outputs for r in self._file(place, output, fields, ids)]
-            if any(record.checksum is None for record in delivered):
+            ids = self._ids(acked) if fields.id else {}
+            for path in outputs:
+                gatherer.output(path, _member(path.parent), fields, ids)
+            if gatherer.untold:
                 evidence.discard("contents")
-        elif any(event["name"] == "records_consumed" for event in events):
+        elif told:
             evidence = {"records"}
-            delivered = [record for event in events for record in _told(event)]
         else:
             evidence = set()
-            delivered = list(_behind_commits(acked, commits))
+            gatherer.behind_commits(commits)
         if any(event["name"] == "partitions_assigned" for event in events):
             evidence.add("assignments")
-        for event in events:
-            if event["name"] == "offsets_committed" and event.get("success"):
-                commits += [
-                    Committed(event["at"], o["topic"], o["partition"], o["offset"]) for o in event["offsets"]
-                ]
+        commits += [
+            Committed(event["at"], o["topic"], o["partition"], o["offset"])
+            for event in events
+            if event["name"] == "offsets_committed" and event.get("success")
+            for o in event["offsets"]
+        ]
         return ConsumerHistory(
             name,
-            sorted(delivered, key=lambda record: record.at),
-            events,
+            Deliveries(acked, gatherer.found),
+            [event for event in events if event["name"] != "offsets_committed" or "partitions" in event],
             sorted(commits, key=lambda commit: commit.at),
             final,
-            [record for place in places for record in self._file(place, layout.DEAD_LETTERS)],
+            [record for place in places for record in self._dead_letters(place)],
             memory,
             frozenset(evidence),
         )
 
-    def _places(self, acked: Sequence[Acked]) -> dict[str, tuple[str, int, int]]:
+    def _ids(self, acked: Messages) -> dict[str, Spot]:
         """Where each acked message stands, by its id."""
         return {f"{self.run_id}:{m.topic}:{m.sequence}": m.spot for m in acked}
 
-    def _file(
-        self,
-        folder: Path,
-        name: str,
-        fields: Fields = OUR_FIELDS,
-        places: Mapping[str, tuple[str, int, int]] | None = None,
-    ) -> Iterator[Delivered]:
-        """The records of one output file; a file that is not there has none."""
-        path = folder / name
-        if not path.exists():
-            return
-        for line in read_output(path, fields, places):
+    def _dead_letters(self, folder: Path) -> Iterator[Delivered]:
+        path = folder / layout.DEAD_LETTERS
+        for line in read_output(path) if path.exists() else ():
             value = line.get("value")
-            told = "value" in line or fields == OUR_FIELDS
             body = value if isinstance(value, dict) else {}
-            topic = str(line["topic"])
             yield Delivered(
-                topic=self._scenario_names.get(topic, topic),
+                topic=self._scenario_names.get(line["topic"], line["topic"]),
                 partition=line["partition"],
                 offset=line["offset"],
                 at=self.time(line["delivered_ms"]),
                 message_id=str(line.get("id") or body.get("id", "")),
-                checksum=_checksum(value) if told else None,
-                output=name,
-                member=folder.name if folder.name == layout.SECOND_MEMBER else "",
+                checksum=content_of(value),
+                output=path.name,
+                member=_member(folder),
             )
 
-    def _events(self, folder: Path) -> Iterator[Event]:
-        path = folder / layout.EVENTS
-        member = folder.name if folder.name == layout.SECOND_MEMBER else ""
-        for event in read_consumer_events(path) if path.exists() else ():
-            yield {**self._in_scenario_terms(event), "member": member}
+    def _events(self, folders: Sequence[Path], gatherer: Gatherer | None) -> tuple[list[Event], bool]:
+        """What the members said, in the order of time, without what they delivered; and if they said that.
+
+        What they delivered goes to the gatherer, if there is one.
+        """
+        events: list[Event] = []
+        told = False
+        for folder in folders:
+            path, member = folder / layout.EVENTS, _member(folder)
+            reader = Reader(path, check_event, records_spelling)
+            for lines in reader if path.exists() else ():
+                consumed = [
+                    (row, event) for row, event in lines.events if event["name"] == "records_consumed"
+                ]
+                told = told or bool(lines.batches or consumed)
+                if gatherer:
+                    gatherer.events(lines.batches, reader.names.known, consumed, member)
+                events += [
+                    {**self._in_scenario_terms(event), "member": member}
+                    for _, event in lines.events
+                    if event["name"] != "records_consumed" or "partitions" in event
+                ]
+        return sorted(events, key=lambda event: event["at"]), told
 
     def _samples(self, consumer: str) -> tuple[list[Committed], dict[Partition, int] | None, int]:
         """Commits seen from outside, those of the last look, and the most memory seen (bytes)."""
@@ -219,30 +215,6 @@ class _Reader:
         return translated
 
 
-def _checksum(value: object) -> int:
-    """Of a message's body as it was written; of anything else, of its text."""
-    if isinstance(value, dict) and value:
-        return checksum_of(value)
-    return zlib.crc32(str(value).encode(errors="surrogatepass"))
-
-
-def _told(event: Event) -> Iterator[Delivered]:
-    """The records that an event says were delivered; of any other event, none."""
-    if event["name"] != "records_consumed":
-        return
-    for spot in event["records"]:
-        yield Delivered(
-            spot["topic"], spot["partition"], spot["offset"], event["at"], "", 0, "", event["member"]
-        )
-
-
-def _behind_commits(acked: Sequence[Acked], commits: Sequence[Committed]) -> Iterator[Delivered]:
-    """Each acked message as delivered when an offset beyond it was first seen to be committed."""
-    messages: dict[Partition, list[Acked]] = defaultdict(list)
-    for message in sorted(acked, key=lambda m: m.offset, reverse=True):
-        messages[(message.topic, message.partition)].append(message)
-    for commit in sorted(commits, key=lambda c: c.at):
-        waiting = messages[(commit.topic, commit.partition)]
-        while waiting and waiting[-1].offset < commit.offset:
-            m = waiting.pop()
-            yield Delivered(m.topic, m.partition, m.offset, commit.at, "", m.checksum, "")
+def _member(folder: Path) -> str:
+    """The member whose files these are; the first has no name."""
+    return folder.name if folder.name == layout.SECOND_MEMBER else ""

@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
+
 from fairpoll.checkers.model import Finding, budget_at_speed, budget_told
-from fairpoll.history import Acked, ConsumerHistory, Partition, Recording
+from fairpoll.history import ConsumerHistory, Recording
 from fairpoll.measures import passed_at
+from fairpoll.records import NEVER, Array, Partition
 
 
 def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
@@ -13,8 +16,9 @@ def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
     Watched from the start of the live traffic to the end of the drain.
     """
     budget = budget_at_speed(recording, seconds)
-    length, since, waiting = _longest_silence(recording, consumer, list(recording.by_partition))
-    partitions = sorted({(m.topic, m.partition) for m in waiting})
+    length, since, waiting = _longest_silence(recording, consumer, list(recording.acked.by_partition))
+    numbers = np.unique(recording.acked.places(waiting))
+    partitions = sorted(recording.acked.partitions[number] for number in numbers)
     named = partitions_told(recording.consumers[consumer], partitions, since + length)
     return Finding(
         criterion="no stall",
@@ -31,7 +35,7 @@ def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
 def every_partition_served(recording: Recording, consumer: str, *, seconds: float) -> Finding:
     """No single partition had messages waiting for `seconds` without one delivery, while others went on."""
     budget = budget_at_speed(recording, seconds)
-    silences = {p: _longest_silence(recording, consumer, [p])[:2] for p in recording.by_partition}
+    silences = {p: _longest_silence(recording, consumer, [p])[:2] for p in recording.acked.by_partition}
     silent = sorted(p for p, (length, _) in silences.items() if length > budget)
     worst = max(silences, key=lambda p: silences[p][0])
     length, since = silences[worst]
@@ -60,13 +64,14 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: float) -> Fi
     worst: tuple[float, str] = (0.0, "")
     late: list[str] = []
     steps = _steps_that_count(recording)
-    for partition in recording.by_partition:
-        passed = passed_at(recording, consumer, partition)
+    for partition in recording.acked.by_partition:
+        passed, rows = passed_at(recording, consumer, partition)
+        intended = recording.acked.intended[rows]
         for at, verb in steps:
-            waiting = [until for until, message in passed if message.intended <= at < until]
-            if not waiting:
+            waiting = passed[(intended <= at) & (at < passed)]
+            if not len(waiting):
                 continue
-            length = min(*waiting, recording.watched_until) - at
+            length = min(float(waiting.min()), recording.watched_until) - at
             worst = max(worst, (length, verb))
             if length > budget:
                 late.append(f"{partition[0]}/{partition[1]} {length:.1f} s after {verb}")
@@ -143,22 +148,52 @@ def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
     return paused
 
 
+# So many messages are sorted at once: ten million need not be held twice.
+SLAB_MESSAGES = 1 << 18
+
+
 def _longest_silence(
     recording: Recording, consumer: str, partitions: Collection[Partition]
-) -> tuple[float, float, Sequence[Acked]]:
-    """(length, beginning, messages waiting) of the longest time with lag and without a delivery."""
-    passed = [pair for partition in partitions for pair in passed_at(recording, consumer, partition)]
-    end = recording.watched_until
-    moments = sorted({at for at, _ in passed if 0 <= at <= end})
-    longest: tuple[float, float, Sequence[Acked]] = (0.0, 0.0, ())
-    for before, after in zip([0.0, *moments], [*moments, end], strict=True):
-        if after - before <= longest[0]:
-            continue
-        # What the silence ended with, or was still to come, had been waiting during it.
-        waiting = [message for at, message in passed if at >= after and message.intended < after]
-        if not waiting:
-            continue
-        since = max(before, min(message.intended for message in waiting))
-        if after - since > longest[0]:
-            longest = (after - since, since, waiting)
-    return longest
+) -> tuple[float, float, Array]:
+    """(length, beginning, rows waiting) of the longest time with lag and without a delivery.
+
+    A silence that ends at some moment began with the delivery before it, or when the first was sent of the
+    messages that were passed at that moment or later: these had been waiting during it.
+    """
+    intended, end = recording.acked.intended, recording.watched_until
+    times = [passed_at(recording, consumer, partition) for partition in partitions]
+    slabs = _slabs([passed for passed, _ in times], end)
+    still = [intended[rows[passed >= end]].min(initial=NEVER) for passed, rows in times]
+    sent_first = float(min(still, default=NEVER))
+    following, silences = end, []
+    # From the end backwards: what was sent first of all that came later is then known.
+    for spans in reversed(slabs):
+        moments = np.concatenate([passed[span] for (passed, _), span in zip(times, spans, strict=True)])
+        sent = np.concatenate([intended[rows[span]] for (_, rows), span in zip(times, spans, strict=True)])
+        order = np.argsort(moments, kind="stable")
+        moments, sent = np.append(moments[order], following), np.append(sent[order], sent_first)
+        sent = np.minimum.accumulate(sent[::-1])[::-1]
+        begins = np.maximum(sent[1:], moments[:-1])
+        if len(begins):
+            worst = int((moments[1:] - begins).argmax())
+            silences.append((float(begins[worst]), float(moments[worst + 1])))
+        following, sent_first = float(moments[0]), float(sent[0])
+    silences.append((max(0.0, sent_first), following))
+    since, until = max(reversed(silences), key=lambda silence: silence[1] - silence[0])
+    if until <= since:
+        return 0.0, 0.0, np.empty(0, np.int64)
+    waiting = [rows[(passed >= until) & (intended[rows] < until)] for passed, rows in times]
+    return until - since, since, np.concatenate(waiting)
+
+
+def _slabs(times: Sequence[Array], end: float) -> list[list[slice]]:
+    """Parts of the time from 0 to `end` with some SLAB_MESSAGES each; of each part where it is in `times`.
+
+    Each of `times` is sorted.
+    """
+    step = max(1, SLAB_MESSAGES // max(1, len(times)))
+    some = np.sort(np.concatenate([np.empty(0), *(moments[::step] for moments in times)]))
+    some = some[:: max(1, len(times))]
+    edges = [0.0, *some[(some > 0) & (some < end)].tolist(), end]
+    cuts = [np.searchsorted(moments, edges).tolist() for moments in times]
+    return [[slice(cut[n], cut[n + 1]) for cut in cuts] for n in range(len(edges) - 1)]
