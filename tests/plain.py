@@ -134,8 +134,8 @@ class Plain:
         moments = sorted({at for at, _ in passed if 0 <= at <= self.duration})
         longest = (0.0, 0.0)
         for before, after in zip([0.0, *moments], [*moments, self.duration], strict=True):
-            waiting = [m for at, m in passed if at >= after and m.intended < after]
-            since = max(before, min((m.intended for m in waiting), default=after))
+            sent = [_acked_at(m) for at, m in passed if at >= after and _acked_at(m) < after]
+            since = max(before, min(sent, default=after))
             if after - since > longest[0]:
                 longest = (after - since, since)
         return longest
@@ -154,3 +154,7 @@ class Plain:
             for index, message in enumerate(messages)
             if not message.poison
         ]
+
+
+def _acked_at(message: Acked) -> float:
+    return message.intended if message.acked is None else max(message.acked, message.intended)

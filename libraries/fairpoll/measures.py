@@ -68,6 +68,12 @@ def passed_at(recording: Recording, consumer: str, partition: Partition) -> tupl
     return passed[sound], (rows.start + np.flatnonzero(sound)).astype(np.int32)
 
 
+def acked_at(recording: Recording, rows: Array) -> Array:
+    """When these messages were acked, from which time on they can be read; the intended time if not known."""
+    # fmax: of a number and none the number.
+    return np.fmax(recording.acked.intended[rows], recording.acked.acked[rows])
+
+
 def oldest_wait_curve(recording: Recording, consumer: str, topics: Sequence[str]) -> Array:
     """Age of the oldest waiting message over the window: (time, age) corner points, a sawtooth.
 

@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from fairpoll.checkers.model import Finding, budget_at_speed, budget_told
+from fairpoll.checkers.model import Finding, budget_at_speed, budget_told, seconds_told
 from fairpoll.history import ConsumerHistory, Recording
-from fairpoll.measures import passed_at
+from fairpoll.measures import acked_at, passed_at
 from fairpoll.records import NEVER, Array, Partition
 
 
@@ -17,6 +17,7 @@ def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
     """
     budget = budget_at_speed(recording, seconds)
     length, since, waiting = _longest_silence(recording, consumer, list(recording.acked.by_partition))
+    silence = seconds_told(length, budget)
     numbers = np.unique(recording.acked.places(waiting))
     partitions = sorted(recording.acked.partitions[number] for number in numbers)
     named = partitions_told(recording.consumers[consumer], partitions, since + length)
@@ -24,8 +25,8 @@ def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
         criterion="no stall",
         consumer=consumer,
         expected=f"silent {budget_told(recording, seconds)} with lag",
-        measured=f"{length:.1f} s",
-        sentence=f"{consumer} delivered nothing for {length:.1f} s from second {since:.1f} on while "
+        measured=silence,
+        sentence=f"{consumer} delivered nothing for {silence} from second {since:.1f} on while "
         f"{len(waiting):,} messages waited in {named}, expected {budget_told(recording, seconds)}",
         status="pass" if length <= budget else "fail",
         figures={"longest_silence_seconds": round(length, 3), "since_seconds": round(since, 3)},
@@ -39,14 +40,15 @@ def every_partition_served(recording: Recording, consumer: str, *, seconds: floa
     silent = sorted(p for p, (length, _) in silences.items() if length > budget)
     worst = max(silences, key=lambda p: silences[p][0])
     length, since = silences[worst]
+    silence = seconds_told(length, budget)
     named = partitions_told(recording.consumers[consumer], silent or [worst], since + length)
     return Finding(
         criterion="every partition served",
         consumer=consumer,
         expected=f"silent {budget_told(recording, seconds)} with lag",
-        measured=f"{length:.1f} s",
+        measured=silence,
         sentence=f"{consumer} left {len(silent):,} of {len(silences):,} partitions with messages waiting and "
-        f"without a delivery, the worst for {length:.1f} s from second {since:.1f} on, expected "
+        f"without a delivery, the worst for {silence} from second {since:.1f} on, expected "
         f"{budget_told(recording, seconds)}: {named}",
         status="fail" if silent else "pass",
         figures={"silent_partitions": len(silent), "longest_silence_seconds": round(length, 3)},
@@ -66,9 +68,9 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: float) -> Fi
     steps = _steps_that_count(recording)
     for partition in recording.acked.by_partition:
         passed, rows = passed_at(recording, consumer, partition)
-        intended = recording.acked.intended[rows]
+        sent = acked_at(recording, rows)
         for at, verb in steps:
-            waiting = passed[(intended <= at) & (at < passed)]
+            waiting = passed[(sent <= at) & (at < passed)]
             if not len(waiting):
                 continue
             length = min(float(waiting.min()), recording.watched_until) - at
@@ -82,7 +84,9 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: float) -> Fi
         expected=f"within {budget:g} s",
         measured=told,
         sentence=f"{consumer} needed {told} to deliver again, expected at most {budget:g} s"
-        + (f": {'; '.join(late[:20])}" if late else ""),
+        + (f": {'; '.join(late[:20])}" if late else "")
+        if steps
+        else "the scenario's timeline has no step after which a consumer must deliver again",
         status="inconclusive" if not steps else "fail" if late else "pass",
         figures={"worst_seconds": round(worst[0], 3), "late": len(late)},
     )
@@ -157,19 +161,21 @@ def _longest_silence(
 ) -> tuple[float, float, Array]:
     """(length, beginning, rows waiting) of the longest time with lag and without a delivery.
 
-    A silence that ends at some moment began with the delivery before it, or when the first was sent of the
-    messages that were passed at that moment or later: these had been waiting during it.
+    A silence that ends at some moment began with the delivery before it, or when the first was acked of the
+    messages that were passed at that moment or later: these had been waiting during it. What a broker is
+    slow to take nobody can deliver, so the clock runs from the ack.
     """
-    intended, end = recording.acked.intended, recording.watched_until
+    end = recording.watched_until
     times = [passed_at(recording, consumer, partition) for partition in partitions]
+    acked = [acked_at(recording, rows) for _, rows in times]
     slabs = _slabs([passed for passed, _ in times], end)
-    still = [intended[rows[passed >= end]].min(initial=NEVER) for passed, rows in times]
+    still = [sent[passed >= end].min(initial=NEVER) for (passed, _), sent in zip(times, acked, strict=True)]
     sent_first = float(min(still, default=NEVER))
     following, silences = end, []
     # From the end backwards: what was sent first of all that came later is then known.
     for spans in reversed(slabs):
         moments = np.concatenate([passed[span] for (passed, _), span in zip(times, spans, strict=True)])
-        sent = np.concatenate([intended[rows[span]] for (_, rows), span in zip(times, spans, strict=True)])
+        sent = np.concatenate([column[span] for column, span in zip(acked, spans, strict=True)])
         order = np.argsort(moments, kind="stable")
         moments, sent = np.append(moments[order], following), np.append(sent[order], sent_first)
         sent = np.minimum.accumulate(sent[::-1])[::-1]
@@ -182,7 +188,9 @@ def _longest_silence(
     since, until = max(reversed(silences), key=lambda silence: silence[1] - silence[0])
     if until <= since:
         return 0.0, 0.0, np.empty(0, np.int64)
-    waiting = [rows[(passed >= until) & (intended[rows] < until)] for passed, rows in times]
+    waiting = [
+        rows[(passed >= until) & (sent < until)] for (passed, rows), sent in zip(times, acked, strict=True)
+    ]
     return until - since, since, np.concatenate(waiting)
 
 

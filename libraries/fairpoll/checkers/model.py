@@ -120,6 +120,14 @@ def budget_told(recording: Recording, budget_seconds: float) -> str:
     return f"at most {budget_seconds:g} s" + (f" (+{more:g} s that SPEED does not scale)" if more else "")
 
 
+def seconds_told(seconds: float, bound: float, least: int = 1) -> str:
+    """A time with as many digits (at `least` so many, at most 3) as tell it apart from its bound."""
+    places = max(least, len(f"{bound:g}".partition(".")[2]))
+    while places < 3 and float(f"{seconds:.{places}f}") == bound != seconds:
+        places += 1
+    return f"{seconds:.{min(places, 3)}f} s"
+
+
 def plan_missed(recording: Recording) -> str | None:
     """Why the producer did not send what was planned, when it was planned; None if it did."""
     return _messages_missing(recording) or _sent_late(recording)
@@ -188,5 +196,5 @@ def _control_served(recording: Recording) -> str | None:
         return None
     return (
         f"the control did not starve: in sync no low-volume message waited longer than {oldest:.1f} s, "
-        f"needed {needed:g} s"
+        f"needed {needed:g} s; a larger backlog or a slower sink would put consumers to the test"
     )

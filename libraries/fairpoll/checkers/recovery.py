@@ -4,7 +4,7 @@ import numpy as np
 
 from fairpoll.checkers.model import Finding
 from fairpoll.history import Fault, Recording
-from fairpoll.measures import passed_at
+from fairpoll.measures import acked_at, passed_at
 from fairpoll.records import Acked
 
 
@@ -47,7 +47,7 @@ def _recovery(recording: Recording, consumer: str, index: int) -> tuple[float, A
     messages = recording.acked
     for partition in messages.by_partition:
         passed, rows = passed_at(recording, consumer, partition)
-        acked = np.where(np.isnan(messages.acked[rows]), messages.intended[rows], messages.acked[rows])
+        acked = acked_at(recording, rows)
         waited = np.minimum(passed, recording.watched_until) - np.maximum(acked, fault.until)
         waited[(passed <= fault.since) | (acked >= end)] = 0.0
         if len(waited) and waited.max() > longest[0]:

@@ -14,6 +14,7 @@ from fairpoll.checkers.model import (
     budget_at_speed,
     budget_told,
     rate_ignored,
+    seconds_told,
     void_doubts,
 )
 from fairpoll.history import Recording
@@ -83,6 +84,7 @@ def oldest_wait_at_most(recording: Recording, consumer: str, *, volume: str, sec
     """No message of this volume waited longer than the budget, nor waits so at the end."""
     wait, message = _oldest(recording, consumer, volume)
     budget = budget_at_speed(recording, seconds)
+    waited = seconds_told(wait, budget)
     allowed = budget_told(recording, seconds)
     return _settle(
         recording,
@@ -91,8 +93,8 @@ def oldest_wait_at_most(recording: Recording, consumer: str, *, volume: str, sec
             criterion=f"{_named(volume)} oldest wait",
             consumer=consumer,
             expected=allowed,
-            measured=f"{wait:.1f} s",
-            sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {wait:.1f} s, "
+            measured=waited,
+            sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {waited}, "
             f"expected {allowed}",
             figures={
                 "oldest_wait_seconds": round(wait, 3),
@@ -159,9 +161,9 @@ def latency_at_most(
             criterion=f"{_named(volume)} latency p{percentile}",
             consumer=consumer,
             expected=budget_told(recording, seconds),
-            measured=f"{found:.2f} s",
+            measured=seconds_told(found, budget, least=2),
             sentence=f"{consumer} delivered {_topics(recording, volume)} with a p{percentile} of "
-            f"{found:.2f} s, expected {budget_told(recording, seconds)}",
+            f"{seconds_told(found, budget, least=2)}, expected {budget_told(recording, seconds)}",
             figures={"latency_seconds": round(found, 3)},
         ),
     )
