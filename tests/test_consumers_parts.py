@@ -1,6 +1,7 @@
 """The parts of consumers, alone: buffers, the sink."""
 
 import json
+import random
 import threading
 import time
 from dataclasses import dataclass
@@ -208,3 +209,23 @@ def test_an_idle_sink_saves_up_no_turns(tmp_path: Path):
         threading.Timer(0.05, sink.pace.set_rate, (None,)).start()
         sink.pace.wait_turn(threading.Event())
         assert time.monotonic() - started >= 0.04
+
+
+def test_turns_go_to_the_least_served_as_by_looking_at_all_of_them():
+    """The order that is kept agrees with the plain rule, whatever is added, taken, charged and given back."""
+    chance = random.Random(7)
+    buffers = PartitionBuffers(pause_threshold=10)
+    for number in range(5_000):
+        partition = ("t", chance.randrange(40))
+        match chance.randrange(5):
+            case 0 | 1:
+                buffers.add([Fake("t", number, partition[1])])
+            case 2:
+                buffers.charge(partition, chance.choice((0.001, 0.3, 2.0)))
+            case 3 if number % 50 == 0:
+                buffers.discard([partition])
+            case _ if buffers._turns:
+                rank = {one: (buffers._served[one], turn) for one, turn in buffers._turns.items()}
+                assert buffers.choose() == min(rank, key=rank.__getitem__)
+                buffers.take()
+    assert len(buffers._order) < 400

@@ -1,5 +1,6 @@
 """Bounded waiting rooms, one a partition, served in turn: what makes the fair consumer fair."""
 
+import heapq
 import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
@@ -26,8 +27,12 @@ class PartitionBuffers:
     def __init__(self, pause_threshold: int) -> None:
         self.pause_threshold = pause_threshold
         self._waiting: dict[Partition, deque[Record]] = {}
-        # Whose turn it is: partitions with records, in the order in which they came or were served.
-        self._turns: dict[Partition, None] = {}
+        # Partitions with records, and when each came or was served last: a number that counts up.
+        self._turns: dict[Partition, int] = {}
+        self._last_turn = 0
+        # The same by account, the lowest first: (account, number, partition). An account only grows, so an
+        # entry may be out of date, but never too high: it is brought up to date when it comes to the top.
+        self._order: list[tuple[float, int, Partition]] = []
         self._served: dict[Partition, float] = {}
         # The account of the partition served last: where newcomers begin.
         self._now = 0.0
@@ -43,8 +48,8 @@ class PartitionBuffers:
             for partition, some in arrived:
                 waiting = self._waiting.setdefault(partition, deque())
                 if not waiting:
-                    self._turns[partition] = None
                     self._served[partition] = max(self._served.get(partition, 0.0), self._now)
+                    self._queue(partition)
                 waiting.extend(some)
                 if len(waiting) > self.pause_threshold // 2:
                     self._crowded.add(partition)
@@ -79,7 +84,7 @@ class PartitionBuffers:
                 waiting.clear()
             else:
                 taken = [waiting.popleft() for _ in range(count)]
-                self._turns[partition] = None
+                self._queue(partition)
             if partition in self._crowded and len(waiting) <= self.pause_threshold // 2:
                 self._crowded.discard(partition)
                 self._changed.notify_all()
@@ -91,9 +96,20 @@ class PartitionBuffers:
         Where records cost the same, one with a single record so waits for at most one record of
         each other partition, however much those have.
         """
-        chosen = min(self._turns, key=lambda partition: self._served[partition])
-        self._now = self._served[chosen]
-        return chosen
+        while True:
+            account, number, partition = self._order[0]
+            if self._turns.get(partition) != number:
+                heapq.heappop(self._order)  # served or given back since
+            elif account < self._served[partition]:
+                heapq.heapreplace(self._order, (self._served[partition], number, partition))
+            else:
+                self._now = account
+                return partition
+
+    def _queue(self, partition: Partition) -> None:
+        self._last_turn += 1
+        self._turns[partition] = self._last_turn
+        heapq.heappush(self._order, (self._served[partition], self._last_turn, partition))
 
     def charge(self, partition: Partition, seconds: float) -> None:
         """Add the time that the sink was busy with a record to its partition's account.
@@ -131,3 +147,8 @@ class PartitionBuffers:
     def levels(self, partitions: Sequence[Partition]) -> list[dict[str, object]]:
         """Topic, partition and level of each, as events carry them."""
         return [{"topic": t, "partition": p, "buffered": self.level((t, p))} for t, p in partitions]
+
+    def waiting(self) -> list[Partition]:
+        """The partitions that have records, in order."""
+        with self._changed:
+            return sorted(self._turns)

@@ -79,7 +79,7 @@ class FairConsumer(Consumer):
             self.resume_with_room()
             if time.monotonic() >= due:
                 self.commit(wait=False)
-                self.emit("buffer_levels", partitions=self.buffers.levels(sorted(self.assigned)))
+                self.emit("buffer_levels", partitions=self.buffers.levels(self.buffers.waiting()))
                 due = time.monotonic() + COMMIT_INTERVAL_SECONDS
             if isinstance(self._worker_error, FairpollError):
                 raise self._worker_error
