@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from fairpoll.headline import headline
 from fairpoll.history import Recording
 from fairpoll.report import Verdict
 from fairpoll.scenario import Scenario
-from fairpoll.summary_page import MOST_SENTENCES, SHORT_TABLE, Shown, headline, page
+from fairpoll.summary_page import MOST_SENTENCES, SHORT_TABLE, Shown, page
 from histories import SCENARIO, acked, consumer, delivered, recording
 
 SERVED = consumer("async", *(delivered("low", n, 3 * n + 0.6) for n in range(20)))

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from fairpoll import layout
 from fairpoll.checkers import Finding
 from fairpoll.fault_table import HEAD, fault_rows
+from fairpoll.headline import counted, headline, seconds_waited, served
 from fairpoll.history import Recording
 from fairpoll.page import html_page, inert, wide
 from fairpoll.report import Figures, Verdict
@@ -24,15 +25,9 @@ from fairpoll.verdicts import worst
 
 NAME = "summary.html"
 LOG = "log.html"
-CONTROL = "sync"
-# They hold where a topic starves: of a control.
-OF_WAITING = "oldest_wait_at_most"
-OF_STARVING = ("oldest_wait_at_least", "delivered_at_most")
 # More criteria than this are folded; more sentences than that are left to verdict.json.
 SHORT_TABLE, MOST_SENTENCES = 8, 40
 MOST_TOPICS = 12
-# Of more modes side by side a sentence cannot tell; the tables do.
-MOST_MODES = 4
 PACKAGES = ("fairpoll", "robotframework", "confluent-kafka")
 
 
@@ -83,41 +78,6 @@ def page(
     return html_page(f"Fairpoll: {status}", "".join(parts))
 
 
-def headline(verdicts: Sequence[Verdict]) -> str:
-    """The verdict of all runs in one or two sentences: of the first run who was served, of all the count."""
-    findings = [finding for verdict in verdicts for _, _, finding in verdict.findings]
-    if not findings:
-        return "Nothing was judged."
-    return f"{served(verdicts[0])} {counted(findings)}".strip()
-
-
-def served(verdict: Verdict) -> str:
-    """Who serves the low-volume topics, and how long they waited; "" where a sentence cannot tell."""
-    consumers = list(verdict.recording.consumers)
-    if not verdict.recording.topics_of("low") or len(consumers) > MOST_MODES:
-        return ""
-    control = CONTROL if CONTROL in consumers and len(consumers) > 1 else None
-    claims = [Claim.about(verdict, name) for name in consumers if name != control]
-    clauses = [claim.told(verdict) for claim in claims]
-    if control:
-        of = claims[0].topics
-        let = "it" if len(of) == 1 else "them"
-        clauses.append(f"the plain loop let {let} wait {_waited(verdict, control, of)}")
-    told = "; ".join(clauses) + "."
-    return told[0].upper() + told[1:]
-
-
-def counted(findings: Sequence[Finding]) -> str:
-    """`75 of 75 criteria passed.` or `72 of 75 criteria passed, 2 failed, 1 inconclusive.`"""
-    statuses = [finding.status for finding in findings]
-    others = [
-        f"{statuses.count(status)} {word}"
-        for status, word in (("fail", "failed"), ("inconclusive", "inconclusive"))
-        if status in statuses
-    ]
-    return ", ".join([f"{statuses.count('pass')} of {len(statuses)} criteria passed", *others]) + "."
-
-
 def versions() -> str:
     """Of what takes part in a judgement, as far as it is installed."""
     found = [f"Python {platform.python_version()}"]
@@ -129,64 +89,8 @@ def versions() -> str:
     return ", ".join(found)
 
 
-@dataclass(frozen=True)
-class Claim:
-    """What can be said of how a consumer serves: of those low-volume topics that it was judged by.
-
-    Nobody is said to serve, or not to, who was not judged by it: `status` is None then, and `topics` are all.
-    """
-
-    consumer: str
-    topics: Sequence[str]
-    status: str | None
-    expected: str
-
-    @classmethod
-    def about(cls, verdict: Verdict, consumer: str) -> "Claim":
-        """From the findings that there are."""
-        low = verdict.recording.topics_of("low")
-        found = [
-            (check, thresholds["volume"], finding)
-            for check, thresholds, finding in verdict.findings
-            if finding.consumer == consumer
-            and thresholds.get("volume") in ("low", *low)
-            and check not in OF_STARVING
-        ]
-        judged = {volume for _, volume, _ in found}
-        missed = [f.expected for check, _, f in found if check == OF_WAITING and f.status == "fail"]
-        return cls(
-            consumer,
-            low if not judged or "low" in judged else [topic for topic in low if topic in judged],
-            worst(finding.status for _, _, finding in found) if found else None,
-            missed[0] if missed else "",
-        )
-
-    def told(self, verdict: Verdict) -> str:
-        """As a clause of a sentence."""
-        low = verdict.recording.topics_of("low")
-        all_of_them = "the low-volume topic" if len(low) == 1 else "the low-volume topics"
-        named = all_of_them if len(self.topics) == len(low) else " and ".join(self.topics)
-        waited = _waited(verdict, self.consumer, self.topics)
-        waited += f", {self.expected} allowed" if self.expected else ""
-        if self.status is None:
-            return f"in {self.consumer} the oldest message of {named} waited {waited}"
-        verbs = {"pass": "serves", "fail": "does not serve", "inconclusive": "may or may not serve"}
-        its = "its" if len(self.topics) == 1 else "their"
-        return f"{self.consumer} {verbs[self.status]} {named}: {its} oldest message waited {waited}"
-
-
-def _waited(verdict: Verdict, consumer: str, topics: Sequence[str]) -> str:
-    waited = verdict.figures[consumer]["oldest_wait_seconds"]
-    return _told(verdict, max(waited[topic] for topic in topics))
-
-
 def _seconds(verdict: Verdict, consumer: str) -> str:
-    return _told(verdict, verdict.figures[consumer]["low_volume_oldest_wait_seconds"])
-
-
-def _told(verdict: Verdict, seconds: float) -> str:
-    told = f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
-    return f"{told}, the whole run" if seconds >= verdict.recording.duration else told
+    return seconds_waited(verdict, verdict.figures[consumer]["low_volume_oldest_wait_seconds"])
 
 
 def _not_judged(reasons: Mapping[str, str]) -> str:
@@ -295,7 +199,7 @@ def _topics(verdict: Verdict) -> str:
     waited = {name: figures["oldest_wait_seconds"] for name, figures in verdict.figures.items()}
     ranked = sorted(topics, key=lambda topic: -max(seconds[topic] for seconds in waited.values()))
     rows = [
-        (topic, *(_told(verdict, seconds[topic]) for seconds in waited.values()))
+        (topic, *(seconds_waited(verdict, seconds[topic]) for seconds in waited.values()))
         for topic in ranked[:MOST_TOPICS]
     ]
     more = len(topics) - len(rows)

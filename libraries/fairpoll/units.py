@@ -52,7 +52,7 @@ def parse_share(text: str) -> float:
     if not match:
         raise ValueError(f"{quoted(text)} is not a share; write it with a percent sign, for example 1%")
     if float(match[1]) > 100:
-        raise ValueError(f"{quoted(text)} is more than all there is; write a share from 0% to 100%")
+        raise ValueError(f"{quoted(text)} is not a share of a whole; write from 0% to 100%")
     return float(match[1]) / 100
 
 

@@ -37,7 +37,7 @@ MODES = "that cannot be converted to 'sync', 'async', 'bizon-sync', 'bizon-async
 # The step, and the message of the test.
 DRY = {
     "1 for a share": (MEET.format("async", "1 000", "1"), no("low_share_at_least", "1", "Share", NO_SHARE.format("1"))),
-    "a share above all": (MEET.format("async", "1 000", "101%"), no("low_share_at_least", "101%", "Share", "'101%' is more than all there is; write a share from 0% to 100%")),
+    "a share above all": (MEET.format("async", "1 000", "101%"), no("low_share_at_least", "101%", "Share", "'101%' is not a share of a whole; write from 0% to 100%")),
     "a negative share": (MEET.format("async", "1 000", "-1%"), no("low_share_at_least", "-1%", "Share", NO_SHARE.format("-1%"))),
     "half a record": (MEET.format("async", "1.5", "1%"), no("high_at_least", "1.5", "Bound", NO_RECORDS.format("1.5"))),
     "a decimal comma": (MEET.format("async", "1,5", "1%"), no("high_at_least", "1,5", "Bound", NO_RECORDS.format("1,5"))),
