@@ -253,7 +253,7 @@ class Messages(Rows[Acked]):
         Of a spot that was acked more than once it is the last.
         """
         found = np.full(len(place), -1, np.int64)
-        if not len(self):
+        if not len(self) or not len(place):  # an empty column may be of any type
             return found
         first, end = self.bounds[place], self.bounds[place + 1]
         if self.last_of_spot is None:
