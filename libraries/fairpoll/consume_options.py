@@ -54,6 +54,36 @@ def checked_servers(_context: click.Context, _option: click.Parameter, text: str
     return text
 
 
+bootstrap_option = click.option(
+    "--bootstrap-servers",
+    required=True,
+    callback=checked_servers,
+    metavar="HOST:PORT[,...]",
+    help="Where the cluster answers.",
+    show_envvar=True,
+)
+
+
+def checked_topic(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """The name, if a topic can have it; "" as not given."""
+    if text and not TOPIC.fullmatch(text):
+        raise click.BadParameter(f"{quoted(text)} is not the name of a topic")
+    return text or None
+
+
+def evidence_topic_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option that names the topic through which the parts of a run agree."""
+    told = "Topic through which the parts of a run agree and hand in their evidence."
+    return click.option(
+        "--evidence-topic",
+        callback=checked_topic,
+        default="fairpoll-evidence" if required else None,
+        metavar="NAME",
+        help=told,
+        show_envvar=True,
+    )
+
+
 def outputs(pairs: Iterable[str]) -> dict[str, str]:
     """Topic -> the name of its output file. Raises click.BadParameter."""
     found: dict[str, str] = {}

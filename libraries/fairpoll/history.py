@@ -4,6 +4,7 @@ Second 0 is the start of the live traffic, `duration` its end; backlog messages 
 At SPEED 10 one real second is ten of these. Topics carry the scenario's names, not the cluster's.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event
+from fairpoll.layout import producer_name
 from fairpoll.scenario import Scenario
 
 Partition = tuple[str, int]
@@ -143,6 +145,28 @@ class Recording:
     facts: Mapping[str, Any] = field(default_factory=dict)
     # Files whose last line is cut off, and was passed over.
     cut_off: tuple[str, ...] = ()
+    # Ledgers that there must be and are not.
+    missing: tuple[str, ...] = ()
+
+    @property
+    def clock_error_seconds(self) -> float:
+        """By how much a time may be wrong that two machines' clocks were needed for, in scenario seconds.
+
+        0 for a run on one machine, infinite where the clock of a part was not measured.
+        """
+        clocks = self.facts.get("clocks", {})
+        if self.facts.get("shards") is None:
+            return 0.0
+        producers = [producer_name(number + 1) for number in range(self.facts["shards"])]
+        errors = {part: clock["error_ms"] for part, clock in clocks.items()}
+        return (
+            self.speed
+            / 1000
+            * sum(
+                max((errors.get(part, math.inf) for part in parts), default=0.0)
+                for parts in (producers, self.consumers)
+            )
+        )
 
     @property
     def steps(self) -> list[tuple[float, str, float | None]]:

@@ -58,10 +58,16 @@ def acked_in(ledger: Path) -> set[tuple[str, int]]:
     return {(event["topic"], event["sequence"]) for event in acked}
 
 
+def acked_to_deliver(ledger: Path) -> int:
+    """How many messages of this ledger a consumer can deliver: all that are acked but the poison ones."""
+    return sum(1 for event in read_events(ledger) if "offset" in event and not event["poison"])
+
+
 class TrafficProducer:
     """Sends one scenario's messages; each acked one becomes a line of the ledger.
 
-    `topic_names` gives the name on the cluster (with the run id) for each of the scenario's.
+    `topic_names` gives the name on the cluster (with the run id) for each of the scenario's. One of several
+    producers sends only to its `partitions`, (topic, partition) with the scenario's names.
     """
 
     def __init__(
@@ -71,7 +77,9 @@ class TrafficProducer:
         topic_names: Mapping[str, str],
         client_config: Mapping[str, str],
         emit: EventWriter,
+        partitions: Collection[tuple[str, int]] | None = None,
     ) -> None:
+        self._partitions = partitions
         self._scenario = scenario
         self._run_id = run_id
         self._topic_names = topic_names
@@ -94,7 +102,8 @@ class TrafficProducer:
         """Send every topic's backlog and wait until it is acked. Raises TrafficError."""
         for topic in self._scenario.topics:
             for sequence in range(topic.backlog):
-                self._send(topic, sequence, BACKLOG_BATCH, now_ms())
+                if self._is_ours(topic, sequence):
+                    self._send(topic, sequence, BACKLOG_BATCH, now_ms())
         self._flush()
         self._emit("backlog_complete", failed=self.failed)
 
@@ -112,6 +121,9 @@ class TrafficProducer:
         """
         resumed_at = now_seconds()
         for planned in live_plan(self._scenario):
+            topic = self._scenario.topics[planned.topic_index]
+            if not self._is_ours(topic, planned.sequence):
+                continue
             due = start_seconds + planned.due_seconds
             if acked_before is not None and due < resumed_at:
                 self._give_up(planned, round(due * 1000, 3), acked_before)
@@ -122,10 +134,12 @@ class TrafficProducer:
                 sleep_until(min(due, now_seconds() + 0.1))
             if stop.is_set():
                 break
-            topic = self._scenario.topics[planned.topic_index]
             self._send(topic, planned.sequence, planned.batch, round(due * 1000, 3))
             self._producer.poll(0)
         self._flush()
+
+    def _is_ours(self, topic: TopicPlan, sequence: int) -> bool:
+        return self._partitions is None or (topic.name, topic.partition_of(sequence)) in self._partitions
 
     def _give_up(
         self, planned: Planned, intended_ms: float, acked_before: Collection[tuple[str, int]]
