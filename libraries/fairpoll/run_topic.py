@@ -8,6 +8,7 @@ the order in which things were agreed, and the chunks of files. The broker stamp
 import json
 import logging
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,9 @@ PARTITIONS = 2
 BROKER_DEFAULT = -1
 # As long as a broker that is being replaced may take.
 ANSWER_SECONDS = 30.0
+# A batch that is not full is waited for so long.
 BATCH = 500
+TAKE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class RunTopic:
         """Append a piece of a file. Raises ClusterError."""
         self._append(FILES, key, chunk, headers)
 
-    def notes(self, wait_seconds: float = 0.2) -> list[Note]:
+    def notes(self, wait_seconds: float = TAKE_SECONDS) -> list[Note]:
         """The notes that were added since the last call; waits so long for the first. Raises ClusterError."""
         if self._notes is None:
             self._notes = self._reader(NOTES)
@@ -105,12 +108,12 @@ class RunTopic:
         reader = self._reader(partition)
         try:
             low, end = reader.get_watermark_offsets(Place(self.name, partition), timeout=ANSWER_SECONDS)
-            silent_seconds = 0.0
-            at = low
+            at, heard_at = low, time.monotonic()
             while at < end:
-                messages = reader.consume(BATCH, 1.0)
-                silent_seconds = 0.0 if messages else silent_seconds + 1.0
-                if silent_seconds > ANSWER_SECONDS:
+                messages = reader.consume(BATCH, TAKE_SECONDS)
+                if messages:
+                    heard_at = time.monotonic()
+                elif time.monotonic() > heard_at + ANSWER_SECONDS:
                     raise ClusterError(f"topic {self.name}: nothing more came for {ANSWER_SECONDS:g} s")
                 for message in messages:
                     if error := message.error():

@@ -108,14 +108,16 @@ def budget_at_speed(recording: Recording, budget_seconds: float) -> float:
     budget already holds one: budget + UNSCALED_SECONDS * (s - 1). Where producers and consumers had clocks
     of their own, what these may be off comes on top.
     """
-    unscaled = UNSCALED_SECONDS * max(recording.speed - 1, 0)
-    return budget_seconds + unscaled + recording.clock_error_seconds
+    return budget_seconds + _unscaled(recording) + recording.clock_error_seconds
+
+
+def _unscaled(recording: Recording) -> float:
+    return UNSCALED_SECONDS * max(recording.speed - 1, 0)
 
 
 def budget_told(recording: Recording, budget_seconds: float) -> str:
     """The same budget as people read it: `at most 5 s (+9 s that SPEED does not scale)`."""
-    error = recording.clock_error_seconds
-    more = budget_at_speed(recording, budget_seconds) - budget_seconds - error
+    more, error = _unscaled(recording), recording.clock_error_seconds
     added = [f"+{more:g} s that SPEED does not scale"] if more else []
     added += [f"+{error:.3f} s that the clocks may be off"] if error else []
     return f"at most {budget_seconds:g} s" + (f" ({', '.join(added)})" if added else "")
