@@ -77,7 +77,7 @@ def settings() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
-def test_as_many_producers_as_shares():
+def test_as_many_producers_as_shards():
     (job,) = yaml.safe_load_all((ROOT / "base" / "producers.yaml").read_text("utf-8"))
     assert job["spec"]["completions"] == job["spec"]["parallelism"] == int(settings()["FAIRPOLL_SHARDS"])
     assert job["spec"]["completionMode"] == "Indexed"

@@ -1,4 +1,4 @@
-"""A run in parts, without a broker: shares of the traffic, clocks, the roster, ledgers merged."""
+"""A run in parts, without a broker: shards of the traffic, clocks, the roster, ledgers merged."""
 
 import json
 from pathlib import Path
@@ -20,15 +20,15 @@ from recordings import RUN_ID, SCENARIO, write_recording
 SPECIFIED = Path(__file__).parent.parent / "resources" / "scenarios" / "specified.yaml"
 
 
-class TestShares:
+class TestShards:
     @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
-    def test_every_partition_is_in_one_share(self, count: int):
+    def test_every_partition_is_in_one_shard(self, count: int):
         scenario = load_scenario(SPECIFIED)
-        shares = [Shard(number + 1, count).partitions(scenario) for number in range(count)]
-        assert sum(map(len, shares)) == len(frozenset().union(*shares)) == 4
+        shards = [Shard(number + 1, count).partitions(scenario) for number in range(count)]
+        assert sum(map(len, shards)) == len(frozenset().union(*shards)) == 4
 
     @pytest.mark.parametrize("text", ["", "2", "0/4", "5/4", "2/4/8", "-1/4", "a/b", "1/99999", "²/4"])
-    def test_what_is_no_share(self, text: str):
+    def test_what_is_no_shard(self, text: str):
         with pytest.raises(ScenarioError, match="is not a shard; write for example 2/4"):
             Shard.parse(text)
 
@@ -92,7 +92,7 @@ class TestRoster:
         roster.add(Note("join", 400_000.0, {"member": "b", "run": ""}))
         assert roster.forming == ["b"]
 
-    def test_a_planned_run_has_its_shares_whenever_they_are_asked_for(self):
+    def test_a_planned_run_has_its_shards_whenever_they_are_asked_for(self):
         joins = [("join", {"member": name, "run": "r"}) for name in ("a", "b", "c")]
         roster = self.noted(joins[0], ("plan", {"facts": planned(shards=2)}), *joins[1:])
         assert [str(seat[1]) for name in "ab" if (seat := roster.seat(name))] == ["1/2", "2/2"]

@@ -217,7 +217,22 @@ def test_one_too_many_is_told_so(parts: Parts):
     assert codes == [0, 1]
     loser = one if one.returncode else other
     assert loser.stderr
-    assert "all 1 shares of run full were taken when this producer came" in loser.stderr.read()
+    assert "all 1 shards of run full were taken when this producer came" in loser.stderr.read()
+
+
+def test_a_consumer_that_ends_before_the_start_ends_the_run(parts: Parts, tmp_path: Path):
+    told = {"FAIRPOLL_RUN_ID": "ends-early"}
+    parts.run("plan", "--consumer", "mine", **told)
+    producer = parts.start("produce", **told)
+    consumer = parts.start("run-consumer", "mine", "false", **told)
+    assert (producer.wait(PATIENCE_SECONDS), consumer.wait(PATIENCE_SECONDS)) == (1, 1)
+    assert consumer.stderr
+    assert "mine (false) ended on its own with exit code 1" in consumer.stderr.read()
+    assert producer.stderr
+    assert "mine has ended before the start: mine (false) ended on its own" in producer.stderr.read()
+    parts.run("evidence", "pull", str(tmp_path / "pulled"), **told)
+    with pytest.raises(HistoryError, match="cut off before its traffic began"):
+        load_recording(tmp_path / "pulled")
 
 
 class TestHandingIn:

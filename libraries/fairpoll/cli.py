@@ -19,6 +19,7 @@ from fairpoll.consume_options import (
     RATE,
     FiniteRange,
     bootstrap_option,
+    checked_run_id,
     evidence_topic_option,
     outputs,
     poll_options,
@@ -81,7 +82,7 @@ FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
 )
 @option("--speed", type=FiniteRange(min=0, min_open=True), default=1.0, help="Divides every interval.")
 @option("--only-volume", type=click.Choice(["high", "low"]), help="Only the topics of this volume.")
-@option("--run-id", help="Stands in every message.  [default: manual]")
+@option("--run-id", callback=checked_run_id, help="Stands in every message.  [default: manual]")
 @option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
 @change_options
 @option(
@@ -95,7 +96,7 @@ FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
 @option(
     "--shard",
     metavar="NUMBER/COUNT",
-    help="Only the partitions of this share, such as 2/4.  [default: all, or with --evidence-topic agreed]",
+    help="Only the partitions of this shard, such as 2/4.  [default: all, or with --evidence-topic agreed]",
 )
 @evidence_topic_option(required=False)
 @controlled_option
@@ -123,8 +124,9 @@ def produce(  # noqa: PLR0913 - an argument an option
     With --resume the backlog is not sent, and of the live traffic only what is due from now on. What was due
     before and is not acked by the ledger may have been sent or not: it is told as producer_send_error.
 
-    With --evidence-topic this is one of several producers: those of a planned run (--run-id), or as many as
-    are started together. They share out the partitions, start at the same moment, and hand in their ledgers.
+    With --evidence-topic this is one of several producers: those of a planned run (--run-id), whose plan then
+    counts, or as many as are started together. They share out the partitions, start at the same moment, and
+    hand in their ledgers.
     """
     scenario = load_scenario(scenario_file)
     if not controlled:  # what a shell exports for the test producer must not change what the suites judge
@@ -132,7 +134,7 @@ def produce(  # noqa: PLR0913 - an argument an option
     scaled = scenario.at_speed(speed)
     if only_volume:
         scenario, scaled = scenario.alone(only_volume), scaled.alone(only_volume)
-    share = Shard.parse(shard) if shard and not controlled else None
+    part = Shard.parse(shard) if shard and not controlled else None
     stop, ordered = threading.Event(), threading.Event()
     start_at: list[float] = []
 
@@ -154,14 +156,14 @@ def produce(  # noqa: PLR0913 - an argument an option
             # Only here: alone it needs none of this.
             from fairpoll.parts import Wanted, produce_together  # noqa: PLC0415
 
-            wanted = Wanted(scenario, speed, names, create_topics, share, run_id)
+            wanted = Wanted(scenario, speed, names, create_topics, part, run_id)
             produce_together(wanted, config, evidence_topic, stop)
             return
     if create_topics:
         create_missing({names[topic.name]: topic.partitions for topic in scenario.topics}, config)
     emit = EventWriter()
     run_id = run_id or "manual"
-    partitions = share.partitions(scaled) if share else None
+    partitions = part.partitions(scaled) if part else None
     producer = TrafficProducer(scaled, run_id, names, config, emit, partitions)
     emit("startup_complete", run_id=run_id)
     if ledger is None:

@@ -11,6 +11,7 @@ import click
 from fairpoll.client_config import check_servers
 from fairpoll.text import quoted
 
+RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -68,6 +69,15 @@ def checked_topic(_context: click.Context, _option: click.Parameter, text: str |
     """The name, if a topic can have it; "" as not given."""
     if text and not TOPIC.fullmatch(text):
         raise click.BadParameter(f"{quoted(text)} is not the name of a topic")
+    return text or None
+
+
+def checked_run_id(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """The name, if it can stand in those of topics, groups and files; "" as not given."""
+    if text and not RUN_ID.fullmatch(text):
+        raise click.BadParameter(
+            f"{quoted(text)} is not a name for a run; letters, digits, '.', '_' and '-', at most 100"
+        )
     return text or None
 
 

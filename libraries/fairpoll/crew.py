@@ -16,14 +16,15 @@ from fairpoll.shards import Shard
 T = TypeVar("T")
 
 # Containers that are started together are there within this time of one another. One that is later has
-# come too late for a share, which costs it its part and the run nothing.
+# come too late for a shard, which costs it its part and the run nothing.
 SETTLE_SECONDS = 3.0
 # Whoever is to close the round may die before: the next one does it so much later.
 TAKE_OVER_SECONDS = 10.0
 # Until every part is ready: machines may have to fetch an image first.
 READY_SECONDS = 600.0
-# The start is told so long before it is due; a note takes milliseconds to reach everybody.
-LEAD_SECONDS = 2.0
+# The start is told so long before it is due: a note takes milliseconds to reach everybody, and the consumers
+# are at the backlog already.
+LEAD_SECONDS = 1.0
 
 
 class Crew:
@@ -54,10 +55,10 @@ class Crew:
         return found
 
     def join(self, run_id: str, facts: Callable[[], Mapping[str, Any]]) -> tuple[RunNotes, Shard]:
-        """Ask for a share of the traffic: of this run or, without a name, of one that the producers which
+        """Ask for a shard of the traffic: of this run or, without a name, of one that the producers which
         join at the same time make up, and whose facts the first of them gives.
 
-        Raises TrafficError when all shares are taken.
+        Raises TrafficError when all shards are taken.
         """
         member = uuid.uuid4().hex
         self.topic.tell("join", member=member, run=run_id)
@@ -67,7 +68,7 @@ class Crew:
             nonlocal known, quiet_since
             if full := self.roster.too_many(member):
                 raise TrafficError(
-                    f"all {full.shards} shares of run {full.run_id} were taken when this producer came; "
+                    f"all {full.shards} shards of run {full.run_id} were taken when this producer came; "
                     "it is not needed, and the others go on"
                 )
             forming = self.roster.forming
@@ -81,7 +82,7 @@ class Crew:
                     quiet_since = time.monotonic()
             return self.roster.seat(member)
 
-        what = f"a share of run {run_id}" if run_id else "the producers to share out the traffic"
+        what = f"a shard of run {run_id}" if run_id else "the producers to share out the traffic"
         self._run, shard = self.wait(seated, READY_SECONDS, lambda: what)
         self.who = layout.producer_name(shard.number)
         return self._run, shard
@@ -106,6 +107,7 @@ class Crew:
 
         def start() -> float | None:
             nonlocal told
+            self.check_all_there()
             if not told and run.start_ms is None and not run.missing(run.ready):
                 self._tell("start", start_ms=self.broker_ms(now_ms()) + LEAD_SECONDS * 1000)
                 told = True
@@ -115,6 +117,13 @@ class Crew:
             return f"these to be ready: {', '.join(run.missing(run.ready))}"
 
         return (self.wait(start, READY_SECONDS, what) + self._offset.offset_ms) / 1000
+
+    def check_all_there(self) -> None:
+        """Raise TrafficError when some part has ended although the run has not begun."""
+        for who, done in self.run.done.items():
+            if self.run.start_ms is None:
+                why = done.get("error", "no reason given")
+                raise TrafficError(f"{who} has ended before the start: {why}")
 
     def check_not_stopped(self) -> None:
         """Raise TrafficError when this part has been told to stop."""

@@ -7,6 +7,8 @@ Everything that happens is left in one folder, the recording:
     samples.jsonl          committed offsets and memory, seen from outside
     <consumer>/            events.jsonl, client.log, its output files; member-2/ with the same
 
+Of a run in `parts` there are ledger/1.jsonl and so on, one of each producer, and samples/<consumer>.jsonl.
+
 The files are complete up to the moment at which a run is cut off, so that it can still be judged.
 """
 

@@ -1,4 +1,4 @@
-"""The parts of a run that is spread over machines: the plan, a share of the traffic, a consumer, the judge's.
+"""The parts of a run that is spread over machines: the plan, a shard of the traffic, a consumer, the judge's.
 
 What `experiment` does in one place, each part does for itself; `crew` keeps them in step. Each writes its
 evidence to a folder of its own and hands it in at its end.
@@ -120,18 +120,19 @@ def produce_together(
 
     An indexed Job of Kubernetes numbers its pods in JOB_COMPLETION_INDEX, from 0.
     """
+    index = os.environ.get("JOB_COMPLETION_INDEX", "")
+    index = index if index.isdecimal() else ""
+    shard = wanted.shard
+    if (shard or index) and not wanted.run_id:
+        raise ScenarioError("a shard is one of a planned run: give its --run-id")
     topic = RunTopic(config, evidence_topic)
     topic.create()
     crew = Crew(topic, stop.is_set)
-    index = os.environ.get("JOB_COMPLETION_INDEX", "")
-    shard = wanted.shard
-    if (shard or index) and not wanted.run_id:
-        raise ScenarioError("a share with a number is one of a planned run: give its --run-id")
     if wanted.run_id and (shard or index):
         number = shard.number if shard else int(index) + 1
         run = crew.find(wanted.run_id, layout.producer_name(number))
         if number > run.shards or (shard and shard.count != run.shards):
-            raise ScenarioError(f"run {run.run_id} has {run.shards} shares, this is {shard or number}")
+            raise ScenarioError(f"run {run.run_id} has {run.shards} shards, this is {shard or number}")
         shard = Shard(number, run.shards)
     else:
 
@@ -199,8 +200,9 @@ def run_consumer(
         part = _ConsumerPart(crew, config, consumer, folder, told)
         with _handed_in(crew, part.files, told):
             crew.measure_clock()
-            say(f"{name}: waiting for the backlog of {run.shards} producers")
-            crew.wait(part.backlog_is_there, READY_SECONDS, lambda: ", ".join(run.missing(run.ready)))
+            crew.tell("here")
+            say(f"{name}: waiting for the backlog of {run.shards} producers, and the other consumers")
+            crew.wait(part.may_start, READY_SECONDS, lambda: ", ".join(run.missing(run.ready | run.here)))
             part.run(say)
 
 
@@ -231,10 +233,14 @@ class _ConsumerPart:
         samples = self._folder / layout.SAMPLES
         return [*left, *([(samples, layout.samples_of(name))] if samples.exists() else [])]
 
-    def backlog_is_there(self) -> bool | None:
-        """Every producer has told that its backlog is acked; None until then."""
+    def may_start(self) -> bool | None:
+        """Every producer has told that its backlog is acked, and every consumer can start; None until then.
+
+        One that was to wait for another machine would have worked off the backlog by the start.
+        """
+        self._crew.check_all_there()
         run = self._crew.run
-        return True if set(run.producers) <= run.ready else None
+        return True if set(run.producers) <= run.ready and set(run.consumers) <= run.here else None
 
     def run(self, say: Callable[[str], None]) -> None:
         """From the first member's start to the last one's end. Raises FairpollError."""

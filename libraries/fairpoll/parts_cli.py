@@ -8,13 +8,17 @@ from pathlib import Path
 import click
 
 from fairpoll import client_config
-from fairpoll.consume_options import FiniteRange, bootstrap_option, evidence_topic_option
+from fairpoll.consume_options import FiniteRange, bootstrap_option, checked_run_id, evidence_topic_option
 
 # Without the command's own name in it: what is exported is the same for all parts.
 FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
 
-run_id_option = click.option("--run-id", required=True, show_envvar=True, help="The run, as it was planned.")
-last_run_option = click.option("--run-id", show_envvar=True, help="The run; without: the last one planned.")
+run_id_option = click.option(
+    "--run-id", callback=checked_run_id, required=True, show_envvar=True, help="The run, as it was planned."
+)
+last_run_option = click.option(
+    "--run-id", callback=checked_run_id, show_envvar=True, help="The run; without: the last one planned."
+)
 
 
 def _config(bootstrap_servers: str) -> dict[str, str]:
@@ -41,7 +45,12 @@ def _config(bootstrap_servers: str) -> dict[str, str]:
     show_envvar=True,
     help="Divides every interval.",
 )
-@click.option("--run-id", show_envvar=True, help="A name for the run.  [default: the date and time]")
+@click.option(
+    "--run-id",
+    callback=checked_run_id,
+    show_envvar=True,
+    help="A name for the run.  [default: the date and time]",
+)
 @click.option(
     "--shards", type=click.IntRange(1, 10_000), default=1, show_envvar=True, help="How many producers."
 )

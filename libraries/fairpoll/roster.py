@@ -3,7 +3,8 @@
 Pure: everybody who reads the same notes comes to the same roster, and that is how the parts agree.
 
     plan      a run: its facts, as in run.json; or, with `forming`, what the producers that joined make up
-    join      a producer that asks for a share of the traffic, of a `run` or of the one that is forming
+    join      a producer that asks for a shard of the traffic, of a `run` or of the one that is forming
+    here      a consumer's machine has all it needs to start it
     ready     a producer's backlog is acked; a consumer has been given its partitions
     start     when the live traffic begins, by the broker's clock; the first one counts
     clock     how far a part's clock is off the broker's
@@ -31,6 +32,7 @@ class RunNotes:
 
     facts: Mapping[str, Any]
     planned_at_ms: float
+    here: set[str] = field(default_factory=set)
     ready: set[str] = field(default_factory=set)
     start_ms: float | None = None
     produced: dict[str, int] = field(default_factory=dict)
@@ -67,7 +69,7 @@ class RunNotes:
 
 
 class Roster:
-    """All runs, and the producers that ask for a share of one. `add` every note, in order."""
+    """All runs, and the producers that ask for a shard of one. `add` every note, in order."""
 
     def __init__(self) -> None:
         self.runs: dict[str, RunNotes] = {}
@@ -97,6 +99,8 @@ class Roster:
         else:
             run, who = self.runs[told["run"]], str(told["who"])
             match note.what:
+                case "here":
+                    run.here.add(who)
                 case "ready":
                     run.ready.add(who)
                 case "start" if run.start_ms is None:
@@ -124,7 +128,7 @@ class Roster:
         self.runs[run.run_id] = run
 
     def seat(self, member: str) -> tuple[RunNotes, Shard] | None:
-        """The run and the share of a member that joined; None as long as there is none for it."""
+        """The run and the shard of a member that joined; None as long as there is none for it."""
         for run_id, members in self._joined.items():
             if member in members and (run := self.runs.get(run_id)):
                 number = members.index(member) + 1
@@ -132,7 +136,7 @@ class Roster:
         return None
 
     def too_many(self, member: str) -> RunNotes | None:
-        """The run in which there is no share left for this member."""
+        """The run in which there is no shard left for this member."""
         for run_id, members in self._joined.items():
             run = self.runs.get(run_id)
             if run and member in members[run.shards :]:

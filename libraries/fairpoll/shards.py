@@ -16,7 +16,7 @@ MOST_SHARDS = 10_000
 
 @dataclass(frozen=True)
 class Shard:
-    """One share of `count`; `number` counts from 1."""
+    """One part of the traffic of `count`; `number` counts from 1."""
 
     number: int
     count: int
@@ -35,7 +35,7 @@ class Shard:
         raise ScenarioError(f"{quoted(text)} is not a shard; write for example 2/4, the second of four")
 
     def partitions(self, scenario: Scenario) -> frozenset[tuple[str, int]]:
-        """(topic, partition) of each partition of this share, dealt out in turn over all topics.
+        """(topic, partition) of each partition of this shard, dealt out in turn over all topics.
 
         Where there are more shards than partitions, the last ones have none.
         """
