@@ -8,8 +8,9 @@ import pytest
 from fairpoll import layout
 from fairpoll.clocks import ClockOffset, measure, over_a_run
 from fairpoll.errors import HistoryError, ScenarioError
+from fairpoll.fetching import facts_of
 from fairpoll.loading import load_recording
-from fairpoll.parts import facts_of, facts_of_plan
+from fairpoll.parts import facts_of_plan
 from fairpoll.report import Verdict
 from fairpoll.roster import Roster
 from fairpoll.run_topic import Note

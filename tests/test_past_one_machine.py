@@ -224,12 +224,12 @@ def test_a_consumer_that_ends_before_the_start_ends_the_run(parts: Parts, tmp_pa
     told = {"FAIRPOLL_RUN_ID": "ends-early"}
     parts.run("plan", "--consumer", "mine", **told)
     producer = parts.start("produce", **told)
-    consumer = parts.start("run-consumer", "mine", "false", **told)
+    consumer = parts.start("run-consumer", "mine", "sh", "-c", "exit 3", **told)
     assert (producer.wait(PATIENCE_SECONDS), consumer.wait(PATIENCE_SECONDS)) == (1, 1)
     assert consumer.stderr
-    assert "mine (false) ended on its own with exit code 1" in consumer.stderr.read()
+    assert "ended on its own with exit code 3" in consumer.stderr.read()
     assert producer.stderr
-    assert "mine has ended before the start: mine (false) ended on its own" in producer.stderr.read()
+    assert "mine has ended before the start: mine (sh" in producer.stderr.read()
     parts.run("evidence", "pull", str(tmp_path / "pulled"), **told)
     with pytest.raises(HistoryError, match="cut off before its traffic began"):
         load_recording(tmp_path / "pulled")

@@ -1,14 +1,17 @@
 """One part of a run that is spread over processes or machines: how it finds the others and keeps in step."""
 
+import contextlib
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fairpoll import layout
 from fairpoll.clock import now_ms
 from fairpoll.clocks import ClockOffset, measure
-from fairpoll.errors import DeadlineError, TrafficError
+from fairpoll.errors import ClusterError, DeadlineError, TrafficError
+from fairpoll.handover import push
 from fairpoll.roster import Roster, RunNotes
 from fairpoll.run_topic import RunTopic
 from fairpoll.shards import Shard
@@ -150,3 +153,25 @@ class Crew:
 
     def _tell(self, what: str, **told: object) -> None:
         self.topic.tell(what, run=self.run.run_id, who=self.who, **told)
+
+
+@contextlib.contextmanager
+def handed_in(
+    crew: Crew, files: Callable[[], list[tuple[Path, str]]], told: dict[str, object]
+) -> Iterator[None]:
+    """At the end of the block the files are handed in and the part's end is told, however it ended."""
+    try:
+        yield
+    except ClusterError:
+        raise  # nobody would take it
+    except BaseException as error:
+        told["error"] = str(error) or type(error).__name__
+        _hand_in(crew, files(), told)
+        raise
+    _hand_in(crew, files(), told)
+
+
+def _hand_in(crew: Crew, files: list[tuple[Path, str]], told: Mapping[str, object]) -> None:
+    crew.measure_clock()
+    push(crew.topic, crew.run.run_id, files)
+    crew.tell("done", **told)

@@ -12,6 +12,8 @@ from fairpoll.consume_options import FiniteRange, bootstrap_option, checked_run_
 
 # Without the command's own name in it: what is exported is the same for all parts.
 FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
+# What stands behind the consumer's name is the command's own.
+BEFORE_A_COMMAND = {**FROM_ENVIRONMENT, "allow_interspersed_args": False}
 
 run_id_option = click.option(
     "--run-id", callback=checked_run_id, required=True, show_envvar=True, help="The run, as it was planned."
@@ -97,7 +99,7 @@ def plan(
 
 
 @click.command(
-    "run-consumer", short_help="Run one consumer of a planned run.", context_settings=FROM_ENVIRONMENT
+    "run-consumer", short_help="Run one consumer of a planned run.", context_settings=BEFORE_A_COMMAND
 )
 @bootstrap_option
 @evidence_topic_option(required=True)
@@ -111,7 +113,7 @@ def run_consumer(
 
     COMMAND is any program that keeps to docs/your-consumer.md; without one NAME is built in: sync, async.
     """
-    from fairpoll import parts  # noqa: PLC0415
+    from fairpoll import consumer_part  # noqa: PLC0415
     from fairpoll.crew import Crew  # noqa: PLC0415
     from fairpoll.produce_options import must_answer  # noqa: PLC0415
     from fairpoll.run_topic import RunTopic  # noqa: PLC0415
@@ -125,7 +127,7 @@ def run_consumer(
     topic.create()
     crew = Crew(topic, stop.is_set)
     crew.find(run_id, name)
-    parts.run_consumer(crew, config, command, lambda text: click.echo(text, err=True))
+    consumer_part.run_consumer(crew, config, command, lambda text: click.echo(text, err=True))
     topic.close()
 
 
@@ -173,7 +175,7 @@ def pull(
 
     A part whose evidence is not there makes the verdict inconclusive, by its name.
     """
-    from fairpoll import parts  # noqa: PLC0415
+    from fairpoll import fetching  # noqa: PLC0415
     from fairpoll.handover import pull as fetch_files  # noqa: PLC0415
     from fairpoll.produce_options import must_answer  # noqa: PLC0415
     from fairpoll.run_topic import RunTopic  # noqa: PLC0415
@@ -182,12 +184,12 @@ def pull(
     must_answer(config)
     topic = RunTopic(config, evidence_topic)
     topic.create()
-    run = parts.awaited_run(topic, run_id, wait_seconds)
+    run = fetching.awaited_run(topic, run_id, wait_seconds)
     if run is None:  # handed in by `fairpoll evidence push`: a recording with a run.json of its own
         cut_off = fetch_files(topic, run_id or "", folder)
         click.echo(f"{folder}: {', '.join(cut_off) + ' in part' if cut_off else 'whole'}")
     else:
-        parts.fetch(topic, run, folder)
+        fetching.fetch(topic, run, folder)
         missing = run.missing(run.done)
         click.echo(f"{folder}: run {run.run_id}, {len(run.parts) - len(missing)} of {len(run.parts)} parts")
     topic.close()
