@@ -58,9 +58,9 @@ def main(
             command += [word for tag in include for word in ("--include", tag)]
             code = subprocess.run([*command, str(suite)], check=False, capture_output=True).returncode
             failed += code != 0
-            click.echo(f"{cluster} {number:2}: {'passed' if code == 0 else 'FAILED'}, {_tests(output)}")
+            click.echo(f"{cluster} {number:2}: {'passed' if code == 0 else 'FAILED'}, {tests_of(output)}")
             figures.setdefault("seconds", []).append(time.monotonic() - started)
-            for name, value in _figures(output).items():
+            for name, value in figures_of(output).items():
                 figures.setdefault(name, []).append(value)
         for name, values in figures.items():
             middle = statistics.median(values)
@@ -69,14 +69,14 @@ def main(
     sys.exit(1 if failed else 0)
 
 
-def _tests(output: Path) -> str:
+def tests_of(output: Path) -> str:
     """How many tests passed, and each that did not with the first line of its message."""
     tests = list(ExecutionResult(output / "output.xml").suite.all_tests)
     failed = [f"\n    {test.full_name}: {test.message.splitlines()[0]}" for test in tests if not test.passed]
     return f"{len(tests) - len(failed)} of {len(tests)} tests{''.join(failed)}"
 
 
-def _figures(output: Path) -> dict[str, float]:
+def figures_of(output: Path) -> dict[str, float]:
     """Of each run and mode: what was delivered, and how long the oldest message of each volume waited."""
     seen = {}
     for run in json.loads((output / "verdict.json").read_text("utf-8"))["runs"]:

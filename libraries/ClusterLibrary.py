@@ -2,12 +2,14 @@
 
 from typing import Literal
 
-from robot.api import SkipExecution
+from robot import result, running
+from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 from robot.api.types import Secret
 
 from fairpoll.cluster import ClusterOptions
 from fairpoll.errors import ClusterError
+from fairpoll.tables import html_table
 from session import SESSION
 
 
@@ -74,11 +76,14 @@ class ClusterLibrary:
     def stop_cluster(self) -> None:
         """Stops the cluster that `Ensure Cluster` started and deletes its data; its logs stay.
 
-        Does nothing when none runs. Called for you at the end of the run.
+        Logs where the time of the run went. Does nothing when none runs. Called for you at the end of the
+        run.
 
         Example: `Stop Cluster`
         """
         SESSION.close()
+        rows = [(part, f"{seconds:,.1f}") for part, seconds in SESSION.results.times().items()]
+        logger.info(html_table(("part", "seconds"), rows, "Where the time went"), html=True)
 
     @keyword
     def cluster_should_answer(self) -> str:
@@ -105,6 +110,10 @@ class ClusterLibrary:
         """
         if SESSION.cluster is not None and SESSION.cluster.kind == "mock":
             raise SkipExecution(f"needs a real broker: {reason}; run with CLUSTER:local")
+
+    def end_test(self, _data: running.TestCase, result: result.TestCase) -> None:
+        """Robot calls this after each test of a suite that imports this library."""
+        SESSION.results.note_test(result)
 
     def close(self) -> None:
         """Robot calls this once after everything, also after Ctrl-C and SIGTERM."""

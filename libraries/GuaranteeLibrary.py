@@ -2,7 +2,7 @@
 
 from robot.api.deco import keyword, library
 
-from judging import check_mode, judge, settle
+from judging import check_mode, find, judge, settle
 from session import SESSION
 from values import CONVERTERS, Amount, Duration, Mode
 
@@ -42,7 +42,7 @@ class GuaranteeLibrary:
         """
         verdict = SESSION.verdict()
         check_mode(verdict, mode)
-        settle(verdict, [verdict.judge(criterion, mode) for criterion in DELIVERY])
+        settle(verdict, [find(verdict, criterion, mode) for criterion in DELIVERY])
 
     @keyword
     def nothing_should_be_lost(self, mode: Mode) -> None:
@@ -160,7 +160,7 @@ class GuaranteeLibrary:
         verdict = SESSION.verdict()
         check_mode(verdict, mode)
         settle(
-            verdict, [verdict.judge(criterion, mode) for criterion in ("buffers_bounded", "pauses_pair_up")]
+            verdict, [find(verdict, criterion, mode) for criterion in ("buffers_bounded", "pauses_pair_up")]
         )
 
     @keyword

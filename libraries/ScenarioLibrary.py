@@ -69,10 +69,43 @@ class ScenarioLibrary:
         """
         yours = Yours(consumer, fields, bizon_config)
         consumers = [consumer_of(mode, yours) for mode in modes or ("sync", "async")]
-        known = len(SESSION.results.verdicts)
         verdict = SESSION.record(find_scenario(scenario), speed, consumers)
-        if len(SESSION.results.verdicts) > known:
+        if not SESSION.results.has_charts(verdict):
             log_charts(verdict, [consumer.name for consumer in consumers])
+
+    @keyword
+    def run_scenarios_side_by_side(
+        self,
+        called: str,
+        *modes: str,
+        at_once: int = 1,
+        speed: float = 1.0,
+        consumer: str = "",
+        fields: str = "",
+    ) -> None:
+        """Runs, before they are asked for, the scenarios that the suites below give to the keyword `called`.
+
+        So many at a time on the same cluster, each with topics, consumers and groups of its own. Who asks for
+        one of them later, with the same modes, speed and consumer, gets the recording made here. A scenario
+        whose file says `side_by_side: false` is left to be run by itself, and so are all when `at_once` is 1
+        or a live table is shown.
+
+        Args:
+            called: the keyword's name.
+            modes: the consumers, as for `Run Scenario`.
+            at_once: how many scenarios at a time; default 1.
+            speed: as for `Run Scenario`.
+            consumer: as for `Run Scenario`.
+            fields: as for `Run Scenario`.
+
+        What goes wrong with one of them is told when it is asked for. Fails if no cluster runs.
+
+        Example: `Run Scenarios Side By Side    Run Both Modes On    sync    async    at_once=3`
+        """
+        files = [find_scenario(name) for name in PLANNED.given_to(called)]
+        if at_once > 1 and not SESSION.live and len(files) > 1:
+            consumers = [consumer_of(mode, Yours(consumer, fields)) for mode in modes or ("sync", "async")]
+            SESSION.record_side_by_side(files, speed, consumers, at_once)
 
     @keyword
     def start_scenario(

@@ -7,9 +7,9 @@ from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import Finding
-from judging import check_mode, judge, judge_run, log_charts, log_waits, settle
+from judging import check_mode, find, judge, judge_run, log_charts, log_waits, settle
 from session import SESSION
-from values import CONVERTERS, Amount, Bound, Duration, Mode, Percentile, Share, Topics
+from values import CONVERTERS, Amount, Bound, Criterion, Duration, Mode, Percentile, Share, Topics
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
@@ -56,10 +56,12 @@ class VerdictLibrary:
             ("delivered_at_most", "low", low_at_most),
         ):
             if bound.records is not None:
-                findings.append(verdict.judge(check, mode, volume=volume, records=bound.records))
+                findings.append(find(verdict, check, mode, volume=volume, records=bound.records))
         if low_share_at_least.fraction is not None:
             share = low_share_at_least.fraction
-            findings.append(verdict.judge("share_at_least", mode, volume="low", share=share))
+            findings.append(find(verdict, "share_at_least", mode, volume="low", share=share))
+        if not findings:
+            raise ValueError("no criterion is given; at least one of the four must be other than -")
         log_charts(verdict, [mode])
         settle(verdict, findings)
 
@@ -79,13 +81,13 @@ class VerdictLibrary:
         """
         verdict = SESSION.verdict()
         check_mode(verdict, mode)
-        finding = verdict.judge("oldest_wait_at_most", mode, volume=topics.named, seconds=budget.seconds)
-        log_waits(verdict, topics.named, budget.seconds)
+        finding = find(verdict, "oldest_wait_at_most", mode, volume=topics.named, seconds=budget.seconds)
+        log_waits(verdict)
         settle(verdict, [finding])
 
     @keyword
     def oldest_message_should_wait_at_most_times_solo(
-        self, mode: Mode, topics: Topics, times: Amount
+        self, mode: Mode, topics: Literal["high", "low"], times: Amount
     ) -> None:
         """Fails if a message waited longer than so many times what it waits when its volume is alone.
 
@@ -100,11 +102,11 @@ class VerdictLibrary:
         Example: `Oldest Message Should Wait At Most Times Solo    async    low    4`
         """
         check_mode(SESSION.verdict(), mode)
-        solo_seconds = round(SESSION.solo_wait(mode, topics.named), 3)
+        solo_seconds = round(SESSION.solo_wait(mode, topics), 3)
         judge(
             "oldest_wait_at_most_times_solo",
             mode,
-            volume=topics.named,
+            volume=topics,
             times=times.number,
             solo_seconds=solo_seconds,
         )
@@ -201,7 +203,9 @@ class VerdictLibrary:
         judge_run("producer_kept_plan")
 
     @keyword
-    def finding_should_be_as_known(self, mode: Mode, criterion: str, status: Literal["pass", "fail"]) -> None:
+    def finding_should_be_as_known(
+        self, mode: Mode, criterion: Criterion, status: Literal["pass", "fail"]
+    ) -> None:
         """Fails if a criterion without thresholds comes to another verdict than the one that is known.
 
         For a table of what is known of a consumer that is not ours to mend: what is found stands in the
@@ -216,7 +220,7 @@ class VerdictLibrary:
         """
         verdict = SESSION.verdict()
         check_mode(verdict, mode)
-        finding = verdict.judge(criterion, mode)
+        finding = find(verdict, criterion.name, mode)
         SESSION.results.write_verdicts()
         if finding.status != status:
             raise Failure(f"known is {status}, found is {finding.status}: {finding.sentence}")

@@ -18,13 +18,19 @@ INCONCLUSIVE = "INCONCLUSIVE: "
 def judge(check: str, mode: str, **thresholds: object) -> None:
     verdict = SESSION.verdict()
     check_mode(verdict, mode)
-    settle(verdict, [verdict.judge(check, mode, **thresholds)])
+    settle(verdict, [find(verdict, check, mode, **thresholds)])
 
 
 def judge_run(check: str) -> None:
     """A criterion of the run itself, whoever consumed."""
     verdict = SESSION.verdict()
-    settle(verdict, [verdict.judge(check, "run")])
+    settle(verdict, [find(verdict, check, "run")])
+
+
+def find(verdict: Verdict, check: str, mode: str, **thresholds: object) -> Finding:
+    """Judge one criterion; the finding is kept, and settled by the caller."""
+    with SESSION.results.stopwatch("judged"):
+        return verdict.judge(check, mode, **thresholds)
 
 
 def check_mode(verdict: Verdict, mode: str) -> None:
@@ -35,14 +41,15 @@ def check_mode(verdict: Verdict, mode: str) -> None:
 
 def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
     """Log the table, write verdict.json, then pass with the figures or fail with every unmet criterion."""
-    SESSION.results.write_verdicts()
+    with SESSION.results.stopwatch("verdicts written"):
+        SESSION.results.write_verdicts()
     rows = [Row(f.criterion, f.expected, f.measured, f.status) for f in findings]
     consumer = findings[0].consumer
     logger.info(criteria_table(rows, caption=f"{consumer}, {verdict.recording.cluster}"), html=True)
     unmet = [finding for finding in findings if finding.status != "pass"]
     if not unmet:
         told = "; ".join(f"{f.criterion}: {f.measured}{_allowed(f)}" for f in findings)
-        BuiltIn().set_test_message(f"{consumer}: {told}")
+        BuiltIn().set_test_message(f"{consumer}: {told}", append=True, separator="\n")
         return
     raise Failure(_told(unmet, len(findings), f"evidence: {verdict.recording.folder}"))
 
@@ -67,13 +74,20 @@ def _told(unmet: Sequence[Finding], judged: int, evidence: str) -> str:
 
 def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:
     """The charts in the log, and links to them as files of their own."""
-    _log(verdict, consumers, charts(verdict.recording, consumers))
+    with SESSION.results.stopwatch("charts drawn"):
+        _log(verdict, consumers, charts(verdict.recording, consumers))
 
 
-def log_waits(verdict: Verdict, topics: str, budget_seconds: float) -> None:
-    """The chart of waiting once more, with the budget that these topics are judged by."""
+def log_waits(verdict: Verdict) -> None:
+    """The chart of waiting once more, with the budgets that its topics have been judged by until now."""
+    budgets: dict[str, float] = {}
+    for check, thresholds, _ in verdict.findings:
+        if check == "oldest_wait_at_most":
+            topics, seconds = str(thresholds["volume"]), float(str(thresholds["seconds"]))
+            budgets[topics] = min(seconds, budgets.get(topics, seconds))
     consumers = list(verdict.recording.consumers)
-    _log(verdict, consumers, wait_chart(verdict.recording, consumers, topics, budget_seconds))
+    with SESSION.results.stopwatch("charts drawn"):
+        _log(verdict, consumers, wait_chart(verdict.recording, consumers, budgets))
 
 
 def _log(verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:

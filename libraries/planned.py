@@ -18,6 +18,8 @@ from fairpoll.scenario_file import load_scenario
 SCENARIO_FOLDER = Path(__file__).parent.parent / "resources" / "scenarios"
 # What a scenario looks like among the arguments of a keyword.
 SCENARIO = re.compile(r"(?:scenario=)?([^=]+\.ya?ml)")
+# Keywords one of whose arguments is a scenario whatever it looks like, and which argument.
+TAKES_SCENARIO = {"runscenario": 0, "scenarioshouldbevalid": 0, "startscenario": 1, "runbothmodeson": 0}
 
 Keywords = Mapping[str, running.UserKeyword]
 
@@ -42,6 +44,7 @@ class Planned:
 
     def __init__(self) -> None:
         self._scenarios: dict[str, Scenario | ScenarioError] = {}
+        self._suite: running.TestSuite | None = None
         self._setup: list[str] = []
         self._topics: list[str] = []
 
@@ -50,15 +53,21 @@ class Planned:
         """All that is wrong with the scenarios named so far, a line each; empty where nothing is."""
         return self._wrong(list(self._scenarios))
 
+    def given_to(self, keyword: str) -> list[str]:
+        """The scenarios that the running suite, and those below it, give to this keyword."""
+        return _named(self._suite, everything=True, called=_plain(keyword)) if self._suite else []
+
     def check_topic(self, name: str) -> None:
         """Raise ValueError where no scenario of the running suite has a topic of this name."""
         if self._topics and name not in self._topics:
-            raise ValueError(f"no topic '{name}' in this scenario; it has: {', '.join(self._topics)}")
+            known = ", ".join(self._topics)
+            raise ValueError(f"no topic '{name}' in this scenario; write high, low, or one of: {known}")
 
     def start_suite(self, data: running.TestSuite, _result: result.TestSuite) -> None:
         for name in _named(data, everything=True):
             if name not in self._scenarios:
                 self._scenarios[name] = _read(name)
+        self._suite = data
         self._setup = _named(data)
         known = [self._scenarios[name] for name in _named(data, everything=True)]
         scenarios = [one for one in known if isinstance(one, Scenario)]
@@ -85,10 +94,15 @@ def _read(name: str) -> Scenario | ScenarioError:
         return error
 
 
-def _named(data: running.TestSuite | running.TestCase, everything: bool = False) -> list[str]:
-    """The scenarios that a test names, or a suite's setup; or `everything` in a suite and below it."""
+def _named(
+    data: running.TestSuite | running.TestCase, *, everything: bool = False, called: str = ""
+) -> list[str]:
+    """The scenarios that a test names, or a suite's setup; or `everything` in a suite and below it.
+
+    With `called`, only those that are given to this keyword.
+    """
     suite = data if isinstance(data, running.TestSuite) else data.parent
-    finder = _Finder(dict(_user_keywords(suite.resource)))
+    finder = _Finder(dict(_user_keywords(suite.resource)), called)
     if data is not suite or everything:
         data.visit(finder)
     elif suite.has_setup:
@@ -99,8 +113,9 @@ def _named(data: running.TestSuite | running.TestCase, everything: bool = False)
 class _Finder(SuiteVisitor):
     """Looks at the arguments of calls, and at those in the user keywords that they lead to."""
 
-    def __init__(self, keywords: Keywords) -> None:
+    def __init__(self, keywords: Keywords, called: str) -> None:
         self._keywords = keywords
+        self._called = called
         self._entered: set[str] = set()
         self.found: dict[str, None] = {}
 
@@ -109,17 +124,25 @@ class _Finder(SuiteVisitor):
         self._entered.clear()
 
     def start_keyword(self, call: running.Keyword) -> None:
-        self._look_at(call.args)
         name = _plain(call.name)
+        if name == (self._called or name):
+            self._look_at(call.args)
+            if (place := TAKES_SCENARIO.get(name)) is not None and len(call.args) > place:
+                self._keep(_value(str(call.args[place])).removeprefix("scenario="))
         if name in self._keywords and name not in self._entered:
             self._entered.add(name)
-            self._look_at(self._keywords[name].args.defaults.values())
+            if not self._called:
+                self._look_at(self._keywords[name].args.defaults.values())
             self._keywords[name].body.visit(self)
 
     def _look_at(self, arguments: Iterable[object]) -> None:
         for argument in arguments:
             if isinstance(argument, str) and (match := SCENARIO.fullmatch(_value(argument))):
-                self.found[match[1]] = None
+                self._keep(match[1])
+
+    def _keep(self, name: str) -> None:
+        if name:
+            self.found[name] = None
 
 
 def _value(argument: str) -> str:

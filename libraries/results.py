@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from robot import result
 from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn
 
@@ -11,8 +12,13 @@ from fairpoll import layout
 from fairpoll.errors import FairpollError
 from fairpoll.events import dump
 from fairpoll.report import Verdict, worst
+from fairpoll.stopwatch import Stopwatch
 from fairpoll.summary_page import NAME as SUMMARY
 from fairpoll.summary_page import Shown, page
+
+RECORDED = "scenarios recorded"
+# How Robot begins the message of a test whose suite's setup failed.
+PARENT_FAILED = "Parent suite setup failed:\n"
 
 
 class Results:
@@ -20,10 +26,13 @@ class Results:
 
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
+        self.stopwatch = Stopwatch()
         # What else belongs into verdict.json, by key.
         self.extra: dict[str, object] = {}
-        # What could not be run to its end, and why: neither file keeps quiet about it.
-        self._not_run: dict[str, str] = {}
+        # What could not be run to its end, or not be judged, and why: neither file keeps quiet about it.
+        self._not_judged: dict[str, str] = {}
+        # The test that tells a sentence of a finding, by its id in the log.
+        self._tests: dict[str, str] = {}
         # Of each verdict, the charts that show all of its consumers; by its folder.
         self._charts: dict[Path, dict[str, str]] = {}
         # Where the summary goes, and what it lies beside; asked while Robot runs, which `close` may not.
@@ -45,24 +54,47 @@ class Results:
         try:
             yield
         except FairpollError as error:
-            self._not_run[name] = str(error)
+            self._not_judged[name] = str(error)
             self.write_verdicts()
             raise
+
+    def note_test(self, test: result.TestCase) -> None:
+        """A test that failed for another reason than a finding proves nothing, and is told as such.
+
+        Each finding that did not hold is linked to the test that tells it.
+        """
+        if self._place is None or not test.failed:
+            return
+        told = [f for v in self.verdicts for _, _, f in v.findings if f.status != "pass"]
+        mine = [finding.sentence for finding in told if finding.sentence in test.message]
+        self._tests |= dict.fromkeys(mine, test.id)
+        message = test.message.removeprefix(PARENT_FAILED)
+        if not mine and message not in self._not_judged.values():
+            self._not_judged[test.name] = message
+            self.write_verdicts()
 
     def keep_charts(self, verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:
         """For the summary, which takes the latest charts of all consumers of a run side by side."""
         if set(consumers) == set(verdict.recording.consumers):
             self._charts.setdefault(verdict.recording.folder, {}).update(drawn)
 
+    def has_charts(self, verdict: Verdict) -> bool:
+        """Whether they have been drawn, and so stand in the log."""
+        return verdict.recording.folder in self._charts
+
     def write_verdicts(self) -> None:
         """verdict.json of the whole Robot run, and one beside each recording."""
         for verdict in self.verdicts:
             verdict.write()
         runs = [verdict.to_json() for verdict in self.verdicts]
-        not_run = [{"name": name, "reason": reason} for name, reason in self._not_run.items()]
-        verdicts = [*(run["verdict"] for run in runs), *("inconclusive" for _ in not_run)]
-        whole = {"verdict": worst(verdicts), "runs": runs, "not_run": not_run, **self.extra}
+        not_judged = [{"name": name, "reason": reason} for name, reason in self._not_judged.items()]
+        verdicts = [*(run["verdict"] for run in runs), *("inconclusive" for _ in not_judged)]
+        whole = {"verdict": worst(verdicts), "runs": runs, "not_judged": not_judged, **self.extra}
         (self.folder / layout.VERDICT).write_text(dump(whole) + "\n", "utf-8")
+
+    def times(self) -> dict[str, float]:
+        """Where the time of the run has gone until now, in seconds."""
+        return self.stopwatch.parts(RECORDED, [verdict.recording.facts for verdict in self.verdicts])
 
     def close(self, cluster: str) -> None:
         """Write the page for those who do not read logs; a full disk is told as a warning."""
@@ -70,9 +102,14 @@ class Results:
             return
         (folder, pages), self._place = self._place, None
         runs = [Shown(verdict, self._charts.get(verdict.recording.folder, {})) for verdict in self.verdicts]
+        seconds = "; ".join(f"{part} {seconds:,.1f} s" for part, seconds in self.times().items())
         beside = [*pages, *([layout.VERDICT] if (folder / layout.VERDICT).exists() else [])]
         try:
-            (folder / SUMMARY).write_text(page(runs, self._not_run, cluster, folder, beside), "utf-8")
+            told = page(
+                runs, self._not_judged, cluster, folder, beside, tests=self._tests, foot=f"Time: {seconds}"
+            )
+            (folder / SUMMARY).write_text(told, "utf-8")
+            logger.console(f"Summary: {folder / SUMMARY}")
         except OSError as error:
             logger.warn(f"{SUMMARY} could not be written: {error}")
 

@@ -23,11 +23,13 @@ from fairpoll.progress import ConsoleProgress
 from fairpoll.report import Verdict
 from fairpoll.running import RunningExperiment
 from fairpoll.scenario_file import load_scenario
+from fairpoll.side_by_side import run_side_by_side
 from planned import PLANNED
-from results import Results
+from results import RECORDED, Results
 
 # Less live traffic than this is over before a consumer has shown how it goes on.
 SHORTEST_SECONDS = 5.0
+NOTHING_RUN = "no scenario has been run yet; let 'Run Both Modes On' or 'Run Scenario' be the suite's setup"
 
 
 def _progress() -> ConsoleProgress:
@@ -56,6 +58,8 @@ class Session:
         self.current: Verdict | None = None
         self._current_run: Run | None = None
         self._verdicts: dict[Run, Verdict] = {}
+        # What was run before it was asked for: its folder, or what has ended it.
+        self._recorded: dict[Run, Path | BaseException] = {}
         self.results = Results()
         self._running: RunningExperiment | None = None
         self._running_name = ""
@@ -73,10 +77,11 @@ class Session:
         """
         if self.cluster is None:
             self.results.open()
-            with self.results.noting("the run"):
+            with self.results.noting(""):
                 if PLANNED.wrong:
                     raise ScenarioError(PLANNED.wrong)
-                self.cluster = self._start_cluster(kind, options)
+                with self.results.stopwatch("cluster started"):
+                    self.cluster = self._start_cluster(kind, options)
         return self.cluster
 
     def _start_cluster(self, kind: str, options: ClusterOptions) -> Cluster:
@@ -93,10 +98,40 @@ class Session:
         key = (scenario_file.resolve(), speed, tuple(consumers))
         if key not in self._verdicts:
             with self.results.noting(scenario_file.name):
-                self._verdicts[key] = self._run(scenario_file, speed, consumers)
+                self._verdicts[key] = self._taken(key) or self._run(scenario_file, speed, consumers)
             self.results.verdicts.append(self._verdicts[key])
         self.current, self._current_run = self._verdicts[key], key
         return self.current
+
+    def record_side_by_side(
+        self,
+        scenario_files: Sequence[Path],
+        speed: float,
+        consumers: Sequence[ConsumerUnderTest],
+        at_once: int,
+    ) -> None:
+        """Run them, so many at a time, for `record` to take; those that must be alone are left to it."""
+        runs: list[Run] = [(path.resolve(), speed, tuple(consumers)) for path in scenario_files]
+        experiments = {
+            run: self._experiment(run[0].stem, *run)
+            for run in dict.fromkeys(runs)
+            if run not in self._verdicts and load_scenario(run[0]).side_by_side
+        }
+        progress = _progress()
+        try:
+            with self.results.stopwatch(RECORDED):
+                errors = run_side_by_side(list(experiments.values()), at_once, progress)
+        finally:
+            progress.clear()
+        for (run, experiment), error in zip(experiments.items(), errors, strict=True):
+            self._recorded[run] = error or experiment.folder
+
+    def _taken(self, run: Run) -> Verdict | None:
+        """The run that was made side by side with others. Raises what has ended it."""
+        recorded = self._recorded.get(run)
+        if isinstance(recorded, BaseException):
+            raise recorded
+        return self._load(recorded) if recorded else None
 
     def begin(
         self, name: str, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]
@@ -127,9 +162,7 @@ class Session:
             finally:
                 self._running = None
                 self._running_progress.clear()
-        folder = running.experiment.folder
-        logger.info(f"Evidence: {folder}")
-        self.current, self._current_run = Verdict(load_recording(folder)), None
+        self.current, self._current_run = self._load(running.experiment.folder), None
         self.results.verdicts.append(self.current)
         return self.current
 
@@ -143,7 +176,7 @@ class Session:
     def solo_wait(self, consumer: str, volume: str) -> float:
         """The oldest wait of this consumer in a run of the current scenario with this volume alone."""
         if self._current_run is None:
-            raise FairpollError("no scenario has been run yet; begin with the keyword 'Run Scenario'")
+            raise FairpollError(NOTHING_RUN)
         scenario_file, speed, consumers = self._current_run
         alone = tuple(one for one in consumers if one.name == consumer)
         key = (scenario_file, speed, alone, volume)
@@ -154,7 +187,7 @@ class Session:
 
     def verdict(self) -> Verdict:
         if self.current is None:
-            raise FairpollError("no scenario has been run yet; begin with the keyword 'Run Scenario'")
+            raise FairpollError(NOTHING_RUN)
         return self.current
 
     def admin(self) -> Admin:
@@ -187,7 +220,8 @@ class Session:
             try:
                 self.cluster.delete(*self._created)
             finally:
-                self.cluster.stop()
+                with self.results.stopwatch("cluster stopped"):
+                    self.cluster.stop()
                 self.cluster, self._created = None, ([], [])
         if self._registry is not None:
             self._registry.close()
@@ -204,11 +238,16 @@ class Session:
         experiment = self._experiment(name, scenario_file, speed, consumers, only_volume)
         progress = self._follow(experiment)
         try:
-            experiment.run()
+            with self.results.stopwatch(RECORDED):
+                experiment.run()
         finally:
             progress.clear()
-        logger.info(f"Evidence: {experiment.folder}")
-        return Verdict(load_recording(experiment.folder))
+        return self._load(experiment.folder)
+
+    def _load(self, folder: Path) -> Verdict:
+        logger.info(f"Evidence: {folder}")
+        with self.results.stopwatch("recordings read"):
+            return Verdict(load_recording(folder))
 
     def _follow(self, experiment: Experiment) -> ConsoleProgress | LiveProgress:
         """Show on the console how it goes on; to be cleared at its end."""

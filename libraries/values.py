@@ -4,10 +4,12 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Literal
 
 from robot.utils import timestr_to_secs
 
+from fairpoll.checkers import CRITERIA
 from fairpoll.text import quoted
 from fairpoll.units import parse_share
 from planned import PLANNED
@@ -15,6 +17,12 @@ from planned import PLANNED
 NO_CRITERION = "-"
 # In groups of three or without: 1,5 is no number of records.
 RECORDS = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:[ ,][0-9]{3}){1,3}")
+
+WITHOUT_THRESHOLDS = [
+    name
+    for name, check in CRITERIA.items()
+    if not any(one.kind is one.KEYWORD_ONLY for one in signature(check).parameters.values())
+]
 
 # The consumers that a suite may name; `--dryrun` refuses any other.
 Mode = Literal["sync", "async", "bizon-sync", "bizon-async", "yours"]
@@ -97,6 +105,21 @@ class Topic:
 
 
 @dataclass(frozen=True)
+class Criterion:
+    """A criterion that has no thresholds, such as `nothing_lost`."""
+
+    name: str
+
+    @classmethod
+    def parse(cls, value: str) -> "Criterion":
+        """Its name in verdict.json."""
+        if value not in WITHOUT_THRESHOLDS:
+            known = ", ".join(WITHOUT_THRESHOLDS)
+            raise ValueError(f"{quoted(value)} is no criterion without thresholds; one of: {known}")
+        return cls(value)
+
+
+@dataclass(frozen=True)
 class Amount:
     """A number above 0, such as `4` or `1.5`."""
 
@@ -130,5 +153,5 @@ class Percentile:
 
 # Spelled as Robot declares it.
 CONVERTERS: dict[type, Callable[[Any], Any] | Callable[[Any, Any], Any]] = {
-    kind: kind.parse for kind in (Bound, Share, Duration, Topics, Topic, Amount, Percentile)
+    kind: kind.parse for kind in (Bound, Share, Duration, Topics, Topic, Criterion, Amount, Percentile)
 }

@@ -35,7 +35,7 @@ def test_rates_bursts_and_shares():
     assert parse_share("1%") == parse_share("1 %") == 0.01
 
 
-@pytest.mark.parametrize("text", ["1", "0.01", "101%", "%"])
+@pytest.mark.parametrize("text", ["1", "0.01", "%"])
 def test_a_share_needs_its_percent_sign(text: str):
     with pytest.raises(ValueError, match="with a percent sign"):
         parse_share(text)

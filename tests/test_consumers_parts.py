@@ -88,9 +88,32 @@ def test_waiting_ends_when_a_record_comes():
     assert buffers.take()
 
 
+def test_room_is_waited_for_only_where_the_next_poll_may_fill_a_buffer():
+    buffers = PartitionBuffers(10)
+    hot, paused = ("a", 0), ("b", 0)
+    buffers.add([Fake("a", n) for n in range(8)] + [Fake("b", n) for n in range(20)])
+    started = time.monotonic()
+    buffers.wait_for_room([hot], 2, timeout_seconds=10)
+    assert time.monotonic() - started < 5
+    buffers.wait_for_room([hot], 3, timeout_seconds=0.05)
+    assert time.monotonic() - started > 0.04
+    buffers.discard([paused])
+    threading.Timer(0.05, buffers.take, (3,)).start()
+    started = time.monotonic()
+    buffers.wait_for_room([hot], 3, timeout_seconds=10)
+    assert (buffers.level(hot), time.monotonic() - started < 5) == (5, True)
+
+
+def test_a_buffer_that_was_discarded_is_not_crowded():
+    buffers = PartitionBuffers(4)
+    buffers.add([Fake("a", n) for n in range(9)])
+    buffers.discard([("a", 0)])
+    assert (buffers.full([("a", 0)]), buffers.with_room([("a", 0)])) == ([], [("a", 0)])
+
+
 def test_the_sink_writes_one_object_a_line_to_the_topics_file(tmp_path: Path):
     with FileSink(tmp_path / "new", {"a": "a.json", "b": "b.json"}, None) as sink:
-        sink.write(Fake("a", 3, 1, b'{"id":"m","text":"\xc3\xa4"}'))
+        sink.write([Fake("a", 3, 1, b'{"id":"m","text":"\xc3\xa4"}')])
     line = json.loads((tmp_path / "new" / "a.json").read_text("utf-8"))
     assert (line["topic"], line["partition"], line["offset"]) == ("a", 1, 3)
     assert line["value"] == {"id": "m", "text": "ä"}
@@ -100,7 +123,7 @@ def test_the_sink_refuses_what_is_not_json_and_puts_it_aside_whole(tmp_path: Pat
     poison = Fake("a", 7, 0, b"not json \xff")
     with FileSink(tmp_path, {"a": "a.json"}, None) as sink:
         with pytest.raises(PoisonError, match="codec can't decode"):
-            sink.write(poison)
+            sink.write([poison])
         sink.write_dead_letter(poison, "why")
     assert (tmp_path / "a.json").read_bytes() == b""
     letter = json.loads((tmp_path / "dead_letters.json").read_text("utf-8"))
@@ -110,9 +133,9 @@ def test_the_sink_refuses_what_is_not_json_and_puts_it_aside_whole(tmp_path: Pat
 def test_a_topic_may_be_more_work_for_the_sink_than_others(tmp_path: Path):
     with FileSink(tmp_path, {"a": "a.json", "b": "b.json"}, 1000, {"a": 0.001}) as sink:
         stop = threading.Event()
-        sink.write(Fake("b", 0))
+        sink.write([Fake("b", 0)])
         assert sink.pace.wait_turn(stop)
-        sink.write(Fake("a", 0))
+        sink.write([Fake("a", 0)])
         threading.Timer(0.05, stop.set).start()
         assert not sink.pace.wait_turn(stop)
         sink.pace.set_rate(None)
@@ -161,7 +184,7 @@ def test_one_record_that_took_very_long_does_not_shut_its_partition_out():
 
 def test_a_sink_without_limit_is_always_free(tmp_path: Path):
     with FileSink(tmp_path, {"a": "a.json"}, None) as sink:
-        sink.write(Fake("a", 0))
+        sink.write([Fake("a", 0)])
         assert sink.pace.wait_turn(threading.Event())
 
 
@@ -169,7 +192,7 @@ def test_waiting_for_the_sink_ends_at_stop_and_at_a_new_rate(tmp_path: Path):
     with FileSink(tmp_path, {"a": "a.json"}, rate=0.001) as sink:
         stop = threading.Event()
         for _ in range(2):
-            sink.write(Fake("a", 0))
+            sink.write([Fake("a", 0)])
         threading.Timer(0.05, sink.pace.set_rate, (None,)).start()
         assert sink.pace.wait_turn(stop)
         sink.pace.set_rate(0.001)
@@ -180,7 +203,7 @@ def test_waiting_for_the_sink_ends_at_stop_and_at_a_new_rate(tmp_path: Path):
 def test_an_idle_sink_saves_up_no_turns(tmp_path: Path):
     with FileSink(tmp_path, {"a": "a.json"}, rate=1.0) as sink:
         time.sleep(0.01)
-        sink.write(Fake("a", 0))
+        sink.write([Fake("a", 0)])
         started = time.monotonic()
         threading.Timer(0.05, sink.pace.set_rate, (None,)).start()
         sink.pace.wait_turn(threading.Event())

@@ -32,14 +32,14 @@ def test_the_specified_scenario_is_the_specification():
 def test_speed_changes_no_count(speed: float):
     scenario = load_scenario(SPECIFIED)
     scaled = scenario.at_speed(speed)
-    assert sum(1 for _ in live_plan(scaled)) == 4800 + 40
+    assert sum(len(burst.sequences) for burst in live_plan(scaled)) == 4800 + 40
     assert [t.planned_messages(scaled.duration_seconds) for t in scaled.topics] == [6800, 40]
 
 
 def test_the_plan_is_in_the_order_of_time_and_keeps_each_topics_sequence():
     plan = list(live_plan(load_scenario(SPECIFIED)))
-    assert plan == sorted(plan, key=lambda planned: planned.due_seconds)
-    assert [p.sequence for p in plan if p.topic_index == 0] == list(range(2000, 6800))
+    assert plan == sorted(plan, key=lambda burst: burst.due_seconds)
+    assert [s for burst in plan if burst.topic_index == 0 for s in burst.sequences] == list(range(2000, 6800))
     assert plan[-1].due_seconds == 119.5
 
 

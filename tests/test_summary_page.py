@@ -45,8 +45,8 @@ def topics(*volumes: str) -> Scenario:
         ),
         (
             verdict(oldest_wait_at_most={"volume": "low", "seconds": 0.1}, nothing_lost={}),
-            "Async does not serve the low-volume topic: its oldest message waited 0.6 s; the plain loop let "
-            "it wait 60 s, the whole run. 0 of 2 criteria passed, 2 failed.",
+            "Async does not serve the low-volume topic: its oldest message waited 0.6 s, at most 0.1 s "
+            "allowed; the plain loop let it wait 60 s, the whole run. 0 of 2 criteria passed, 2 failed.",
         ),
         (
             verdict(replace(RUN, scenario=topics("high", "low", "low2")), right_place={}),
@@ -151,9 +151,28 @@ def test_several_low_volume_topics_are_told_apart_the_longest_wait_first(tmp_pat
     assert "each low-volume topic waited" not in one
 
 
-def test_what_could_not_be_run_is_told_and_is_no_pass(tmp_path: Path):
+def test_what_could_not_be_judged_is_told_and_is_no_pass(tmp_path: Path):
     text = page([Shown(verdict(oldest_wait_at_most=WITHIN))], {"mine.yaml": "line 3\nline 4"}, "", tmp_path)
     assert "<title>Fairpoll: inconclusive</title>" in text
-    assert (
-        "<h2>What could not be run</h2><ul><li>mine.yaml: line 3</li><li>mine.yaml: line 4</li></ul>" in text
+    lines = "<li>mine.yaml: line 3</li><li>mine.yaml: line 4</li>"
+    assert f"<h2>What could not be run or judged</h2><ul>{lines}</ul>" in text
+
+
+def test_only_what_was_judged_is_said_to_be_served():
+    sent = [*acked("low", 0, 3), *acked("low2", 0, 3), *acked("high", 0)]
+    served = consumer("async", delivered("low", 0, 0.2), delivered("low", 1, 3.2))
+    run = recording(sent, served, STARVED, scenario=topics("low", "low2", "high"))
+    told = headline([verdict(run, oldest_wait_at_most=WITHIN)])
+    assert told.startswith("Async does not serve the low-volume topics: their oldest message waited 60 s")
+    made = verdict(run, oldest_wait_at_most={"volume": "low2", "seconds": 70})
+    assert headline([made]).startswith(
+        "Async serves low2: its oldest message waited 60 s, the whole run; the"
     )
+
+
+def test_what_did_not_hold_leads_to_the_test_in_the_log(tmp_path: Path):
+    made = verdict(nothing_lost={})
+    ((_, _, finding),) = made.findings
+    text = page([Shown(made)], {}, "", tmp_path, ["log.html"], tests={finding.sentence: "s1-t1"})
+    assert "<a href='log.html#s1-t1'>in the log</a>" in text
+    assert "#s1-t1" not in page([Shown(made)], {}, "", tmp_path, [], tests={finding.sentence: "s1-t1"})

@@ -211,13 +211,13 @@ def test_hostile_texts_do_nothing(tmp_path: Path):
     assert "<script>" not in told
 
 
-def test_what_could_not_be_run_is_inconclusive_and_has_no_place_in_a_trend(tmp_path: Path):
+def test_what_could_not_be_judged_is_inconclusive_and_has_no_place_in_a_trend(tmp_path: Path):
     path = written(tmp_path, run(finding()))
     told = json.loads(path.read_text("utf-8"))
-    told["not_run"] = [{"name": "mine.yaml", "reason": "line 3: no sink"}]
+    told["not_judged"] = [{"name": "mine.yaml", "reason": "line 3: no sink"}]
     path.write_text(json.dumps(told), "utf-8")
     text = summary(read_runs(path))
     assert text.startswith("**Fairpoll: inconclusive** on Kafka\n")
-    assert "| mine.yaml | run | could be run | a recording | line 3: no sink | INCONCLUSIVE |" in text
+    assert "| mine.yaml | run | could be judged | a finding | line 3: no sink | INCONCLUSIVE |" in text
     runs, passed_over = read_all(tmp_path)
     assert (len(runs), passed_over) == (1, [])

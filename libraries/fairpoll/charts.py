@@ -68,10 +68,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Limit:
-    """A horizontal line to stay under; what a series has above it is shaded."""
+    """A horizontal line to stay under; what a series has above it is shaded, unless it is not `shaded`."""
 
     value: float
     label: str
+    shaded: bool = True
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def _draw_panel(axes: "Axes", panel: Panel, data: list[list[Point]], side: list[
         if drawn[0] == drawn[-1]:
             dot: Any = {"linewidth": 7, "solid_capstyle": "round", "zorder": rank}  # all cap, hardly any line
             axes.plot((x[0], x[0] + (right - left) / 5_000), (y[0], y[0]), color=COLORS[series.color], **dot)
-        if panel.limit and not band:
+        if panel.limit and panel.limit.shaded and not band:
             shade = _above(drawn, panel.limit.value, series.step)
             axes.fill(
                 *zip(*shade, strict=True), color=COLORS[series.color], alpha=0.16, linewidth=0, zorder=2

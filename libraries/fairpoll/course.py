@@ -93,3 +93,4 @@ class Course:
             wait_until(drained, DRAIN_SECONDS, "the consumers to catch up")
         except DeadlineError as error:
             self.note(drain=str(error))
+        self.note(drained_ms=clock.now_ms())

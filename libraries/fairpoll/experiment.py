@@ -15,7 +15,7 @@ The files are complete up to the moment at which a run is cut off, so that it ca
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from fairpoll.processes import STOP_SECONDS, ChildProcess
 from fairpoll.readiness import READY_SECONDS, wait_for_event, wait_until_assigned
 from fairpoll.sampler import Sampler
 from fairpoll.scenario import Scenario
-from fairpoll.traffic import acked_to_deliver
+from fairpoll.traffic import deliverable_in
 
 # The last messages must have been acked so long after the end of the traffic.
 PRODUCED_SECONDS = 60.0
@@ -64,6 +64,8 @@ class Experiment:
     run_id: str
     folder: Path
     progress: Progress = lambda _text: None
+    # Called when all is ready for the live traffic; returns when it may begin.
+    meet: Callable[[], None] = lambda: None
     registry: Registry | None = None
     only_volume: str | None = None
     ready_seconds: float = READY_SECONDS
@@ -90,6 +92,7 @@ class Experiment:
             self.scenario = self.scenario.alone(self.only_volume)
         scaled = self.scenario.at_speed(self.speed)
         self._note(
+            begun_ms=clock.now_ms(),
             run_id=self.run_id,
             scenario=self.scenario.to_json(),
             speed=self.speed,
@@ -106,6 +109,7 @@ class Experiment:
         try:
             self.cluster.create_topics(partitions)
             self._produce_backlog()
+            self._note(produced_ms=clock.now_ms())
             for one in members:
                 one.start()
             self.progress(f"waiting until {', '.join(self.members)} have been given their partitions")
@@ -117,6 +121,8 @@ class Experiment:
                 self._check,
                 self.ready_seconds,
             )
+            self._note(assigned_ms=clock.now_ms())
+            self.meet()
             samples = self.folder / layout.SAMPLES
             config = self.cluster.client_config
             with Sampler(samples, config, self.groups, partitions, lambda name: pids[name]()):
@@ -258,7 +264,7 @@ class Experiment:
             raise FairpollError("the producer was killed and not started again before the traffic's end")
         wait_for_event(self._producer, "shutdown_complete", PRODUCED_SECONDS, self._check)
         if scaled.drain:
-            course.drain(acked_to_deliver(self.folder / layout.LEDGER))
+            course.drain(deliverable_in(self.folder / layout.LEDGER))
 
     def _stop_all(self, at_most_seconds: float = STOP_SECONDS) -> None:
         """All side by side: those that have not ended after this time are killed."""

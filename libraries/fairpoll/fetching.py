@@ -40,7 +40,7 @@ def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
     stopped = [end["stopped_ms"] for end in ends if "stopped_ms" in end]
     if stopped and len(stopped) == len(run.consumers):
         facts["stopped_ms"] = max(stopped)
-    for name in ("timeline", "drain_ms"):
+    for name in ("timeline", "drain_ms", "drained_ms"):
         if found := [end[name] for end in ends if name in end]:
             facts[name] = found[0]
     hosts = [done["host"]["longest_pause_seconds"] for done in run.done.values() if "host" in done]

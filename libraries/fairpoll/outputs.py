@@ -49,7 +49,7 @@ class DeliveryCounter:
         """Consumer -> the scenario's topic -> different records, up to now."""
         for sample in self._samples.read():
             if sample.get("name") == "committed_offsets":
-                self._committed[sample["consumer"]] = self._by_partition(sample)
+                self._add_committed(sample)
         return {
             name: delivered.count() or {topic: self.committed(name, topic) for topic in self._volume_of}
             for name, delivered in self._consumers.items()
@@ -70,11 +70,10 @@ class DeliveryCounter:
             partition, 0
         )
 
-    def _by_partition(self, sample: Event) -> dict[str, dict[int, int]]:
-        found: dict[str, dict[int, int]] = {}
+    def _add_committed(self, sample: Event) -> None:
+        known = self._committed.setdefault(sample["consumer"], {})
         for o in sample["offsets"]:
-            found.setdefault(self._names.get(o["topic"], ""), {})[o["partition"]] = o["offset"]
-        return found
+            known.setdefault(self._names.get(o["topic"], ""), {})[o["partition"]] = o["offset"]
 
     def _by_volume(self, by_topic: Mapping[str, int]) -> dict[str, int]:
         counts = dict.fromkeys(self._volume_of.values(), 0)

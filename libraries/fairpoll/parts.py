@@ -25,7 +25,7 @@ from fairpoll.run_topic import RunTopic
 from fairpoll.scenario import Scenario
 from fairpoll.shards import Shard
 from fairpoll.text import quoted
-from fairpoll.traffic import TrafficProducer, acked_to_deliver
+from fairpoll.traffic import TrafficProducer, deliverable_in
 
 # Folders and files of a recording that are nobody's.
 TAKEN_NAMES = ("ledger", "samples", "charts", layout.RUN, layout.VERDICT, layout.LEDGER, layout.SAMPLES, "")
@@ -157,6 +157,6 @@ def produce_share(
                 producer.produce_live(start, stop)
             told["host"] = host.figures()
             emit("shutdown_complete", failed=producer.failed)
-            crew.tell("produced", acked=acked_to_deliver(ledger))
+            crew.tell("produced", acked=deliverable_in(ledger))
             if stop.is_set():
                 raise FairpollError("stopped before the traffic's end")

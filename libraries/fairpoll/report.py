@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -114,27 +114,46 @@ def charts(recording: Recording, consumers: Sequence[str]) -> dict[str, str]:
 
 
 def wait_chart(
-    recording: Recording, consumers: Sequence[str], judged: str = "", budget_seconds: float = 0.0
+    recording: Recording, consumers: Sequence[str], budgets: Mapping[str, float] | None = None
 ) -> dict[str, str]:
-    """The chart of waiting, by its file name; with the budget that the `judged` topics have, if any.
+    """The chart of waiting, by its file name; with the budgets (in seconds) that topics were judged by.
 
-    One topic of several of its volume gets a chart of its own, under a name of its own.
+    A budget for one topic of several of its volume makes a chart of its own, under a name of its own.
     """
-    name, volumes = f"oldest-wait-{'-'.join(consumers)}", _volumes(recording)
-    limited = recording.topics_of(judged) if judged else []
-    allowed = budget_at_speed(recording, budget_seconds)
-    if limited and limited not in [topics for _, topics in volumes]:
-        name, volumes = f"{name}-{re.sub(r'[^A-Za-z0-9._-]+', '-', judged)}", [(judged, limited)]
+    name, title = f"oldest-wait-{'-'.join(consumers)}", "Age of the oldest waiting message"
+    volumes = _volumes(recording)
+    limits = {tuple(recording.topics_of(judged)): seconds for judged, seconds in (budgets or {}).items()}
+    drawn = {name: _wait_panels(recording, consumers, volumes, limits)}
+    titles = {name: title}
+    for topics in limits:
+        if list(topics) not in [known for _, known in volumes]:
+            own = f"{name}-{re.sub(r'[^A-Za-z0-9._-]+', '-', topics[0])}"
+            drawn[own] = _wait_panels(recording, consumers, [("", list(topics))], limits)
+            titles[own] = f"{title} of {topics[0]}"
+    return {name: panels(titles[name], _time_label(recording), stack) for name, stack in drawn.items()}
+
+
+def _wait_panels(
+    recording: Recording,
+    consumers: Sequence[str],
+    volumes: Sequence[tuple[str, list[str]]],
+    limits: Mapping[tuple[str, ...], float],
+) -> list[Panel]:
     drawn = []
     for volume, topics in volumes:
-        limit = Limit(allowed, f"at most {allowed:g} s") if topics == limited else None
-        title = _panel_title(topics, volume)
+        title, seconds = _panel_title(topics, volume), limits.get(tuple(topics))
+        limit = None
+        if seconds is not None:
+            allowed = budget_at_speed(recording, seconds)
+            # Shaded is what is judged; a control beside it is not.
+            limit = Limit(allowed, f"at most {allowed:g} s", shaded=len(consumers) == 1)
         drawn.append(Panel(title, "seconds", [_wait_series(recording, c, topics) for c in consumers], limit))
         if volume != "high" and len(consumers) > 1 and "async" in consumers:
             # Beside a consumer that waits for minutes, seconds cannot be seen.
             alone = [_wait_series(recording, "async", topics)]
-            drawn.append(Panel(f"{title}, async alone", "seconds", alone, limit))
-    return {name: panels("Age of the oldest waiting message", _time_label(recording), drawn)}
+            judged = limit and replace(limit, shaded=True)
+            drawn.append(Panel(f"{title}, async alone", "seconds", alone, judged))
+    return drawn
 
 
 def write_charts(recording: Recording, drawn: Mapping[str, str]) -> list[Path]:

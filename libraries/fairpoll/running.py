@@ -15,9 +15,15 @@ class RunningExperiment:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
-        self._error: BaseException | None = None
+        # What has ended it early, if anything has.
+        self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="experiment", daemon=True)
         self._thread.start()
+
+    @property
+    def over(self) -> bool:
+        """Whether it has come to its end, or to an error."""
+        return not self._thread.is_alive()
 
     def wait_for_traffic(self) -> None:
         """Return when the live traffic has begun. Raises what ended the run before that."""
@@ -30,8 +36,8 @@ class RunningExperiment:
 
     def check(self) -> None:
         """Raise what has ended the run, if anything has."""
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
 
     def finish(self) -> None:
         """Wait until the run is over, and raise what went wrong in it."""
@@ -48,4 +54,4 @@ class RunningExperiment:
         try:
             self.experiment.run()
         except BaseException as error:
-            self._error = error
+            self.error = error

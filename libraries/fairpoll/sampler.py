@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from fairpoll.background import Repeating
 from fairpoll.events import EventWriter
@@ -22,9 +22,11 @@ REQUEST_SECONDS = 5.0
 class Sampler(Repeating):
     """Use as a context; `groups` maps a consumer's name to its group, `pids` gives its processes now.
 
-    Writes events `committed_offsets`, `memory` and `log_start` to `path`. The last look is taken at
-    the end, when the consumers have been stopped: what is committed then is where their successors
-    would begin, and what the broker no longer holds nobody can read.
+    Writes events `committed_offsets`, `memory` and `log_start` to `path`. A look tells the offsets that
+    have changed since the one before; with thousands of partitions, all of them each time would be the most
+    of a recording. The last look is taken at the end, when the consumers have been stopped, and tells all:
+    what is committed then is where their successors would begin, and what the broker no longer holds nobody
+    can read.
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class Sampler(Repeating):
         self._emit = EventWriter(self._stream)
         self._pids = pids
         self._partitions = [TopicPartition(t, p) for t, count in topics.items() for p in range(count)]
+        # By consumer, what its group had committed at the last look.
+        self._seen: dict[str, dict[tuple[str, int], int]] = {name: {} for name in groups}
         logger = logging.getLogger("fairpoll.sampler")
         logger.addHandler(logging.FileHandler(path.with_suffix(".log"), delay=True))
         logger.propagate = False
@@ -70,10 +74,12 @@ class Sampler(Repeating):
             except KafkaException:
                 answered = False
                 continue  # no broker to ask just now; the next look may find one
+            now = {(c.topic, c.partition): c.offset for c in committed if c.error is None and c.offset >= 0}
+            seen, self._seen[name] = self._seen[name], now
             offsets = [
-                {"topic": c.topic, "partition": c.partition, "offset": c.offset}
-                for c in committed
-                if c.error is None and c.offset >= 0
+                {"topic": topic, "partition": partition, "offset": offset}
+                for (topic, partition), offset in now.items()
+                if final or seen.get((topic, partition)) != offset
             ]
             self._emit("committed_offsets", consumer=name, offsets=offsets, final=final)
             if rss := sum(_rss_bytes(pid) for pid in self._pids(name)):
@@ -83,13 +89,17 @@ class Sampler(Repeating):
     def _look_at_the_log(self) -> None:
         """The first offset that the broker still holds of each partition."""
         client = next(iter(self._clients.values()))
-        offsets = []
+        asked = [TopicPartition(p.topic, p.partition, OFFSET_BEGINNING) for p in self._partitions]
         try:
-            for p in self._partitions:
-                low, _ = client.get_watermark_offsets(p, timeout=REQUEST_SECONDS)
-                offsets.append({"topic": p.topic, "partition": p.partition, "offset": low})
+            # All in one request, where the client's own question for watermarks is one a partition.
+            answered = client.offsets_for_times(asked, timeout=REQUEST_SECONDS)
         except KafkaException:
             return  # unknown, and so nothing is excused by it
+        offsets = [
+            {"topic": p.topic, "partition": p.partition, "offset": p.offset}
+            for p in answered
+            if p.error is None and p.offset >= 0
+        ]
         self._emit("log_start", offsets=offsets)
 
 

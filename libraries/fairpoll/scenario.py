@@ -86,6 +86,8 @@ class Step:
 class Scenario:
     """One experiment, in its own time. `sink_rate` is in records per second.
 
+    Not `side_by_side` is one that takes so much of a machine that it would disturb another beside it.
+
     `at_speed` divides every interval and multiplies the sink's rate: the same counts in less time.
     """
 
@@ -97,6 +99,7 @@ class Scenario:
     control_wait_seconds: float | None = None
     timeline: tuple[Step, ...] = ()
     drain: bool = True
+    side_by_side: bool = True
 
     def at_speed(self, speed: float) -> "Scenario":
         """The same experiment in 1/speed of the time. `settings` are not scaled.

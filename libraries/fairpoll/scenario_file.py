@@ -44,6 +44,7 @@ def load_scenario(path: Path) -> Scenario:
         control_wait_seconds=_control(data),
         timeline=_timeline(data),
         drain=data.get("drain", True),
+        side_by_side=data.get("side_by_side", True),
     )
 
 
@@ -177,6 +178,10 @@ def _explain(error: jsonschema.ValidationError) -> str:
 
 
 def _explain_type(value: object, wanted: object, error: jsonschema.ValidationError) -> str:
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    hint = schema.get("description", "")
+    if isinstance(value, (int, float)) and "format" in schema:
+        return f"{quoted(value)} has no unit. {hint}"
     words = {
         "object": "a group of keys",
         "string": "text",
@@ -184,7 +189,6 @@ def _explain_type(value: object, wanted: object, error: jsonschema.ValidationErr
         "array": "a list",
         "boolean": "yes or no",
     }
-    hint = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
     return f"{quoted(value)} must be {words.get(str(wanted), wanted)}{'. ' if hint else ''}{hint}"
 
 

@@ -68,7 +68,8 @@ def read_yaml(path: Path) -> Source:
         raise ScenarioError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     except yaml.MarkedYAMLError as error:
         where = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
-        raise ScenarioError(f"{path}:{where} not YAML: {plain(str(error.problem))}") from None
+        told = f"not YAML: {plain(str(error.problem))}; check the indentation, colons and brackets there"
+        raise ScenarioError(f"{path}:{where} {told}") from None
     except yaml.reader.ReaderError as error:
         raise ScenarioError(f"{path}: not YAML: {error.reason} (character {error.position})") from None
     except ValueError as error:  # of PyYAML's own, such as \U with a number that is no character

@@ -22,8 +22,10 @@ from fairpoll.report import Figures, Verdict, worst
 from fairpoll.tables import Row, criteria_table, html_table
 
 NAME = "summary.html"
+LOG = "log.html"
 CONTROL = "sync"
 # They hold where a topic starves: of a control.
+OF_WAITING = "oldest_wait_at_most"
 OF_STARVING = ("oldest_wait_at_least", "delivered_at_most")
 # More criteria than this are folded; more sentences than that are left to verdict.json.
 SHORT_TABLE, MOST_SENTENCES = 8, 40
@@ -47,17 +49,21 @@ class Shown:
 
 def page(
     runs: Sequence[Shown],
-    not_run: Mapping[str, str],
+    not_judged: Mapping[str, str],
     cluster: str,
     place: Path,
     beside: Sequence[str] = (),
+    *,
+    tests: Mapping[str, str] | None = None,
+    foot: str = "",
 ) -> str:
     """The page, to be written into the folder `place`; `beside` are files there to link to, such as log.html.
 
-    `not_run` tells of what could not be run why. The first run stands open, the others are folded unless
-    something in them did not hold.
+    `not_judged` tells of what could not be run or judged why; `tests` has, of a finding's sentence, the id in
+    log.html of the test that tells it; `foot` stands at the end. The first run stands open, the others are
+    folded unless something in them did not hold.
     """
-    status = worst([*(shown.verdict.worst for shown in runs), *("inconclusive" for _ in not_run)])
+    status = worst([*(shown.verdict.worst for shown in runs), *("inconclusive" for _ in not_judged)])
     began = [shown.verdict.recording.facts["start_ms"] for shown in runs if _began(shown)]
     date = f"{datetime.fromtimestamp(min(began) / 1000, UTC):%Y-%m-%d %H:%M} UTC" if began else ""
     told = [cluster, date, versions(), f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"]
@@ -66,11 +72,12 @@ def page(
         f"{_label(status)} <span class='quiet'>Fairpoll</span><h1>{title}</h1>",
         f"<p class='quiet'>{inert('; '.join(one for one in told if one))}</p>",
         f"<p>{' &middot; '.join(_link(name, quote(name)) for name in beside)}</p>" if beside else "",
-        _not_run(not_run),
-        _unmet(runs),
+        _not_judged(not_judged),
+        _unmet(runs, tests or {} if LOG in beside else {}),
         _overview(runs) if len(runs) > 1 else "",
         _faults(runs),
         *(_run(shown, place, folded=number > 0) for number, shown in enumerate(runs)),
+        f"<p class='quiet'>{inert(foot)}</p>" if foot else "",
     ]
     return html_page(f"Fairpoll: {status}", "".join(parts))
 
@@ -85,17 +92,16 @@ def headline(verdicts: Sequence[Verdict]) -> str:
 
 def served(verdict: Verdict) -> str:
     """Who serves the low-volume topics, and how long they waited; "" where a sentence cannot tell."""
-    low = verdict.recording.topics_of("low")
-    if not low or len(verdict.recording.consumers) > MOST_MODES:
+    consumers = list(verdict.recording.consumers)
+    if not verdict.recording.topics_of("low") or len(consumers) > MOST_MODES:
         return ""
-    seconds = {name: _seconds(verdict, name) for name in verdict.recording.consumers}
-    clauses = [
-        _clause(_judged(verdict, name), name, seconds[name], alone=len(low) == 1)
-        for name in seconds
-        if name != CONTROL or len(seconds) == 1
-    ]
-    if CONTROL in seconds and len(seconds) > 1:
-        clauses.append(f"the plain loop let {'it' if len(low) == 1 else 'them'} wait {seconds[CONTROL]}")
+    control = CONTROL if CONTROL in consumers and len(consumers) > 1 else None
+    claims = [Claim.about(verdict, name) for name in consumers if name != control]
+    clauses = [claim.told(verdict) for claim in claims]
+    if control:
+        of = claims[0].topics
+        let = "it" if len(of) == 1 else "them"
+        clauses.append(f"the plain loop let {let} wait {_waited(verdict, control, of)}")
     told = "; ".join(clauses) + "."
     return told[0].upper() + told[1:]
 
@@ -122,24 +128,55 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def _judged(verdict: Verdict, consumer: str) -> str | None:
-    """What the criteria of serving low-volume topics came to; None where there were none."""
-    low = {"low", *verdict.recording.topics_of("low")}
-    statuses = [
-        finding.status
-        for check, thresholds, finding in verdict.findings
-        if finding.consumer == consumer and thresholds.get("volume") in low and check not in OF_STARVING
-    ]
-    return worst(statuses) if statuses else None
+@dataclass(frozen=True)
+class Claim:
+    """What can be said of how a consumer serves: of those low-volume topics that it was judged by.
+
+    Nobody is said to serve, or not to, who was not judged by it: `status` is None then, and `topics` are all.
+    """
+
+    consumer: str
+    topics: Sequence[str]
+    status: str | None
+    expected: str
+
+    @classmethod
+    def about(cls, verdict: Verdict, consumer: str) -> "Claim":
+        """From the findings that there are."""
+        low = verdict.recording.topics_of("low")
+        found = [
+            (check, thresholds["volume"], finding)
+            for check, thresholds, finding in verdict.findings
+            if finding.consumer == consumer
+            and thresholds.get("volume") in ("low", *low)
+            and check not in OF_STARVING
+        ]
+        judged = {volume for _, volume, _ in found}
+        missed = [f.expected for check, _, f in found if check == OF_WAITING and f.status == "fail"]
+        return cls(
+            consumer,
+            low if not judged or "low" in judged else [topic for topic in low if topic in judged],
+            worst(finding.status for _, _, finding in found) if found else None,
+            missed[0] if missed else "",
+        )
+
+    def told(self, verdict: Verdict) -> str:
+        """As a clause of a sentence."""
+        low = verdict.recording.topics_of("low")
+        all_of_them = "the low-volume topic" if len(low) == 1 else "the low-volume topics"
+        named = all_of_them if len(self.topics) == len(low) else " and ".join(self.topics)
+        waited = _waited(verdict, self.consumer, self.topics)
+        waited += f", {self.expected} allowed" if self.expected else ""
+        if self.status is None:
+            return f"in {self.consumer} the oldest message of {named} waited {waited}"
+        verbs = {"pass": "serves", "fail": "does not serve", "inconclusive": "may or may not serve"}
+        its = "its" if len(self.topics) == 1 else "their"
+        return f"{self.consumer} {verbs[self.status]} {named}: {its} oldest message waited {waited}"
 
 
-def _clause(status: str | None, consumer: str, waited: str, alone: bool) -> str:
-    """Nobody is said to serve, or not to, who was not judged by it."""
-    topics, its = ("the low-volume topic", "its") if alone else ("the low-volume topics", "their")
-    if status is None:
-        return f"in {consumer} the oldest message of {topics} waited {waited}"
-    verb = {"pass": "serves", "fail": "does not serve", "inconclusive": "may or may not serve"}[status]
-    return f"{consumer} {verb} {topics}: {its} oldest message waited {waited}"
+def _waited(verdict: Verdict, consumer: str, topics: Sequence[str]) -> str:
+    waited = verdict.figures[consumer]["oldest_wait_seconds"]
+    return _told(verdict, max(waited[topic] for topic in topics))
 
 
 def _seconds(verdict: Verdict, consumer: str) -> str:
@@ -151,20 +188,21 @@ def _told(verdict: Verdict, seconds: float) -> str:
     return f"{told}, the whole run" if seconds >= verdict.recording.duration else told
 
 
-def _not_run(reasons: Mapping[str, str]) -> str:
+def _not_judged(reasons: Mapping[str, str]) -> str:
     """A reason may have several lines: of a scenario, one for each thing that is wrong with it."""
     items = [
-        f"<li>{inert(name)}: {inert(line)}</li>"
+        f"<li>{inert(f'{name}: {line}' if name else line)}</li>"
         for name, reason in reasons.items()
         for line in reason.splitlines()
     ]
-    return f"<h2>What could not be run</h2><ul>{''.join(items)}</ul>" if items else ""
+    return f"<h2>What could not be run or judged</h2><ul>{''.join(items)}</ul>" if items else ""
 
 
-def _unmet(runs: Sequence[Shown]) -> str:
+def _unmet(runs: Sequence[Shown], tests: Mapping[str, str]) -> str:
     items = [
         f"<li>{_label(finding.status)} {inert(finding.sentence)} "
-        f"<span class='quiet'>({inert(shown.verdict.recording.scenario.title)})</span></li>"
+        f"<span class='quiet'>({inert(shown.verdict.recording.scenario.title)})</span>"
+        f"{_test(tests.get(finding.sentence))}</li>"
         for shown in runs
         for finding in shown.findings
         if finding.status != "pass"
@@ -174,6 +212,10 @@ def _unmet(runs: Sequence[Shown]) -> str:
     more = len(items) - MOST_SENTENCES
     rest = f"<p>And {more:,} more; verdict.json has all.</p>" if more > 0 else ""
     return f"<h2>What did not hold</h2><ul>{''.join(items[:MOST_SENTENCES])}</ul>{rest}"
+
+
+def _test(test_id: str | None) -> str:
+    return f" {_link('in the log', f'{LOG}#{test_id}')}" if test_id else ""
 
 
 def _overview(runs: Sequence[Shown]) -> str:
@@ -288,7 +330,7 @@ def _began(shown: Shown) -> bool:
 
 
 def _label(status: str) -> str:
-    return f"<span class='label {'pass' if status == 'pass' else 'fail'}'>{escape(status.upper())}</span>"
+    return f"<span class='label {escape(status)}'>{escape(status.upper())}</span>"
 
 
 def _link(text: str, address: str) -> str:

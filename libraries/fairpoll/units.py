@@ -49,8 +49,10 @@ def parse_rate(text: str) -> float:
 def parse_share(text: str) -> float:
     """`1 %` as the fraction 0.01. A bare number is refused: 1 could mean all or a hundredth."""
     match = _SHARE.fullmatch(str(text).strip())
-    if not match or float(match[1]) > 100:
+    if not match:
         raise ValueError(f"{quoted(text)} is not a share; write it with a percent sign, for example 1%")
+    if float(match[1]) > 100:
+        raise ValueError(f"{quoted(text)} is more than all there is; write a share from 0% to 100%")
     return float(match[1]) / 100
 
 

@@ -44,7 +44,7 @@ def read_runs(place: Path) -> list[JudgedRun]:
     path = place / layout.VERDICT if place.is_dir() else place
     try:
         told = json.loads(path.read_text("utf-8"))
-        return [*map(_run, told.get("runs", [told])), *map(_not_run, told.get("not_run", []))]
+        return [*map(_run, told.get("runs", [told])), *map(_not_judged, told.get("not_judged", []))]
     except FileNotFoundError:
         raise HistoryError(f"{place}: no {layout.VERDICT} in it; nothing has been judged there") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -64,13 +64,13 @@ def _run(told: dict[str, Any]) -> JudgedRun:
     )
 
 
-def _not_run(told: dict[str, Any]) -> JudgedRun:
-    """What could not be run, as a run that is inconclusive for one reason; it has no id."""
+def _not_judged(told: dict[str, Any]) -> JudgedRun:
+    """What could not be run or judged, as a run that is inconclusive for one reason; it has no id."""
     why = JudgedFinding(
-        check="could_be_run",
-        criterion="could be run",
+        check="could_be_judged",
+        criterion="could be judged",
         consumer="run",
-        expected="a recording",
+        expected="a finding",
         measured=str(told["reason"]),
         status="inconclusive",
     )

@@ -29,7 +29,7 @@ NO_RECORDS = "'{}' is not a number of records; write 20, 1 000, or - for no crit
 NO_SHARE = "'{}' is not a share; write it with a percent sign, for example 1%"
 NO_TIME = "'{}' is not a time above 0; write for example 5 seconds"
 NO_PERCENTILE = "'{}' is not a percentile; write a whole number from 1 to 100"
-NO_TOPIC = "no topic '{}' in this scenario; it has: async-test-high-volume, async-test-low-volume"
+NO_TOPIC = "no topic '{}' in this scenario; write high, low, or one of: async-test-high-volume, async-test-low-volume"
 HOSTILE = "<img src=x onerror=x()>"
 NO_AMOUNT = "'{}' is not a number above 0; write for example 4"
 MODES = "that cannot be converted to 'sync', 'async', 'bizon-sync', 'bizon-async' or 'yours'."
@@ -37,7 +37,7 @@ MODES = "that cannot be converted to 'sync', 'async', 'bizon-sync', 'bizon-async
 # The step, and the message of the test.
 DRY = {
     "1 for a share": (MEET.format("async", "1 000", "1"), no("low_share_at_least", "1", "Share", NO_SHARE.format("1"))),
-    "a share above all": (MEET.format("async", "1 000", "101%"), no("low_share_at_least", "101%", "Share", NO_SHARE.format("101%"))),
+    "a share above all": (MEET.format("async", "1 000", "101%"), no("low_share_at_least", "101%", "Share", "'101%' is more than all there is; write a share from 0% to 100%")),
     "a negative share": (MEET.format("async", "1 000", "-1%"), no("low_share_at_least", "-1%", "Share", NO_SHARE.format("-1%"))),
     "half a record": (MEET.format("async", "1.5", "1%"), no("high_at_least", "1.5", "Bound", NO_RECORDS.format("1.5"))),
     "a decimal comma": (MEET.format("async", "1,5", "1%"), no("high_at_least", "1,5", "Bound", NO_RECORDS.format("1,5"))),
@@ -60,6 +60,8 @@ DRY = {
     "brokers a word": ("Ensure Cluster    mock    brokers=two", "ValueError: Argument 'brokers' got value 'two' that cannot be converted to integer or None."),
     "keep perhaps": ("Ensure Cluster    mock    keep=perhaps", "ValueError: Argument 'keep' got value 'perhaps' that cannot be converted to 'yes' or 'no'."),
     "speed a word": ("Run Scenario    specified.yaml    speed=fast", "ValueError: Argument 'speed' got value 'fast' that cannot be converted to float."),
+    "an unknown criterion": ("Finding Should Be As Known    async    nothing_losst    pass", "ValueError: Argument 'criterion' got value 'nothing_losst' that cannot be converted to Criterion: 'nothing_losst' is no criterion without thresholds; one of: nothing_lost, content_intact, only_acked_delivered, right_place, no_forbidden_duplicates, order_kept, only_while_assigned, commits_never_ahead, commits_caught_up, buffers_bounded, pauses_pair_up, membership_kept, membership_lost"),
+    "solo of a topic": ("Oldest Message Should Wait At Most Times Solo    async    hot    4", "ValueError: Argument 'topics' got value 'hot' that cannot be converted to 'high' or 'low'."),
     "a topic that is not there": (WAIT.replace("low", "medium").format("5 s"), no("topics", "medium", "Topics", NO_TOPIC.format("medium"))),
     "a topic that acts": (WAIT.replace("low", HOSTILE).format("5 s"), no("topics", HOSTILE, "Topics", NO_TOPIC.format(HOSTILE))),
 }  # fmt: skip
@@ -67,7 +69,7 @@ DRY = {
 # A scenario that is named in a suite and wrong: each test that names it fails with this, dry or not, and
 # no cluster is started.
 SCENARIO = {
-    "rate without unit": ("Scenario Should Be Valid    ${TEMPDIR}/wrong.yaml", "${TEMPDIR}/wrong.yaml: line 3: sink: '10' must be text. How fast the consumer's sink takes records, for example 10 per second."),
+    "rate without unit": ("Scenario Should Be Valid    ${TEMPDIR}/wrong.yaml", "${TEMPDIR}/wrong.yaml: line 3: sink: '10' has no unit. How fast the consumer's sink takes records, for example 10 per second."),
     "no such scenario": ("Run Scenario    none.yaml", f"no scenario file 'none.yaml'; in resources/scenarios there are: {SCENARIOS}"),
     "a cluster": ("Ensure Cluster    mock", ""),
 }  # fmt: skip
@@ -79,7 +81,7 @@ AT_ONCE = {
     "two brokers": ("Ensure Cluster    mock    brokers=2", "a cluster has 1 or 3 brokers, not 2"),
     "external without address": ("Ensure Cluster    external", "CLUSTER:external needs an address: --variable BOOTSTRAP_SERVERS:host:9092"),
     "external at a web page": ("Ensure Cluster    external    bootstrap_servers=http://localhost", "BOOTSTRAP_SERVERS: 'http://localhost' is no broker's address; write host:port, several with a comma between"),
-    "nothing run yet": (WAIT.format("5 s"), "no scenario has been run yet; begin with the keyword 'Run Scenario'"),
+    "nothing run yet": (WAIT.format("5 s"), "no scenario has been run yet; let 'Run Both Modes On' or 'Run Scenario' be the suite's setup"),
     "no cluster yet": (RUN.format("sync"), "no cluster is running; begin with the keyword 'Ensure Cluster'"),
     "a cluster": ("Ensure Cluster    mock", ""),
     "no such mode": (RUN.format("turbo"), "unknown mode 'turbo'; one of: sync, async, bizon-sync, bizon-async, yours"),
@@ -91,6 +93,7 @@ AT_ONCE = {
     "unclosed quote": (RUN.format("consumer=my 'consumer"), "CONSUMER cannot be read as a command: No closing quotation"),
     "empty command": (RUN.format("consumer=''"), "CONSUMER is empty; write the command, or leave the variable out"),
     "a recording": ("Take A Hand Written Recording", ""),
+    "no criterion": ("Delivery Should Meet    async    -    -    -    -", "ValueError: no criterion is given; at least one of the four must be other than -"),
     "a mode that was not run": ("Order Should Be Kept    sync", "ValueError: unknown mode 'sync'; this run has: async"),
 }  # fmt: skip
 WRONG = "title: x\nduration: 10 s\nsink: 10\ntopics:\n  t: {volume: low, partitions: 1, traffic: 1 every 1 s, output: t.json}\n"

@@ -26,7 +26,7 @@ WRONG = {
         "message_type, priority, count, weights, starts_after, sink, poison",
     ),
     "missing key": (f"{SINK}\n", "", "line 6: the file: missing: sink"),
-    "no unit": (DURATION, "duration: 2", "line 7: duration: '2' must be text. How long traffic is produced and "
+    "no unit": (DURATION, "duration: 2", "line 7: duration: '2' has no unit. How long traffic is produced and "
         "judged, for example 2 minutes."),
     "wrong unit": (DURATION, "duration: 2 days",
         "line 7: duration: '2 days' is not a duration; write for example 500 ms, 3 s or 2 minutes"),
@@ -34,14 +34,14 @@ WRONG = {
     "negative duration": (DURATION, "duration: -5 s",
         "line 7: duration: '-5 s' is not a duration; write for example 500 ms, 3 s or 2 minutes"),
     "endless duration": (DURATION, "duration: .inf",
-        "line 7: duration: 'inf' must be text. How long traffic is produced and judged, for example 2 minutes."),
+        "line 7: duration: 'inf' has no unit. How long traffic is produced and judged, for example 2 minutes."),
     "duration nan": (DURATION, "duration: nan s",
         "line 7: duration: 'nan s' is not a duration; write for example 500 ms, 3 s or 2 minutes"),
     "overflowing duration": (DURATION, f"duration: {'9' * 400} s",
         f"line 7: duration: '{'9' * 60}...' is too long; at most 1440 minutes"),
     "negative rate": (SINK, "sink: -1 per second",
         "line 8: sink: '-1 per second' is not a rate; write for example 10 per second"),
-    "rate without unit": (SINK, "sink: 10", "line 8: sink: '10' must be text. How fast the consumer's sink takes "
+    "rate without unit": (SINK, "sink: 10", "line 8: sink: '10' has no unit. How fast the consumer's sink takes "
         "records, for example 10 per second."),
     "rate 0": (SINK, "sink: 0 per second",
         "line 8: sink: '0 per second' is out of range; from 0.001 to 1,000,000 per second"),
@@ -88,7 +88,7 @@ WRONG = {
         "line 25: topics.a: not a topic name; allowed are at most 200 letters, digits, dots, underscores and "
         "hyphens"),
     "no topics": ("topics:", "topics: {}\nx:", "line 16: topics: there is nothing in it; name at least one\n"
-        "line 17: x: unknown key; allowed here: title, duration, sink, control_waits_at_least, drain, consumer, "
+        "line 17: x: unknown key; allowed here: title, duration, sink, control_waits_at_least, drain, side_by_side, consumer, "
         "timeline, topics"),
     "same output": (LOW_OUTPUT, "output: high_vol.json",
         f"line 22: {HIGH}.output: high_vol.json is another topic's output too\n"
@@ -123,7 +123,7 @@ WRONG = {
     "endless poll": (CONSUMER, "poll_interval_ms: 99999999999999999999",
         "line 12: consumer.poll_interval_ms: 99999999999999999999 is too large; at most 60000"),
     "half a character": (SINK, f'{SINK}\n"\\ud800": 1',
-        "line 9: \ufffd: unknown key; allowed here: title, duration, sink, control_waits_at_least, drain, consumer, "
+        "line 9: \ufffd: unknown key; allowed here: title, duration, sink, control_waits_at_least, drain, side_by_side, consumer, "
         "timeline, topics"),
     "half a character in a text": ("title:", 'title: "\\ud800" #',
         "line 6: title: '\ufffd' is neither text nor a number that can be read"),
@@ -159,9 +159,9 @@ NO_SCENARIO = {
     "a tag": (b"title: !!python/object/apply:os.system [id]",
         "line 1: tags (tag:yaml.org,2002:py) are not allowed; write the value alone"),
     "too deep": (b"[" * 5_000, "line 1: nested more than 10 deep, which no scenario needs"),
-    "two documents": (b"a: 1\n---\nb: 1\n", "line 2: not YAML: but found another document"),
-    "a stray bracket": (b"title: [x\n", "line 2: not YAML: expected ',' or ']', but got '<stream end>'"),
-    "a tab": (b"a:\n\tb: 1", "line 2: not YAML: found character '\\t' that cannot start any token"),
+    "two documents": (b"a: 1\n---\nb: 1\n", "line 2: not YAML: but found another document; check the indentation, colons and brackets there"),
+    "a stray bracket": (b"title: [x\n", "line 2: not YAML: expected ',' or ']', but got '<stream end>'; check the indentation, colons and brackets there"),
+    "a tab": (b"a:\n\tb: 1", "line 2: not YAML: found character '\\t' that cannot start any token; check the indentation, colons and brackets there"),
     "binary": (b"title: \x00\x01", "not YAML: special characters are not allowed (character 7)"),
 }  # fmt: skip
 

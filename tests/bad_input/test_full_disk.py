@@ -84,7 +84,7 @@ def test_a_record_that_was_written_in_part_counts_as_not_written(small_disk: Pat
     written = 0
     with FileSink(small_disk, {"t": "t.json"}, None) as sink, pytest.raises(ConsumerError) as error:
         for offset in range(100):
-            sink.write(Record(offset))
+            sink.write([Record(offset)])
             written += 1
     file = small_disk / "t.json"
     assert str(error.value) == f"{file}: disk full (No space left on device)"
@@ -92,7 +92,7 @@ def test_a_record_that_was_written_in_part_counts_as_not_written(small_disk: Pat
     assert [line["offset"] for line in read_events(file)] == list(range(written))
     (small_disk / "ballast").unlink()
     with FileSink(small_disk, {"t": "t.json"}, None) as sink:
-        sink.write(Record(written))
+        sink.write([Record(written)])
     assert [line["offset"] for line in read_events(file)] == list(range(written + 1))
 
 

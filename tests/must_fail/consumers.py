@@ -176,9 +176,9 @@ class LeaksMemory(FairConsumer):
 
     kept = None
 
-    def deliver(self, record):
-        self.kept = [*(self.kept or []), bytearray(128 * 1024)]
-        super().deliver(record)
+    def deliver(self, records):
+        self.kept = [*(self.kept or []), bytearray(128 * 1024 * len(records))]
+        super().deliver(records)
 
 
 class ForgetsToResumeOnRevoke(FairConsumer):
@@ -212,10 +212,10 @@ class StopsPollingWhileTheSinkWorks(FairConsumer):
 class SlowsEverythingDown(FairConsumer):
     """Fair, and half as fast."""
 
-    def deliver(self, record):
-        super().deliver(record)
+    def deliver(self, records):
+        super().deliver(records)
         if self.sink.pace.rate:
-            self.sink.pace.occupy(record.topic())
+            self.sink.pace.occupy(records[0].topic())
 
 
 # Delivery
@@ -224,10 +224,13 @@ class SlowsEverythingDown(FairConsumer):
 class CountsOnly(FairConsumer):
     """Reports records as consumed and writes none."""
 
-    def deliver(self, record):
-        write, self.sink.write = self.sink.write, lambda record: self.sink.pace.occupy(record.topic())
-        super().deliver(record)
-        self.sink.write = write
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.sink.write = self.write_nothing
+
+    def write_nothing(self, records):
+        self.sink.pace.occupy(records[0].topic())
+        return len(records)
 
 
 class AltersThePayload(FairConsumer):
@@ -237,9 +240,12 @@ class AltersThePayload(FairConsumer):
         super().__init__(*args)
         self.sink.write = self.write_altered
 
-    def write_altered(self, record):
+    def write_altered(self, records):
+        return FileSink.write(self.sink, [self.altered(record) for record in records])
+
+    def altered(self, record):
         value = {key: item for key, item in json.loads(record.value()).items() if key != "data"}
-        FileSink.write(self.sink, Changed(record, value=json.dumps(value).encode()))
+        return Changed(record, value=json.dumps(value).encode())
 
 
 class WritesIntoTheWrongTopicsFile(FairConsumer):
@@ -255,19 +261,25 @@ class WritesIntoTheWrongTopicsFile(FairConsumer):
 class WritesTwice(FairConsumer):
     """Writes each tenth record a second time."""
 
-    def deliver(self, record):
-        super().deliver(record)
-        if record.offset() % 10 == 0:
-            self.sink.write(record)
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.sink.write = self.write_twice
+
+    def write_twice(self, records):
+        twice = [record for record in records for _ in range(2 if record.offset() % 10 == 0 else 1)]
+        FileSink.write(self.sink, twice)
+        return len(records)
 
 
 class InventsRecords(FairConsumer):
     """Writes records that nobody sent."""
 
-    def deliver(self, record):
-        super().deliver(record)
-        if record.offset() % 10 == 0:
-            self.sink.write(Changed(record, offset=record.offset() + 1_000_000, value=b'{"id":"invented"}'))
+    def deliver(self, records):
+        super().deliver(records)
+        for record in records:
+            if record.offset() % 10 == 0:
+                made_up = {"offset": record.offset() + 1_000_000, "value": b'{"id":"invented"}'}
+                self.sink.write([Changed(record, **made_up)])
 
 
 class SkipsTheFirstAfterAnAssignment(FairConsumer):
@@ -312,11 +324,11 @@ class CommitsOnReceipt(FairConsumer):
                 self.uncommitted[(record.topic(), record.partition())] = record.offset() + 1
         return records
 
-    def deliver(self, record):
-        partition = (record.topic(), record.partition())
+    def deliver(self, records):
+        partition = (records[0].topic(), records[0].partition())
         with self.delivering:
             received = self.uncommitted.get(partition)
-            super().deliver(record)
+            super().deliver(records)
             if received is None:
                 del self.uncommitted[partition]
             else:
@@ -333,9 +345,10 @@ class NeverCommits(FairConsumer):
 class CommitsTheOffsetItself(FairConsumer):
     """Commits the offset of the last record, not of the next."""
 
-    def deliver(self, record):
-        super().deliver(record)
-        self.uncommitted[(record.topic(), record.partition())] = record.offset()
+    def deliver(self, records):
+        super().deliver(records)
+        last = records[-1]
+        self.uncommitted[(last.topic(), last.partition())] = last.offset()
 
 
 class NeverCommitsAPartitionThatStartsAboveZero(FairConsumer):
@@ -345,10 +358,11 @@ class NeverCommitsAPartitionThatStartsAboveZero(FairConsumer):
         super().__init__(*args)
         self.started_at = {}
 
-    def deliver(self, record):
-        super().deliver(record)
-        partition = (record.topic(), record.partition())
-        if self.started_at.setdefault(partition, record.offset()) > 0:
+    def deliver(self, records):
+        super().deliver(records)
+        first = records[0]
+        partition = (first.topic(), first.partition())
+        if self.started_at.setdefault(partition, first.offset()) > 0:
             self.uncommitted.pop(partition, None)
 
 
@@ -389,12 +403,12 @@ class BacksOffTooLong(FairConsumer):
 class CommitsWhatDidNotFit(FairConsumer):
     """Passes over what the disk did not take, and commits it."""
 
-    def deliver(self, record):
+    def deliver(self, records):
         try:
-            super().deliver(record)
+            super().deliver(records)
         except ConsumerError:
-            mend_end(self.config.output_folder / self.config.outputs[record.topic()])
-            self.uncommitted[(record.topic(), record.partition())] = record.offset() + 1
+            mend_end(self.config.output_folder / self.config.outputs[records[0].topic()])
+            self.count_done(records)
 
 
 class SingleThreadRoundRobin(FairConsumer):
@@ -414,7 +428,7 @@ class SingleThreadRoundRobin(FairConsumer):
                     break
                 (record,) = records
                 self._last = ((record.topic(), record.partition()), 1, time.monotonic())
-                self.deliver(record)
+                self.deliver(records)
             if time.monotonic() >= commit_due:
                 self.commit(wait=False)
                 self.emit("buffer_levels", partitions=self.buffers.levels(sorted(self.assigned)))

@@ -61,7 +61,7 @@ class Faults(Protocol):
 
 
 class Cluster(Protocol):
-    """A running Kafka cluster, ours or somebody's.
+    """A running Kafka cluster, ours or somebody's. Several experiments may use it at the same time.
 
     `kind` is one of local, mock, compose, external. `description` says which broker judges, for
     people: "Apache Kafka 4.3.1 (KRaft), 1 broker, Java 17". `client_config` holds everything a

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 import uuid
 from pathlib import Path
 
@@ -38,6 +39,8 @@ class Registry:
         self._processes: list[tuple[int, float]] = []
         self._folders: list[str] = []
         self._projects: list[str] = []
+        # Experiments side by side start processes at the same time.
+        self._lock = threading.Lock()
         self._write()
 
     def add_process(self, pid: int) -> None:
@@ -68,14 +71,15 @@ class Registry:
 
     def _write(self) -> None:
         draft = self._path.with_suffix(".part")
-        noted = {
-            "owner": self._owner,
-            "processes": self._processes,
-            "folders": self._folders,
-            "projects": self._projects,
-        }
-        draft.write_text(json.dumps(noted), "utf-8")
-        draft.replace(self._path)
+        with self._lock:
+            noted = {
+                "owner": self._owner,
+                "processes": self._processes,
+                "folders": self._folders,
+                "projects": self._projects,
+            }
+            draft.write_text(json.dumps(noted), "utf-8")
+            draft.replace(self._path)
 
 
 def clear_leftovers() -> list[str]:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Collection, Mapping
 
 import confluent_kafka
@@ -34,6 +35,7 @@ class MockCluster:
         self._process: subprocess.Popen[str] | None = None
         self._bootstrap_servers = ""
         self._topics: dict[str, int] = {}
+        self._asking = threading.Lock()
 
     @property
     def description(self) -> str:
@@ -93,15 +95,17 @@ class MockCluster:
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create topics; they can be used at once. Raises ClusterError."""
-        for name, count in partitions.items():
-            if self._topics.get(name, count) != count:
-                raise ClusterError(wrong_partitions(name, self._topics[name], count))
-            if name in self._topics:
-                continue
-            self._order({"topic": name, "partitions": count})
-            if error := self._answer()["error"]:
-                raise ClusterError(f"topic {name} could not be created: {error}")
-            self._topics[name] = count
+        # Whoever orders has to read the answer before the next one orders.
+        with self._asking:
+            for name, count in partitions.items():
+                if self._topics.get(name, count) != count:
+                    raise ClusterError(wrong_partitions(name, self._topics[name], count))
+                if name in self._topics:
+                    continue
+                self._order({"topic": name, "partitions": count})
+                if error := self._answer()["error"]:
+                    raise ClusterError(f"topic {name} could not be created: {error}")
+                self._topics[name] = count
 
     def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
         """Nothing to do: they go with the cluster."""

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 
-from fairpoll.consumers.record import Partition, Record
+from fairpoll.consumers.record import Partition, Record, runs
 
 MAX_DEBT_SECONDS = 1.0
 
@@ -31,21 +31,23 @@ class PartitionBuffers:
         self._served: dict[Partition, float] = {}
         # The account of the partition served last: where newcomers begin.
         self._now = 0.0
+        # Those above half the threshold.
+        self._crowded: set[Partition] = set()
         self._changed = threading.Condition()
 
-    def add(self, records: Iterable[Record]) -> None:
+    def add(self, records: Sequence[Record]) -> None:
         """Append each record to its partition's buffer."""
         # Sorted out before the lock is taken: the worker needs it as well.
-        arrived: dict[Partition, list[Record]] = {}
-        for record in records:
-            arrived.setdefault((record.topic(), record.partition()), []).append(record)
+        arrived = list(runs(records))
         with self._changed:
-            for partition, some in arrived.items():
+            for partition, some in arrived:
                 waiting = self._waiting.setdefault(partition, deque())
                 if not waiting:
                     self._turns[partition] = None
                     self._served[partition] = max(self._served.get(partition, 0.0), self._now)
                 waiting.extend(some)
+                if len(waiting) > self.pause_threshold // 2:
+                    self._crowded.add(partition)
             self._changed.notify_all()
 
     def wait(self, timeout_seconds: float) -> None:
@@ -53,12 +55,15 @@ class PartitionBuffers:
         with self._changed:
             self._changed.wait_for(lambda: self._turns, timeout_seconds)
 
-    def wait_for_room(self, partitions: Collection[Partition], timeout_seconds: float) -> None:
-        """Wait until all of them are at or below half the threshold, at most this long."""
+    def wait_for_room(self, partitions: Collection[Partition], records: int, timeout_seconds: float) -> None:
+        """Should so many more records fill one of them, wait until all are at or below half the threshold.
+
+        At most this long.
+        """
         with self._changed:
-            self._changed.wait_for(
-                lambda: len(self.with_room(partitions)) == len(partitions), timeout_seconds
-            )
+            crowded = self._crowded.intersection(partitions)
+            if any(self.level(p) + records > self.pause_threshold for p in crowded):
+                self._changed.wait_for(lambda: self._crowded.isdisjoint(partitions), timeout_seconds)
 
     def take(self, most: int = 1) -> list[Record]:
         """The next records, at most so many, of the partition whose turn it is; none when none waits."""
@@ -69,10 +74,14 @@ class PartitionBuffers:
             del self._turns[partition]
             waiting = self._waiting[partition]
             count = min(most, len(waiting))
-            taken = [waiting.popleft() for _ in range(count)]
-            if waiting:
+            if count == len(waiting):
+                taken = list(waiting)
+                waiting.clear()
+            else:
+                taken = [waiting.popleft() for _ in range(count)]
                 self._turns[partition] = None
-            if len(waiting) <= self.pause_threshold // 2 < len(waiting) + count:
+            if partition in self._crowded and len(waiting) <= self.pause_threshold // 2:
+                self._crowded.discard(partition)
                 self._changed.notify_all()
             return taken
 
@@ -102,14 +111,18 @@ class PartitionBuffers:
             for partition in partitions:
                 self._waiting.pop(partition, None)
                 self._turns.pop(partition, None)
+                self._crowded.discard(partition)
 
     def full(self, partitions: Iterable[Partition]) -> list[Partition]:
         """Those of `partitions` that are at or above the threshold."""
-        return [p for p in partitions if self.level(p) >= self.pause_threshold]
+        with self._changed:
+            crowded = self._crowded.intersection(partitions)
+            return [p for p in crowded if self.level(p) >= self.pause_threshold]
 
     def with_room(self, partitions: Iterable[Partition]) -> list[Partition]:
         """Those of `partitions` that are at or below half the threshold."""
-        return [p for p in partitions if self.level(p) <= self.pause_threshold // 2]
+        with self._changed:
+            return [p for p in partitions if p not in self._crowded]
 
     def level(self, partition: Partition) -> int:
         """How many records of this partition wait."""

@@ -30,7 +30,8 @@ IDLE_SECONDS = 0.1
 ROOM_SECONDS = 0.02
 # How long the sink may be busy with one partition before the next has its turn; short against any budget.
 QUANTUM_SECONDS = 0.005
-MOST_AT_ONCE = 500
+# However fast the sink: one event tells of all of them, and has to stay a line that can be read at once.
+MOST_AT_ONCE = 2000
 # How long the worker may take to finish the record in hand when the consumer stops.
 WORKER_STOP_SECONDS = 10.0
 
@@ -71,7 +72,9 @@ class FairConsumer(Consumer):
         while not self.stopping.is_set():
             self.buffers.add(self.poll())
             # A sink that keeps up needs no pause, only a moment.
-            self.buffers.wait_for_room(self.assigned - self.paused, ROOM_SECONDS)
+            self.buffers.wait_for_room(
+                self.assigned - self.paused, self.settings.max_poll_records, ROOM_SECONDS
+            )
             self.pause_full()
             self.resume_with_room()
             if time.monotonic() >= due:
@@ -129,8 +132,7 @@ class FairConsumer(Consumer):
             if records:
                 first = records[0]
                 self._last = ((first.topic(), first.partition()), len(records), time.monotonic())
-                for record in records:
-                    self.deliver(record)
+                self.deliver(records)
         if not records:
             self.buffers.wait(IDLE_SECONDS)
 

@@ -4,7 +4,10 @@ Nothing here is rigged to starve anybody. While the sink is busy nothing is poll
 batch holds whatever the client fetched first: behind a backlog, that is the backlog.
 """
 
+from collections.abc import Sequence
+
 from fairpoll.consumers.base import Consumer
+from fairpoll.consumers.record import Record, runs
 
 
 class SyncConsumer(Consumer):
@@ -12,8 +15,13 @@ class SyncConsumer(Consumer):
 
     def run(self) -> None:
         while not self.stopping.is_set():
-            for record in self.poll():
-                if not self.sink.pace.wait_turn(self.stopping):
-                    break
-                self.deliver(record)
+            for _, records in runs(self.poll()):
+                self._write(records)
             self.commit(wait=True)
+
+    def _write(self, records: Sequence[Record]) -> None:
+        """Write them, one at a time while the sink's rate is limited, else all at once."""
+        while records and self.sink.pace.wait_turn(self.stopping):
+            count = 1 if self.sink.pace.limited else len(records)
+            self.deliver(records[:count])
+            records = records[count:]

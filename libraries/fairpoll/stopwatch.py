@@ -1,0 +1,59 @@
+"""Where the time of a whole Robot run went."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+LIVE = "live traffic, the scenarios' own time"
+AROUND = "topics, backlog, consumers, drain"
+REST = "all else"
+
+
+class Stopwatch:
+    """Adds up what each part took. A part within another one counts once, as the inner one."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._spent: dict[str, float] = {}
+        self._inside: list[float] = []
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        """What is done within counts as this part."""
+        began = time.monotonic()
+        self._inside.append(0.0)
+        try:
+            yield
+        finally:
+            took = time.monotonic() - began
+            own = took - self._inside.pop()
+            self._spent[part] = self._spent.get(part, 0.0) + own
+            if self._inside:
+                self._inside[-1] += took
+
+    def parts(self, recorded: str, live: Sequence[Mapping[str, object]]) -> dict[str, float]:
+        """Part -> seconds, the whole last. Of the part `recorded`, what is live traffic stands apart.
+
+        `live` are the facts of the recordings, with `start_ms` and `end_ms`; at times when several were
+        recorded side by side, their common time counts once.
+        """
+        spent = dict(self._spent)
+        around = spent.pop(recorded, 0.0)
+        own = _covered([(_number(one, "start_ms"), _number(one, "end_ms")) for one in live]) / 1000
+        whole = time.monotonic() - self._began
+        rest = whole - around - sum(spent.values())
+        return {LIVE: own, AROUND: max(around - own, 0.0), **spent, REST: max(rest, 0.0), "whole": whole}
+
+
+def _number(facts: Mapping[str, object], name: str) -> float:
+    value = facts.get(name, 0.0)
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def _covered(spans: Sequence[tuple[float, float]]) -> float:
+    """The length of what the spans cover together."""
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total

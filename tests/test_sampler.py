@@ -1,0 +1,35 @@
+"""What is seen of the consumers from outside."""
+
+import json
+from pathlib import Path
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from fairpoll.cluster.leftovers import Registry
+from fairpoll.sampler import Sampler
+from test_cluster import opened
+
+
+def test_a_look_tells_what_has_changed_and_the_last_one_all(tmp_path: Path, registry: Registry):
+    cluster, _ = opened("mock", tmp_path, registry)
+    samples = tmp_path / "samples.jsonl"
+    try:
+        cluster.create_topics({"t": 3})
+        producer = Producer(cluster.client_config)
+        producer.produce("t", b"x", partition=1)
+        assert producer.flush(20) == 0
+        sampler = Sampler(samples, cluster.client_config, {"c": "g"}, {"t": 3}, lambda _: ())
+        client = Consumer({**cluster.client_config, "group.id": "g"})
+        for offset in (1, 1, 2):
+            client.commit(
+                offsets=[TopicPartition("t", 0, 7), TopicPartition("t", 1, offset)], asynchronous=False
+            )
+            sampler.look()
+        client.close()
+        sampler.finish()
+    finally:
+        cluster.stop()
+    told = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
+    looks = [{(o["partition"], o["offset"]) for o in one["offsets"]} for one in told]
+    assert [one["name"] for one in told] == ["committed_offsets"] * 4 + ["log_start"]
+    assert looks == [{(0, 7), (1, 1)}, set(), {(1, 2)}, {(0, 7), (1, 2)}, {(0, 0), (1, 0), (2, 0)}]

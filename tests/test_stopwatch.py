@@ -1,0 +1,45 @@
+"""Where time is said to have gone."""
+
+import pytest
+
+from fairpoll import stopwatch
+from fairpoll.phases import LIVE as LIVE_PHASE
+from fairpoll.phases import phases
+from fairpoll.stopwatch import AROUND, LIVE, REST, Stopwatch
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(stopwatch.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_part_within_another_counts_once(clock: list[float]):
+    watch = Stopwatch()
+    with watch("judged"):
+        clock[0] += 2
+        with watch("charts drawn"):
+            clock[0] += 3
+    clock[0] += 1
+    told = watch.parts("recorded", [])
+    assert told == {LIVE: 0, AROUND: 0, "charts drawn": 3, "judged": 2, REST: 1, "whole": 6}
+
+
+def test_live_traffic_side_by_side_counts_once(clock: list[float]):
+    watch = Stopwatch()
+    with watch("recorded"):
+        clock[0] += 20
+    spans = [(0, 8_000), (1_000, 9_000), (10_000, 14_000)]
+    told = watch.parts("recorded", [{"start_ms": start, "end_ms": end} for start, end in spans])
+    assert (told[LIVE], told[AROUND], told["whole"]) == (13, 7, 20)
+
+
+def test_the_phases_of_a_run_in_the_order_of_time():
+    facts = {"begun_ms": 0, "produced_ms": 500, "start_ms": 1500, "end_ms": 9500, "stopped_ms": 9700}
+    assert phases(facts) == {
+        "topics and backlog": 0.5,
+        "lead to a common start": 1.0,
+        LIVE_PHASE: 8.0,
+        "consumers stopped": 0.2,
+    }
