@@ -126,14 +126,20 @@ class _Finder(SuiteVisitor):
     def start_keyword(self, call: running.Keyword) -> None:
         name = _plain(call.name)
         if name == (self._called or name):
-            self._look_at(call.args)
             if (place := TAKES_SCENARIO.get(name)) is not None and len(call.args) > place:
                 self._keep(_value(str(call.args[place])).removeprefix("scenario="))
+            elif self._leads_to_a_run(name):
+                self._look_at([*call.args, *self._keywords[name].args.defaults.values()])
         if name in self._keywords and name not in self._entered:
             self._entered.add(name)
-            if not self._called:
-                self._look_at(self._keywords[name].args.defaults.values())
             self._keywords[name].body.visit(self)
+
+    def _leads_to_a_run(self, name: str, deeper: int = 5) -> bool:
+        """Whether this is a user keyword that hands a scenario on; others may take other files."""
+        if name not in self._keywords or not deeper:
+            return False
+        inner = [_plain(call.name) for call in self._keywords[name].body if hasattr(call, "args")]
+        return any(one in TAKES_SCENARIO or self._leads_to_a_run(one, deeper - 1) for one in inner)
 
     def _look_at(self, arguments: Iterable[object]) -> None:
         for argument in arguments:

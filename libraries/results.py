@@ -11,10 +11,11 @@ from robot.libraries.BuiltIn import BuiltIn
 from fairpoll import layout
 from fairpoll.errors import FairpollError
 from fairpoll.events import dump
-from fairpoll.report import Verdict, worst
+from fairpoll.report import Verdict
 from fairpoll.stopwatch import Stopwatch
 from fairpoll.summary_page import NAME as SUMMARY
 from fairpoll.summary_page import Shown, page
+from fairpoll.verdicts import worst
 
 RECORDED = "scenarios recorded"
 # How Robot begins the message of a test whose suite's setup failed.

@@ -17,7 +17,7 @@ from fairpoll.errors import FairpollError, ScenarioError
 from fairpoll.experiment import Experiment
 from fairpoll.live import LiveProgress
 from fairpoll.loading import load_recording
-from fairpoll.measures import waits
+from fairpoll.measures import oldest_wait
 from fairpoll.members import ConsumerUnderTest
 from fairpoll.progress import ConsoleProgress
 from fairpoll.report import Verdict
@@ -182,7 +182,7 @@ class Session:
         key = (scenario_file, speed, alone, volume)
         if key not in self._solo:
             recording = self._run(scenario_file, speed, alone, only_volume=volume).recording
-            self._solo[key] = max(w for w, _ in waits(recording, consumer, recording.topics_of(volume)))
+            self._solo[key] = oldest_wait(recording, consumer, recording.topics_of(volume))[0]
         return self._solo[key]
 
     def verdict(self) -> Verdict:

@@ -6,9 +6,12 @@ is a low-volume topic with messages sent at seconds 0, 3 and 6 of which the firs
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from fairpoll.history import Acked, ConsumerHistory, Delivered, Recording
+from fairpoll.deliveries import Deliveries
+from fairpoll.history import ConsumerHistory, Recording
+from fairpoll.records import Acked, Delivered, Messages
 from fairpoll.scenario import Scenario, TopicPlan
 from fairpoll.units import Bursts
 
@@ -37,17 +40,22 @@ def delivered(topic: str, offset: int, at: float, partition: int = 0, **changes:
 
 
 def consumer(name: str, *records: Delivered, events: Sequence[dict] = ()) -> ConsumerHistory:
-    return ConsumerHistory(name, sorted(records, key=lambda r: r.at), events)
+    """What it delivered is put into columns by `recording`, which knows the messages."""
+    return ConsumerHistory(name, records, events)  # type: ignore[arg-type]
 
 
 def recording(messages: Sequence[Acked], *consumers: ConsumerHistory, **changes: object) -> Recording:
+    scenario = changes.get("scenario", SCENARIO)
+    assert isinstance(scenario, Scenario)
+    partitions = [(topic.name, number) for topic in scenario.topics for number in range(topic.partitions)]
+    kept = Messages.of(partitions, messages)
     fields: dict = {
         "folder": Path("evidence"),
         "run_id": "r",
         "scenario": SCENARIO,
         "speed": 1.0,
-        "acked": messages,
-        "consumers": {c.name: c for c in consumers},
+        "acked": kept,
+        "consumers": {c.name: replace(c, delivered=Deliveries.of(kept, c.delivered)) for c in consumers},
         **changes,
     }
     return Recording(**fields)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fairpoll.checkers import CRITERIA
-from fairpoll.checkers.model import load_doubts
+from fairpoll.checkers.model import load_doubts, seconds_told
 from histories import SCENARIO, acked, consumer, delivered, recording
 
 ON_TIME = acked("low", 0, 3, 6)
@@ -188,3 +188,30 @@ def test_latency_counts_what_never_came():
     run = recording(BOTH, served(1, 4), scenario=PLAN)
     assert judge("latency_at_most", run, volume="low", percentile=50, seconds=1).status == "pass"
     assert judge("latency_at_most", run, volume="low", percentile=99, seconds=53).status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bound", "told"),
+    [
+        (0.088, 0.05, "0.09 s"),
+        (0.12, 0.1, "0.12 s"),
+        (0.6, 5, "0.6 s"),
+        (0.1, 0.1, "0.1 s"),
+        (5.0004, 5, "5.000 s"),
+    ],
+)
+def test_a_time_is_told_apart_from_its_bound(seconds: float, bound: float, told: str):
+    assert seconds_told(seconds, bound) == told
+
+
+def test_silence_counts_from_the_ack_for_nobody_can_deliver_what_the_broker_has_not_taken():
+    slow = [replace(message, acked=message.intended + 20) for message in acked("low", 0)]
+    finding = judge(
+        "every_partition_served",
+        recording(slow, consumer("async", delivered("low", 0, 21))),
+        "async",
+        seconds=5,
+    )
+    assert (finding.status, finding.measured) == ("pass", "1.0 s")
+    on_time = recording(acked("low", 0), consumer("async", delivered("low", 0, 21)))
+    assert judge("every_partition_served", on_time, "async", seconds=5).status == "fail"

@@ -65,8 +65,8 @@ def hostile_recording(folder: Path) -> Recording:
         }
     ]
     found = consumer("async", delivered(HOSTILE, 7, 1.0, output=HOSTILE, message_id=HOSTILE), events=told)
-    run = recording(acked(HOSTILE, 0, 1), found)
-    return replace(run, scenario=scenario, cluster=HOSTILE, run_id=HOSTILE, folder=folder)
+    run = recording(acked(HOSTILE, 0, 1), found, scenario=scenario)
+    return replace(run, cluster=HOSTILE, run_id=HOSTILE, folder=folder)
 
 
 def judged(folder: Path) -> Verdict:

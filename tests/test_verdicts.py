@@ -11,10 +11,9 @@ from fairpoll.cli import main
 from fairpoll.compare import changes
 from fairpoll.errors import HistoryError
 from fairpoll.offline import judge_again
-from fairpoll.report import worst
 from fairpoll.summary import MOST_UNMET, summary
 from fairpoll.trend import read_all, trend
-from fairpoll.verdicts import read_runs
+from fairpoll.verdicts import read_runs, worst
 from recordings import write_recording
 from test_inert import HOSTILE, TAGS, Reader
 

@@ -9,14 +9,16 @@ on one another, as counts do. Dashes make nonsense of a sawtooth: ages are solid
 """
 
 import io
-import math
 import textwrap
 import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from fairpoll.svg import INK, WIDTH, inline
 from fairpoll.text import plain
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Point = tuple[float, float]
+Points = Sequence[Point] | npt.NDArray[np.float64]
 Color = Literal["neutral", "orange", "blue", "green", "purple"]
 Style = Literal["solid", "dashed", "dotted"]
 
@@ -60,7 +63,7 @@ class Series:
     """
 
     label: str
-    points: Sequence[Point]
+    points: Points
     color: Color = "blue"
     style: Style = "solid"
     step: bool = False
@@ -116,29 +119,30 @@ def _short(text: str, columns: int) -> str:
     return text if len(text) <= columns else text[: columns - 1] + "…"
 
 
-def _clean(points: Sequence[Point]) -> list[Point]:
-    finite = (p for p in points if math.isfinite(p[0]) and math.isfinite(p[1]))
-    held = ((max(-LARGEST, min(x, LARGEST)), max(-LARGEST, min(y, LARGEST))) for x, y in finite)
-    return sorted(held, key=lambda point: point[0])
+def _clean(points: Points) -> npt.NDArray[np.float64]:
+    together = np.asarray(points, float).reshape(-1, 2)
+    finite = together[np.isfinite(together).all(axis=1)]
+    in_order: npt.NDArray[np.float64] = finite[np.argsort(finite[:, 0], kind="stable")]
+    return in_order.clip(-LARGEST, LARGEST)
 
 
-def _thin(points: list[Point], most: int) -> list[Point]:
+def _thin(points: npt.NDArray[np.float64], most: int) -> list[Point]:
     """At most `most` points: of each slice of the x axis its first, lowest, highest and last."""
-    if len(points) <= most:
-        return points
-    # A rising count needs two points a slice, since its lowest and highest are its first and last.
-    rising = all(a[1] <= b[1] for a, b in pairwise(points))
-    slices = max(1, most // (2 if rising else 4))
-    start, width = points[0][0], (points[-1][0] - points[0][0]) / slices or 1.0
-    kept: list[Point] = []
-    for _, group in groupby(points, key=lambda point: min(int((point[0] - start) / width), slices - 1)):
-        inside = list(group)
-        heights = [y for _, y in inside]
-        picks = {0, len(inside) - 1}
-        if not rising:
-            picks |= {heights.index(min(heights)), heights.index(max(heights))}
-        kept += [inside[index] for index in sorted(picks)]
-    return kept
+    if len(points) > most:
+        x, y = points.T
+        # A rising count needs two points a slice, since its lowest and highest are its first and last.
+        rising = bool(np.all(y[1:] >= y[:-1]))
+        slices = max(1, most // (2 if rising else 4))
+        width = (x[-1] - x[0]) / slices or 1.0
+        slice_of = np.minimum((x - x[0]) // width, slices - 1)
+        bounds = [0, *(np.flatnonzero(np.diff(slice_of)) + 1).tolist(), len(points)]
+        kept: set[int] = set()
+        for first, end in pairwise(bounds):
+            kept |= {first, end - 1}
+            if not rising:
+                kept |= {first + int(y[first:end].argmin()), first + int(y[first:end].argmax())}
+        points = points[sorted(kept)]
+    return [(x, y) for x, y in points.tolist()]
 
 
 def _label_lines(panel: Panel, data: list[list[Point]]) -> list[list[str]]:

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fairpoll.report import worst
 from fairpoll.tables import markdown_table
-from fairpoll.verdicts import JudgedFinding, JudgedRun
+from fairpoll.verdicts import JudgedFinding, JudgedRun, worst
 
 Kind = Literal["worse", "went", "appeared", "better", "same"]
 ORDER: tuple[Kind, ...] = ("worse", "went", "appeared", "better", "same")  # what matters most comes first

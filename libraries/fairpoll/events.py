@@ -71,13 +71,18 @@ def read_events(path: Path) -> Iterator[Event]:
         for number, line in enumerate(lines, 1):
             if not line.endswith(b"\n"):
                 return
-            try:
-                event = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise HistoryError(f"{path}: line {number}: not JSON: {error}") from None
-            if not isinstance(event, dict):
-                raise HistoryError(f"{path}: line {number}: not an event but {type(event).__name__}")
-            yield event
+            yield parse_event(path, number, line)
+
+
+def parse_event(path: Path, number: int, line: bytes) -> Event:
+    """The event that this line of a file is. Raises HistoryError naming the line if it is none."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise HistoryError(f"{path}: line {number}: not JSON: {error}") from None
+    if not isinstance(event, dict):
+        raise HistoryError(f"{path}: line {number}: not an event but {type(event).__name__}")
+    return event
 
 
 def mend_end(path: Path) -> None:
@@ -108,7 +113,7 @@ class Tail:
     does an event that `check` refuses with a ValueError. `lines` counts those that were read.
     """
 
-    def __init__(self, path: Path, check: Callable[[Event], None] | None = None) -> None:
+    def __init__(self, path: Path, check: Callable[[Event], object] | None = None) -> None:
         self.path = path
         self._check = check
         self._offset = 0

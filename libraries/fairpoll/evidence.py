@@ -13,7 +13,7 @@ from typing import Any
 from fairpoll import layout
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event, read_events
-from fairpoll.fields import Fields
+from fairpoll.fields import OUR_FIELDS, Fields
 from fairpoll.scenario import Scenario
 from fairpoll.scenario_rules import MOST_PARTITIONS
 from fairpoll.shards import MOST_SHARDS
@@ -161,49 +161,16 @@ def _check_facts(facts: _Facts) -> None:
             raise ValueError(f"{quoted(name)} is not the name of a file")
 
 
-def read_ledger(path: Path, run_id: str, partitions: Mapping[str, int]) -> list[Event]:
-    """The producer's events. Raises HistoryError also for those of another run's messages.
-
-    A message that was sent again after its leader had moved is acked without its offset. An idempotent
-    producer keeps a partition's order and leaves nothing out, so it stands between its neighbours.
-    """
-    events = list(_ledger_events(path, run_id, partitions))
-    acked: dict[tuple[str, int], list[Event]] = {}
-    for event in events:
-        if event["name"] == "producer_send_success":
-            acked.setdefault((event["topic"], event["partition"]), []).append(event)
-    for in_order in acked.values():
-        if any(event["offset"] is None for event in in_order):
-            _fill_offsets(path, in_order)
-    return events
-
-
-def _fill_offsets(path: Path, in_order: list[Event]) -> None:
-    """Give every message of a partition its offset. Raises HistoryError where they leave no room for it."""
-    known = [(index, event["offset"]) for index, event in enumerate(in_order) if event["offset"] is not None]
-    for index, event in enumerate(in_order):
-        if event["offset"] is not None:
-            continue
-        before = [offset + index - at for at, offset in known if at < index][-1:]
-        after = [offset + index - at for at, offset in known if at > index][:1]
-        told = {*before, *after}
-        if len(told) != 1:
-            where = f"{event['topic']}/{event['partition']}"
-            raise HistoryError(f"{path}: the offset of message {event['sequence']} of {where} cannot be told")
-        (event["offset"],) = told
-
-
-def _ledger_events(path: Path, run_id: str, partitions: Mapping[str, int]) -> Iterator[Event]:
-    for number, event in _lines(path, check_event):
-        if event.get("run_id", run_id) != run_id:
-            of = quoted(event["run_id"])
-            raise HistoryError(f"{path}: line {number}: is of run {of}, but this is a recording of {run_id}")
-        if event["name"] == "producer_send_success":
-            topic, partition = event["topic"], event["partition"]
-            if not 0 <= partition < partitions.get(topic, 0):
-                spot = quoted(f"{topic}/{partition}")
-                raise HistoryError(f"{path}: line {number}: the scenario has no partition {spot}")
-        yield event
+def check_ledger(event: Event, run_id: str, partitions: Mapping[str, int]) -> Event:
+    """One of the producer's events. Raises ValueError also for those of another run's messages."""
+    check_event(event)
+    if event.get("run_id", run_id) != run_id:
+        raise ValueError(f"is of run {quoted(event['run_id'])}, but this is a recording of {run_id}")
+    if event["name"] == "producer_send_success":
+        topic, partition = event["topic"], event["partition"]
+        if not 0 <= partition < partitions.get(topic, 0):
+            raise ValueError(f"the scenario has no partition {quoted(f'{topic}/{partition}')}")
+    return event
 
 
 def read_consumer_events(path: Path) -> Iterator[Event]:
@@ -211,33 +178,33 @@ def read_consumer_events(path: Path) -> Iterator[Event]:
     return (event for _, event in _lines(path, check_event))
 
 
-def read_output(
-    path: Path, fields: Fields, places: Mapping[str, tuple[str, int, int]] | None = None
-) -> Iterator[Event]:
-    """The lines of an output file in our own consumers' spelling. Raises HistoryError.
+def read_output(path: Path) -> Iterator[Event]:
+    """The lines of a file in our own consumers' spelling. Raises HistoryError."""
+    return (line for _, line in _lines(path, lambda line: check_output(line, OUR_FIELDS, {})))
 
-    `fields` says where they have what; `places` gives topic, partition and offset of a message's id, for
+
+def check_output(line: Event, fields: Fields, places: Mapping[str, tuple[str, int, int]]) -> Event:
+    """A line of an output file in our own consumers' spelling. Raises ValueError.
+
+    `fields` says where it has what; `places` gives topic, partition and offset of a message's id, for
     lines that tell no more. Of an id that is not there the place is ("", -1, -1).
     """
-    for number, line in _lines(path, lambda _: None):
-        try:
-            read = fields.read(line)
-            if fields.id:
-                read["topic"], read["partition"], read["offset"] = (places or {}).get(read["id"], NOWHERE)
-            _check(read, _OUTPUT)
-        except KeyError as error:
-            has = ", ".join(quoted(key) for key in list(line)[:10])
-            raise HistoryError(
-                f"{path}: line {number}: no {quoted(error.args[0])}, it has {has or 'nothing'}; "
-                "CONSUMER_FIELDS says where a line has what (docs/your-consumer.md)"
-            ) from None
-        except ValueError as error:
-            raise HistoryError(f"{path}: line {number}: {error}") from None
-        yield read
+    try:
+        read = fields.read(line)
+    except KeyError as error:
+        has = ", ".join(quoted(key) for key in list(line)[:10])
+        raise ValueError(
+            f"no {quoted(error.args[0])}, it has {has or 'nothing'}; "
+            "CONSUMER_FIELDS says where a line has what (docs/your-consumer.md)"
+        ) from None
+    if fields.id:
+        read["topic"], read["partition"], read["offset"] = places.get(read["id"], NOWHERE)
+    _check(read, _OUTPUT)
+    return read
 
 
-def check_event(event: Event) -> None:
-    """Raise ValueError, which names the field, unless the event holds what one of its name must."""
+def check_event(event: Event) -> Event:
+    """The event, if it holds what one of its name must; else raises ValueError, which names the field."""
     _check(event, _EVENT)
     _check(event, _NEEDED.get(event["name"], {}))
     for name, fields in _LISTS.items():
@@ -248,6 +215,7 @@ def check_event(event: Event) -> None:
             _check(item, fields)
             if "buffered" in item:
                 _check(item, _BUFFERED)
+    return event
 
 
 def _check(line: Mapping[str, object], kinds: Kinds) -> None:
@@ -258,13 +226,13 @@ def _check(line: Mapping[str, object], kinds: Kinds) -> None:
             typed(kind, line[name], quoted(name))
 
 
-def _lines(path: Path, check: Callable[[Event], None]) -> Iterator[tuple[int, Event]]:
+def _lines(path: Path, check: Callable[[Event], Event]) -> Iterator[tuple[int, Event]]:
     try:
         for number, line in enumerate(read_events(path), 1):
             try:
-                check(line)
+                read = check(line)
             except ValueError as error:
                 raise HistoryError(f"{path}: line {number}: {error}") from None
-            yield number, line
+            yield number, read
     except OSError as error:
         raise HistoryError(f"{path}: cannot be read: {error.strerror}") from None

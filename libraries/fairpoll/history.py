@@ -5,64 +5,24 @@ At SPEED 10 one real second is ten of these. Topics carry the scenario's names, 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
+from fairpoll.deliveries import Deliveries
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event
 from fairpoll.layout import producer_name
+from fairpoll.records import Array, Delivered, Messages, Partition, Spot
 from fairpoll.scenario import Scenario
 
-Partition = tuple[str, int]
-Spot = tuple[str, int, int]
 # What there is to judge a consumer by: which records it delivered, what they hold, which output they
 # stand in, and which partitions were assigned to it.
 Evidence = Literal["records", "contents", "places", "assignments"]
 ALL_EVIDENCE: frozenset[Evidence] = frozenset({"records", "contents", "places", "assignments"})
-
-
-@dataclass(frozen=True, slots=True)
-class Acked:
-    """A message that the brokers have acknowledged. Times in scenario seconds."""
-
-    topic: str
-    partition: int
-    offset: int
-    sequence: int
-    intended: float
-    sent: float
-    backlog: bool
-    checksum: int
-    poison: bool = False
-    acked: float | None = None
-
-    @property
-    def spot(self) -> Spot:
-        return (self.topic, self.partition, self.offset)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """A record that stands in a sink's file, or that its consumer said to have delivered.
-
-    `checksum` (None: not told) and `message_id` are taken from what the file holds, `output` is the file.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    at: float
-    message_id: str
-    checksum: int | None
-    output: str
-    member: str = ""
-
-    @property
-    def spot(self) -> Spot:
-        return (self.topic, self.partition, self.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +50,22 @@ class Fault:
 
 @dataclass(frozen=True)
 class ConsumerHistory:
-    """What one consumer did: its deliveries in the order of time, and the events it reported.
+    """What one consumer did: its deliveries and, in the order of time, the other events it reported.
 
+    `records_consumed` and `offsets_committed` stand in `delivered` and `commits`, not in `events`.
     `commits` are in the order of time; `final_offsets` is what was committed when all had stopped.
     Without the evidence of records, `delivered` is taken from the commits seen from outside: a record
     then counts as delivered when an offset beyond it had been committed.
     """
 
     name: str
-    delivered: Sequence[Delivered]
+    delivered: Deliveries
     events: Sequence[Event] = ()
     commits: Sequence[Committed] = ()
     final_offsets: Mapping[Partition, int] | None = None
     dead_letters: Sequence[Delivered] = ()
     peak_memory_bytes: int = 0
     evidence: frozenset[Evidence] = ALL_EVIDENCE
-
-    @cached_property
-    def first_delivery(self) -> Mapping[Spot, float]:
-        """When each record first reached the sink."""
-        first: dict[Spot, float] = {}
-        for record in self.delivered:
-            first.setdefault(record.spot, record.at)
-        return first
 
     def rejected(self, policy: str | None = None) -> dict[Spot, float]:
         """When each poison record was reported as rejected, under this policy or under any."""
@@ -135,7 +88,7 @@ class Recording:
     run_id: str
     scenario: Scenario
     speed: float
-    acked: Sequence[Acked]
+    acked: Messages
     consumers: Mapping[str, ConsumerHistory]
     failed_ids: frozenset[str] = frozenset()
     cluster: str = ""
@@ -201,22 +154,6 @@ class Recording:
         """Length of the judged window, in scenario seconds."""
         return self.scenario.duration_seconds
 
-    @cached_property
-    def by_partition(self) -> Mapping[Partition, Sequence[Acked]]:
-        """Acked messages of every partition of the scenario, also of those that got none, by offset."""
-        found: dict[Partition, list[Acked]] = {
-            (topic.name, partition): []
-            for topic in self.scenario.topics
-            for partition in range(topic.partitions)
-        }
-        for message in sorted(self.acked, key=lambda m: m.offset):
-            found[(message.topic, message.partition)].append(message)
-        return found
-
-    @cached_property
-    def acked_by_spot(self) -> Mapping[Spot, Acked]:
-        return {message.spot: message for message in self.acked}
-
     def topics_of(self, volume: str) -> list[str]:
         """The topics of this volume, `high` or `low`, or the one topic of this name.
 
@@ -231,7 +168,30 @@ class Recording:
             )
         return [volume]
 
+    def first(self, consumer: str) -> Array:
+        """When each acked message was first delivered by this consumer; infinite if it never was."""
+        return self.consumers[consumer].delivered.first_of_acked
+
     def delivered_in_window(self, consumer: str, topics: Sequence[str]) -> int:
         """Different records of these topics delivered while the live traffic ran."""
-        first = self.consumers[consumer].first_delivery
-        return sum(1 for spot, at in first.items() if spot[0] in topics and 0 <= at <= self.duration)
+        return self.delivered_between(consumer, topics, 0, math.nextafter(self.duration, math.inf))
+
+    def delivered_between(self, consumer: str, topics: Sequence[str], start: float, end: float) -> int:
+        """Different records of these topics first delivered from `start` on and before `end`."""
+        firsts = self.first_deliveries(consumer, topics)
+        return sum(int(np.count_nonzero((start <= first) & (first < end))) for first in firsts)
+
+    def first_deliveries(self, consumer: str, topics: Sequence[str]) -> Iterator[Array]:
+        """When each record of these topics, acked or not, was first delivered; infinite if it never was.
+
+        Partition by partition, and last of all those that were never acked.
+        """
+        delivered = self.consumers[consumer].delivered
+        last = self.acked.last_of_spot
+        for rows in self.acked.of_topics(topics):
+            first = delivered.first[rows]
+            # A record that was acked twice is one record.
+            yield first if last is None else first[last[rows] == np.arange(rows.start, rows.stop)]
+        known = len(self.acked)
+        foreign = [known + n for n, (topic, _, _) in enumerate(delivered.foreign) if topic in topics]
+        yield delivered.first[foreign]

@@ -1,19 +1,21 @@
 """Reads a recording back from its folder."""
 
-import zlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from fairpoll import layout
+from fairpoll.bulk import Reader, records_spelling
+from fairpoll.deliveries import Deliveries
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event, is_cut_off
-from fairpoll.evidence import read_consumer_events, read_facts, read_ledger, read_output
-from fairpoll.fields import OUR_FIELDS, Fields
-from fairpoll.history import Acked, Committed, ConsumerHistory, Delivered, Evidence, Partition, Recording
-from fairpoll.messages import checksum_of
+from fairpoll.evidence import check_event, read_consumer_events, read_facts, read_output
+from fairpoll.fields import Fields
+from fairpoll.gathering import Gatherer, Places, content_of, gather_ledger
+from fairpoll.history import Committed, ConsumerHistory, Evidence, Recording
+from fairpoll.records import Delivered, Messages, Partition, Spot
 from fairpoll.scenario import Scenario
 
 
@@ -84,55 +86,42 @@ class _Reader:
             return {layout.LEDGER: ""}
         return {layout.ledger_of(n + 1): layout.producer_name(n + 1) for n in range(self.shards)}
 
-    def time(self, epoch_ms: float, part: str = "") -> float:
-        """A moment by the clock of this part, in scenario seconds."""
+    def time(self, epoch_ms: Any, part: str = "") -> Any:
+        """Scenario seconds, of one time or of a column of them, by the clock of this part."""
         told = epoch_ms - self.clock_offsets_ms.get(part, 0.0)
         return (told / 1000 - self.start_seconds) * self.speed
 
-    def ledgers(self) -> tuple[list[Acked], frozenset[str]]:
+    def _clock(self, part: str) -> Callable[[Any], Any]:
+        return lambda epoch_ms: self.time(epoch_ms, part)
+
+    @cached_property
+    def places(self) -> Places:
+        return Places(self._partitions, self._scenario_names)
+
+    @cached_property
+    def _partitions(self) -> Mapping[str, int]:
+        return {topic.name: topic.partitions for topic in self.scenario.topics}
+
+    def ledgers(self) -> tuple[Messages, frozenset[str]]:
         """What all producers got acked, and failed to. Raises HistoryError where two had one partition."""
         if self.shards is None:
-            return self._ledger(layout.LEDGER, "")
-        acked: list[Acked] = []
-        failed: frozenset[str] = frozenset()
+            return self._ledger(layout.LEDGER)
+        # One that is not there is told with the recording: it makes the run inconclusive.
+        names = [name for name in self.ledger_of if (self.folder / name).exists()]
+        read = {name: self._ledger(name) for name in names}
         whose: dict[Partition, str] = {}
-        for name, part in self.ledger_of.items():
-            if not (self.folder / name).exists():
-                continue  # told with the recording: it makes the run inconclusive
-            more, lost = self._ledger(name, part)
-            for message in more:
-                spot = (message.topic, message.partition)
+        for name, (acked, _) in read.items():
+            for spot in (spot for spot, rows in acked.by_partition.items() if rows.stop > rows.start):
                 if whose.setdefault(spot, name) != name:
                     raise HistoryError(
                         f"{self.folder / name}: has messages of {spot[0]}/{spot[1]}, as {whose[spot]} has"
                     )
-            acked, failed = acked + more, failed | lost
-        return sorted(acked, key=lambda message: message.sent), failed
+        merged = Messages.merged(self.places.partitions, [acked for acked, _ in read.values()])
+        return merged, frozenset().union(*(failed for _, failed in read.values()))
 
-    def _ledger(self, name: str, part: str) -> tuple[list[Acked], frozenset[str]]:
-        partitions = {topic.name: topic.partitions for topic in self.scenario.topics}
-        acked: list[Acked] = []
-        failed: set[str] = set()
-        for event in read_ledger(self.folder / name, self.run_id, partitions):
-            match event["name"]:
-                case "producer_send_success":
-                    acked.append(
-                        Acked(
-                            topic=event["topic"],
-                            partition=event["partition"],
-                            offset=event["offset"],
-                            sequence=event["sequence"],
-                            intended=self.time(event["intended_ms"], part),
-                            sent=self.time(event["sent_ms"], part),
-                            backlog=event["batch"] < 0,
-                            checksum=event["checksum"],
-                            poison=event.get("poison", False),
-                            acked=self.time(event["timestamp"], part),
-                        )
-                    )
-                case "producer_send_error":
-                    failed.add(f"{self.run_id}:{event['topic']}:{event['sequence']}")
-        return acked, frozenset(failed)
+    def _ledger(self, name: str) -> tuple[Messages, frozenset[str]]:
+        time = self._clock(self.ledger_of[name])
+        return gather_ledger(self.folder / name, self.run_id, self._partitions, time)
 
     def _samples_paths(self, consumers: Iterable[str]) -> list[tuple[Path, str]]:
         """The files of what was seen from outside, and the part whose machine it was seen on."""
@@ -149,7 +138,7 @@ class _Reader:
             for o in self._in_scenario_terms(event)["offsets"]
         }
 
-    def consumer(self, name: str, acked: Sequence[Acked]) -> ConsumerHistory:
+    def consumer(self, name: str, acked: Messages) -> ConsumerHistory:
         """All that one consumer's members left, and what was seen of them from outside.
 
         Its deliveries are taken from the best evidence there is: its output files, else its events,
@@ -157,79 +146,88 @@ class _Reader:
         """
         folder = self.folder / name
         places = [place for place in (folder, folder / layout.SECOND_MEMBER) if place.exists()]
-        outputs = [(place, t.output) for place in places for t in self.scenario.topics]
-        events = [event for place in places for event in self._events(name, place)]
-        events.sort(key=lambda event: event["at"])
+        outputs = [place / topic.output for place in places for topic in self.scenario.topics]
+        outputs = [path for path in outputs if path.exists()]
+        gatherer = Gatherer(acked, self.places, self._clock(name))
+        events, told = self._events(name, places, None if outputs else gatherer)
         commits, final, memory = self._samples(name)
-        if any((place / output).exists() for place, output in outputs):
+        if outputs:
             evidence: set[Evidence] = {"records", "contents", "places"}
             fields = Fields(**self.fields.get(name, {}))
-            ids = self._places(acked) if fields.id else None
-            files = (self._file(name, place, output, fields, ids) for place, output in outputs)
-            delivered = [record for file in files for record in file]
-            if any(record.checksum is None for record in delivered):
+            ids = self._ids(acked) if fields.id else {}
+            for path in outputs:
+                gatherer.output(path, _member(path.parent), fields, ids)
+            if gatherer.untold:
                 evidence.discard("contents")
-        elif any(event["name"] == "records_consumed" for event in events):
+        elif told:
             evidence = {"records"}
-            delivered = [record for event in events for record in _told(event)]
         else:
             evidence = set()
-            delivered = list(_behind_commits(acked, commits))
+            gatherer.behind_commits(commits)
         if any(event["name"] == "partitions_assigned" for event in events):
             evidence.add("assignments")
-        for event in events:
-            if event["name"] == "offsets_committed" and event.get("success"):
-                commits += [
-                    Committed(event["at"], o["topic"], o["partition"], o["offset"]) for o in event["offsets"]
-                ]
+        commits += [
+            Committed(event["at"], o["topic"], o["partition"], o["offset"])
+            for event in events
+            if event["name"] == "offsets_committed" and event.get("success")
+            for o in event["offsets"]
+        ]
         return ConsumerHistory(
             name,
-            sorted(delivered, key=lambda record: record.at),
-            events,
+            Deliveries(acked, gatherer.found),
+            [event for event in events if event["name"] != "offsets_committed" or "partitions" in event],
             sorted(commits, key=lambda commit: commit.at),
             final,
-            [record for place in places for record in self._file(name, place, layout.DEAD_LETTERS)],
+            [record for place in places for record in self._dead_letters(name, place)],
             memory,
             frozenset(evidence),
         )
 
-    def _places(self, acked: Sequence[Acked]) -> dict[str, tuple[str, int, int]]:
+    def _ids(self, acked: Messages) -> dict[str, Spot]:
         """Where each acked message stands, by its id."""
         return {f"{self.run_id}:{m.topic}:{m.sequence}": m.spot for m in acked}
 
-    def _file(
-        self,
-        consumer: str,
-        folder: Path,
-        name: str,
-        fields: Fields = OUR_FIELDS,
-        places: Mapping[str, tuple[str, int, int]] | None = None,
-    ) -> Iterator[Delivered]:
-        """The records of one output file; a file that is not there has none."""
-        path = folder / name
-        if not path.exists():
-            return
-        for line in read_output(path, fields, places):
+    def _dead_letters(self, consumer: str, folder: Path) -> Iterator[Delivered]:
+        path = folder / layout.DEAD_LETTERS
+        for line in read_output(path) if path.exists() else ():
             value = line.get("value")
-            told = "value" in line or fields == OUR_FIELDS
             body = value if isinstance(value, dict) else {}
-            topic = str(line["topic"])
             yield Delivered(
-                topic=self._scenario_names.get(topic, topic),
+                topic=self._scenario_names.get(line["topic"], line["topic"]),
                 partition=line["partition"],
                 offset=line["offset"],
                 at=self.time(line["delivered_ms"], consumer),
                 message_id=str(line.get("id") or body.get("id", "")),
-                checksum=_checksum(value) if told else None,
-                output=name,
-                member=folder.name if folder.name == layout.SECOND_MEMBER else "",
+                checksum=content_of(value),
+                output=path.name,
+                member=_member(folder),
             )
 
-    def _events(self, consumer: str, folder: Path) -> Iterator[Event]:
-        path = folder / layout.EVENTS
-        member = folder.name if folder.name == layout.SECOND_MEMBER else ""
-        for event in read_consumer_events(path) if path.exists() else ():
-            yield {**self._in_scenario_terms(event, consumer), "member": member}
+    def _events(
+        self, consumer: str, folders: Sequence[Path], gatherer: Gatherer | None
+    ) -> tuple[list[Event], bool]:
+        """What the members said, in the order of time, without what they delivered; and if they said that.
+
+        What they delivered goes to the gatherer, if there is one.
+        """
+        events: list[Event] = []
+        told = False
+        for folder in folders:
+            path, member = folder / layout.EVENTS, _member(folder)
+            reader = Reader(path, check_event, records_spelling)
+            for lines in reader if path.exists() else ():
+                consumed = [
+                    (row, event) for row, event in lines.events if event["name"] == "records_consumed"
+                ]
+                told = told or bool(lines.batches or consumed)
+                if gatherer:
+                    gatherer.events(lines.batches, reader.names.known, consumed, member)
+                events += [
+                    {**self._in_scenario_terms(event, consumer), "member": member}
+                    for _, event in lines.events
+                    if event["name"] != "records_consumed" or "partitions" in event
+                ]
+        return sorted(events, key=lambda event: event["at"]), told
 
     def _samples(self, consumer: str) -> tuple[list[Committed], dict[Partition, int] | None, int]:
         """Commits seen from outside, those of the last look, and the most memory seen (bytes)."""
@@ -262,30 +260,6 @@ class _Reader:
         return translated
 
 
-def _checksum(value: object) -> int:
-    """Of a message's body as it was written; of anything else, of its text."""
-    if isinstance(value, dict) and value:
-        return checksum_of(value)
-    return zlib.crc32(str(value).encode(errors="surrogatepass"))
-
-
-def _told(event: Event) -> Iterator[Delivered]:
-    """The records that an event says were delivered; of any other event, none."""
-    if event["name"] != "records_consumed":
-        return
-    for spot in event["records"]:
-        yield Delivered(
-            spot["topic"], spot["partition"], spot["offset"], event["at"], "", 0, "", event["member"]
-        )
-
-
-def _behind_commits(acked: Sequence[Acked], commits: Sequence[Committed]) -> Iterator[Delivered]:
-    """Each acked message as delivered when an offset beyond it was first seen to be committed."""
-    messages: dict[Partition, list[Acked]] = defaultdict(list)
-    for message in sorted(acked, key=lambda m: m.offset, reverse=True):
-        messages[(message.topic, message.partition)].append(message)
-    for commit in sorted(commits, key=lambda c: c.at):
-        waiting = messages[(commit.topic, commit.partition)]
-        while waiting and waiting[-1].offset < commit.offset:
-            m = waiting.pop()
-            yield Delivered(m.topic, m.partition, m.offset, commit.at, "", m.checksum, "")
+def _member(folder: Path) -> str:
+    """The member whose files these are; the first has no name."""
+    return folder.name if folder.name == layout.SECOND_MEMBER else ""

@@ -11,8 +11,8 @@ from fairpoll.cluster.admin import Admin
 from fairpoll.errors import ClusterError, DeadlineError, HistoryError, TrafficError
 from fairpoll.events import Event, Tail, dump
 from fairpoll.evidence import check_event
-from fairpoll.history import Partition
 from fairpoll.processes import ChildProcess, last_lines
+from fairpoll.records import Partition
 from fairpoll.waiting import wait_until
 
 # Joining a group takes a broker's session of a few rounds, a cold Python and its client a second.

@@ -1,11 +1,13 @@
 """What people and programs read of a run: figures, charts and verdict.json."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from fairpoll import layout
 from fairpoll.charts import Color, Limit, Panel, Series, Style, panels
@@ -13,8 +15,9 @@ from fairpoll.checkers import Finding, judge
 from fairpoll.checkers.model import budget_at_speed
 from fairpoll.events import dump
 from fairpoll.history import Recording
-from fairpoll.measures import cumulative, jain_index, latency, oldest_wait_curve, waits
+from fairpoll.measures import cumulative, jain_index, latency, live_waits, oldest_wait, oldest_wait_curve
 from fairpoll.svg import standalone
+from fairpoll.verdicts import worst
 
 Figures = dict[str, Any]
 
@@ -71,17 +74,11 @@ class Verdict:
         return path
 
 
-def worst(statuses: Iterable[str]) -> str:
-    """The verdict of many: fail outweighs inconclusive, that outweighs pass; nothing judged is no pass."""
-    found = set(statuses)
-    return next((s for s in ("fail", "inconclusive", "pass") if s in found), "inconclusive")
-
-
 def consumer_figures(recording: Recording, consumer: str) -> Figures:
     """Delivered, waiting and fairness of one consumer in the judged window; times in scenario seconds."""
     topics = [topic.name for topic in recording.scenario.topics]
     delivered = {name: recording.delivered_in_window(consumer, [name]) for name in topics}
-    acked = {name: sum(1 for m in recording.acked if m.topic == name) for name in topics}
+    acked = {name: recording.acked.count_of([name]) for name in topics}
     total = sum(delivered.values())
     low = sum(delivered[name] for name in recording.topics_of("low"))
     return {
@@ -91,11 +88,10 @@ def consumer_figures(recording: Recording, consumer: str) -> Figures:
         "records_per_second": round(total / recording.duration, 3),
         "low_volume_share": round(low / total, 5) if total else 0.0,
         "oldest_wait_seconds": {
-            name: round(max((w for w, _ in waits(recording, consumer, [name])), default=0.0), 3)
-            for name in topics
+            name: round(oldest_wait(recording, consumer, [name])[0], 3) for name in topics
         },
         "low_volume_oldest_wait_seconds": round(
-            max((w for w, _ in waits(recording, consumer, recording.topics_of("low"))), default=0.0), 3
+            oldest_wait(recording, consumer, recording.topics_of("low"))[0], 3
         ),
         "peak_memory_mebibytes": round(recording.consumers[consumer].peak_memory_bytes / 2**20, 1),
         "latency_seconds": {name: latency(recording, consumer, name) for name in topics},
@@ -170,13 +166,14 @@ def write_charts(recording: Recording, drawn: Mapping[str, str]) -> list[Path]:
 def _delivered_chart(recording: Recording, consumers: Sequence[str]) -> str:
     drawn = []
     for volume, topics in _volumes(recording):
-        sent = cumulative([m.intended for m in recording.acked if m.topic in topics], recording.duration)
+        spans = recording.acked.of_topics(topics)
+        intended = np.concatenate([recording.acked.intended[rows] for rows in spans])
+        sent = cumulative(intended, recording.duration)
         series = [Series("produced", sent, color="neutral", step=True)]
         for name in consumers:
-            first = recording.consumers[name].first_delivery
             # As in the table: what came before the live traffic does not count.
-            times = [at for spot, at in first.items() if spot[0] in topics and at >= 0]
-            points = cumulative(times, recording.duration)
+            times = np.concatenate(list(recording.first_deliveries(name, topics)))
+            points = cumulative(times[times >= 0], recording.duration)
             label = f"{name} delivered {points[-1][1]:,.0f}"
             # Where both serve a topic their lines lie on each other: the dashes show both.
             style: Style = "solid" if name == "sync" else "dashed"
@@ -187,7 +184,7 @@ def _delivered_chart(recording: Recording, consumers: Sequence[str]) -> str:
 
 def _wait_series(recording: Recording, consumer: str, topics: Sequence[str]) -> Series:
     points = oldest_wait_curve(recording, consumer, topics)
-    worst = max((age for _, age in points), default=0.0)
+    worst = points[:, 1].max(initial=0.0)
     return Series(f"{consumer}, up to {worst:,.1f} s", points, _color(recording, consumer))
 
 
@@ -205,10 +202,10 @@ def _latency_chart(recording: Recording, consumers: Sequence[str]) -> str:
 
 def _latency_series(recording: Recording, consumer: str, topics: Sequence[str]) -> Series:
     """What was not delivered counts with its age at the end, as in the figures."""
-    ages = sorted(wait for wait, message in waits(recording, consumer, topics) if not message.backlog)
-    points = [(100 * number / len(ages), age) for number, age in enumerate(ages, 1)]
-    points = [(0.0, ages[0]), *points] if ages else []
-    half = f", half in {ages[len(ages) // 2]:,.1f} s" if ages else ""
+    ages = np.sort(live_waits(recording, consumer, topics))
+    percent = 100 * np.arange(len(ages) + 1) / max(len(ages), 1)
+    points = np.stack((percent[: len(ages) and None], np.concatenate((ages[:1], ages))), axis=1)
+    half = f", half in {ages[len(ages) // 2]:,.1f} s" if len(ages) else ""
     style: Style = "solid" if consumer == "sync" else "dashed"
     return Series(f"{consumer}{half}", points, _color(recording, consumer), style)
 

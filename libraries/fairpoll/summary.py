@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from fairpoll.report import worst
 from fairpoll.tables import markdown_table, markdown_text
-from fairpoll.verdicts import JudgedRun
+from fairpoll.verdicts import JudgedRun, worst
 
 RUNS = ("scenario", "consumer", "criteria met", "oldest low-volume wait", "records/s", "verdict")
 UNMET = ("scenario", "consumer", "criterion", "expected", "measured", "verdict")

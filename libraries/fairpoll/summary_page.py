@@ -18,8 +18,9 @@ from fairpoll.checkers import Finding
 from fairpoll.fault_table import HEAD, fault_rows
 from fairpoll.history import Recording
 from fairpoll.page import html_page, inert, wide
-from fairpoll.report import Figures, Verdict, worst
+from fairpoll.report import Figures, Verdict
 from fairpoll.tables import Row, criteria_table, html_table
+from fairpoll.verdicts import worst
 
 NAME = "summary.html"
 LOG = "log.html"

@@ -9,7 +9,6 @@ from fairpoll.compare import changes, comparison
 from fairpoll.disk import writing_to
 from fairpoll.errors import HistoryError
 from fairpoll.fault_table import fault_table
-from fairpoll.offline import judge_again, recordings_in
 from fairpoll.summary import summary
 from fairpoll.tables import Row, text_table
 from fairpoll.verdicts import read_runs
@@ -29,6 +28,9 @@ def judge(places: tuple[Path, ...], write: bool) -> None:
     verdict, byte for byte. One without, of a run that was cut off, is judged by what must hold in any
     scenario. Exit code 0 if every verdict is pass and the same as before, else 1.
     """
+    # Only here: the consumers, which share the command `fairpoll`, start faster without numpy.
+    from fairpoll.offline import judge_again, recordings_in  # noqa: PLC0415
+
     good = True
     for folder in (folder for place in places for folder in recordings_in(place)):
         try:

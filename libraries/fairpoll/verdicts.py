@@ -2,12 +2,19 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from fairpoll import layout
 from fairpoll.errors import HistoryError
+
+
+def worst(statuses: Iterable[str]) -> str:
+    """The verdict of many: fail outweighs inconclusive, that outweighs pass; nothing judged is no pass."""
+    found = set(statuses)
+    return next((s for s in ("fail", "inconclusive", "pass") if s in found), "inconclusive")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
 """Is the backlog left where it belongs, in the broker? Buffers, pauses, memory."""
 
+import numpy as np
+
 from fairpoll.checkers.model import Finding, dropped_by_the_broker
-from fairpoll.history import Partition, Recording
+from fairpoll.history import Recording
+from fairpoll.records import Partition
 
 MEBIBYTE = 1024 * 1024
 
@@ -94,8 +97,9 @@ def memory_bounded(recording: Recording, consumer: str, *, mebibytes: float) -> 
 
 
 def _unread(recording: Recording, consumer: str, partition: Partition) -> bool:
-    first = recording.consumers[consumer].first_delivery
-    return any(not m.poison and m.spot not in first for m in recording.by_partition.get(partition, ()))
+    rows = recording.acked.by_partition.get(partition, slice(0, 0))
+    waits = np.isinf(recording.first(consumer)[rows]) & ~recording.acked.poison[rows]
+    return bool(waits.any())
 
 
 def _told(spot: tuple[str, Partition]) -> str:

@@ -1,14 +1,15 @@
 """Do committed offsets tell the truth? Never ahead of the sink, and in the end level with it."""
 
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections import defaultdict
+
+import numpy as np
 
 from fairpoll.checkers.model import Finding, spots_told
-from fairpoll.history import Acked, Committed, Partition, Recording
+from fairpoll.history import Recording
+from fairpoll.records import NEVER, Array, Partition
 
 # Two processes read the same clock by way of their own offsets; they may differ by so much, real seconds.
 CLOCK_SLACK_SECONDS = 0.05
-NEVER = float("inf")
 
 
 def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
@@ -17,23 +18,27 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     Committed further, a crash at that moment would lose what lies between.
     """
     history = recording.consumers[consumer]
-    letters = {record.spot: record.at for record in history.dead_letters}
-    held = {**letters, **history.rejected(), **history.first_delivery}
     slack = CLOCK_SLACK_SECONDS * recording.speed
-    complete = {p: _complete_from(messages, held) for p, messages in recording.by_partition.items()}
-    ahead: list[Committed] = []
-    for commit in history.commits:
-        messages, since = complete.get((commit.topic, commit.partition), ((), ()))
-        count = bisect_left(messages, commit.offset, key=lambda message: message.offset)
-        if count and since[count - 1] > commit.at + slack:
-            ahead.append(commit)
+    committed: dict[Partition, list[int]] = defaultdict(list)
+    for number, commit in enumerate(history.commits):
+        committed[(commit.topic, commit.partition)].append(number)
+    held = held_since(recording, consumer)
+    numbers: list[int] = []
+    for partition, rows in recording.acked.by_partition.items():
+        # For each message, since when the sink has held it and all before it in its partition.
+        complete = np.maximum.accumulate(np.concatenate(([-NEVER], held[rows])))
+        commits = [history.commits[number] for number in committed[partition]]
+        before = np.searchsorted(recording.acked.offset[rows], [commit.offset for commit in commits])
+        too_soon = complete[before] > np.array([commit.at for commit in commits]) + slack
+        numbers += [committed[partition][index] for index in np.flatnonzero(too_soon)]
+    ahead = [history.commits[number] for number in sorted(numbers)]
     return Finding(
         criterion="commits never ahead of the sink",
         consumer=consumer,
         expected="0 ahead",
         measured=f"{len(ahead):,} ahead of {len(history.commits):,} seen",
         sentence=f"{consumer} committed {len(ahead):,} times ahead of what its sink held, expected never"
-        + spots_told((c.topic, c.partition, c.offset) for c in ahead),
+        + spots_told(((c.topic, c.partition, c.offset) for c in ahead), len(ahead)),
         status="fail" if ahead else "pass",
         figures={"ahead": len(ahead), "seen": len(history.commits)},
     )
@@ -47,8 +52,12 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
     """
     history = recording.consumers[consumer]
     last: dict[Partition, int] = {}
-    taken = [record.spot for record in (*history.delivered, *history.dead_letters)]
-    for topic, number, offset in (*taken, *history.rejected()):
+    first = recording.first(consumer)
+    for partition, rows in recording.acked.by_partition.items():
+        if len(taken := np.flatnonzero(np.isfinite(first[rows]))):
+            last[partition] = int(recording.acked.offset[rows][taken[-1]])
+    letters = [record.spot for record in history.dead_letters]
+    for topic, number, offset in (*history.delivered.foreign, *letters, *history.rejected()):
         last[(topic, number)] = max(last.get((topic, number), -1), offset)
     seen = history.final_offsets
     wrong = [(p, offset + 1, (seen or {}).get(p)) for p, offset in sorted(last.items())]
@@ -69,13 +78,12 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
     )
 
 
-def _complete_from(
-    messages: Sequence[Acked], held: dict[tuple[str, int, int], float]
-) -> tuple[Sequence[Acked], list[float]]:
-    """For each message, since when the sink has held it and all before it in its partition."""
-    since: list[float] = []
-    latest = -NEVER
-    for message in messages:
-        latest = max(latest, held.get(message.spot, NEVER))
-        since.append(latest)
-    return messages, since
+def held_since(recording: Recording, consumer: str) -> Array:
+    """Since when the sink has held each acked message, or it was put aside or rejected; or NEVER."""
+    history = recording.consumers[consumer]
+    held = recording.first(consumer).copy()
+    aside = {**{record.spot: record.at for record in history.dead_letters}, **history.rejected()}
+    for spot, at in aside.items():
+        rows = recording.acked.rows_at(spot)
+        held[rows] = np.where(held[rows] == NEVER, at, held[rows])
+    return held

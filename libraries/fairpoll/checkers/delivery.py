@@ -5,11 +5,16 @@ Safety criteria: a record that is wrong is wrong, however loaded the machine was
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
+
+import numpy as np
 
 from fairpoll.checkers.model import Finding, spots_told
-from fairpoll.history import ConsumerHistory, Delivered, Partition, Recording
+from fairpoll.deliveries import Deliveries
+from fairpoll.history import ConsumerHistory, Recording
+from fairpoll.records import Array, Partition, Spot
 
 
 def nothing_lost(recording: Recording, consumer: str) -> Finding:
@@ -18,18 +23,21 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
     Inconclusive when the scenario has no drain: what is missing may only be late.
     """
     history = recording.consumers[consumer]
-    rejected = history.rejected("skip").keys() | {record.spot for record in history.dead_letters}
-    missing = [
-        message
-        for messages in recording.by_partition.values()
-        for message in messages
-        if message.spot not in (rejected if message.poison else history.first_delivery)
-    ]
+    messages = recording.acked
+    taken = np.isfinite(recording.first(consumer))
+    taken[messages.poison] = False  # a sink cannot hold it
+    for spot in history.rejected("skip").keys() | {record.spot for record in history.dead_letters}:
+        rows = messages.rows_at(spot)
+        taken[rows] |= messages.poison[rows]
+    missing = np.flatnonzero(~taken).tolist()
     # What the broker itself has dropped meanwhile (retention, a mock's small memory) nobody can lose.
-    gone = [m for m in missing if m.offset < recording.log_start.get((m.topic, m.partition), 0)]
+    gone = sum(
+        int(np.count_nonzero(~taken[rows] & (messages.offset[rows] < recording.log_start.get(partition, 0))))
+        for partition, rows in messages.by_partition.items()
+    )
     drained = recording.scenario.drain and recording.complete
     doubt = (
-        f" ({len(gone):,} of them the broker itself no longer held)"
+        f" ({gone:,} of them the broker itself no longer held)"
         if gone
         else ""
         if drained
@@ -41,7 +49,7 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
         expected=f"0 lost of {len(recording.acked):,} acked",
         measured=f"{len(missing):,} lost",
         sentence=f"{consumer} lost {len(missing):,} of {len(recording.acked):,} acked messages"
-        + (doubt or spots_told(message.spot for message in missing)),
+        + (doubt or spots_told((messages.spot(row) for row in missing), len(missing))),
         status="inconclusive" if doubt else "fail" if missing else "pass",
         figures={"acked": len(recording.acked), "lost": len(missing)},
     )
@@ -49,13 +57,24 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
 
 def content_intact(recording: Recording, consumer: str) -> Finding:
     """What the sink holds of each message is what was sent, by its checksum."""
-    known = recording.acked_by_spot
-    altered = [
-        record
-        for record in recording.consumers[consumer].delivered
-        if record.spot in known and known[record.spot].checksum != record.checksum
-    ]
-    return safety("content intact", consumer, "altered", altered, "with another content than was sent")
+    delivered, known = recording.consumers[consumer].delivered, len(recording.acked)
+
+    def altered(rows: slice) -> Array:
+        record = delivered.record[rows]
+        acked = record < known
+        found = acked.copy()
+        found[acked] = recording.acked.checksum[record[acked]] != delivered.checksum[rows][acked]
+        return found
+
+    wrong = delivered.where(altered)
+    return safety(
+        "content intact",
+        consumer,
+        "altered",
+        delivered.spots(wrong),
+        len(wrong),
+        "with another content than was sent",
+    )
 
 
 def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
@@ -64,14 +83,17 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     A send whose answer was lost may have reached the log without our knowing; the ledger names it
     as failed, and its delivery is allowed.
     """
-    known, history = recording.acked_by_spot, recording.consumers[consumer]
-    foreign = [
-        record
-        for record in history.delivered
-        if record.spot not in known and record.message_id not in recording.failed_ids
-    ]
+    history = recording.consumers[consumer]
+    delivered, known = history.delivered, len(recording.acked)
+    strange = delivered.where(lambda rows: delivered.record[rows] >= known)
+    foreign = [row for row in strange.tolist() if delivered.ids.get(row, "") not in recording.failed_ids]
     finding = safety(
-        "only acked messages delivered", consumer, "others", foreign, "that the brokers never acked"
+        "only acked messages delivered",
+        consumer,
+        "others",
+        delivered.spots(foreign),
+        len(foreign),
+        "that the brokers never acked",
     )
     # Without their contents it cannot be told which of them are sends whose answer was lost.
     if foreign and recording.failed_ids and "contents" not in history.evidence:
@@ -82,11 +104,19 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
 def right_place(recording: Recording, consumer: str) -> Finding:
     """Each record stands in its own topic's output, and only poison ones among the dead letters."""
     history = recording.consumers[consumer]
+    messages, delivered = recording.acked, history.delivered
     outputs = {topic.name: topic.output for topic in recording.scenario.topics}
-    misplaced = [r for r in history.delivered if r.topic in outputs and outputs[r.topic] != r.output]
-    known = recording.acked_by_spot
-    misplaced += [r for r in history.dead_letters if r.spot in known and not known[r.spot].poison]
-    return safety("records in the right place", consumer, "misplaced", misplaced, "into a wrong file")
+    wrong = [
+        rows[~delivered.in_output(rows, outputs[topic])]
+        for (topic, _), rows in delivered.by_partition()
+        if topic in outputs
+    ]
+    misplaced = np.sort(np.concatenate([np.empty(0, np.int64), *wrong]))
+    letters = [record.spot for record in history.dead_letters]
+    sound = [spot for spot in letters if (row := messages.find_one(spot)) >= 0 and not messages.poison[row]]
+    spots = chain(delivered.spots(misplaced), sound)
+    count = len(misplaced) + len(sound)
+    return safety("records in the right place", consumer, "misplaced", spots, count, "into a wrong file")
 
 
 def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
@@ -98,19 +128,31 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
     history = recording.consumers[consumer]
     assigned = _assignments(history)
     committed = _committed_by_partition(history)
-    last: dict[tuple[str, int, int], Delivered] = {}
-    forbidden: list[Delivered] = []
-    for record in history.delivered:
-        before = last.get(record.spot)
-        last[record.spot] = record
-        if before is None:
-            continue
-        partition = (record.topic, record.partition)
-        since = [at for at in assigned[partition] if before.at < at <= record.at]
+    delivered = history.delivered
+    forbidden: list[int] = []
+    for before, again in _repeated(delivered):
+        topic, number, offset = delivered.spot(again)
+        partition = (topic, number)
+        since = _between(assigned[partition], delivered.at[before], delivered.at[again])
         # By the first assignment in between the record had to be uncommitted to come again.
-        if not since or record.offset < _committed_at(committed[partition], since[0]):
-            forbidden.append(record)
-    return safety("no forbidden duplicates", consumer, "repeated", forbidden, "again without need")
+        if since is None or offset < _committed_at(committed[partition], since):
+            forbidden.append(again)
+    spots = delivered.spots(sorted(forbidden))
+    return safety(
+        "no forbidden duplicates", consumer, "repeated", spots, len(forbidden), "again without need"
+    )
+
+
+def _repeated(delivered: Deliveries) -> Iterator[tuple[int, int]]:
+    """The rows at which a record came again, each with the row at which it had come before that."""
+    record = delivered.record
+    first = np.empty(len(delivered.messages) + len(delivered.foreign), np.int32)
+    first[record[::-1]] = np.arange(len(record), dtype=np.int32)[::-1]  # the earliest row is put in last
+    again = delivered.where(lambda rows: first[record[rows]] != np.arange(rows.start, rows.stop))
+    some = np.concatenate((np.unique(first[record[again]]), again))
+    some = some[np.lexsort((some, record[some]))]
+    same = record[some[1:]] == record[some[:-1]]
+    return zip(some[:-1][same].tolist(), some[1:][same].tolist(), strict=True)
 
 
 def order_kept(recording: Recording, consumer: str) -> Finding:
@@ -119,18 +161,18 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
     After a new assignment a consumer may go back to its last commit: at-least-once allows that.
     """
     history = recording.consumers[consumer]
-    assigned = _assignments(history)
-    last: dict[Partition, Delivered] = {}
-    wrong: list[Delivered] = []
-    for record in history.delivered:
-        partition = (record.topic, record.partition)
-        before = last.get(partition)
-        last[partition] = record
-        if before is None or record.offset >= before.offset:
-            continue
-        if not any(before.at < at <= record.at for at in assigned[partition]):
-            wrong.append(record)
-    return safety("order kept within each partition", consumer, "out of order", wrong, "out of order")
+    assigned, delivered = _assignments(history), history.delivered
+    wrong: list[int] = []
+    for partition, rows in delivered.by_partition():
+        offsets = delivered.offsets(rows)
+        for index in np.flatnonzero(offsets[1:] < offsets[:-1]).tolist():
+            before, after = int(rows[index]), int(rows[index + 1])
+            if _between(assigned[partition], delivered.at[before], delivered.at[after]) is None:
+                wrong.append(after)
+    spots = delivered.spots(sorted(wrong))
+    return safety(
+        "order kept within each partition", consumer, "out of order", spots, len(wrong), "out of order"
+    )
 
 
 def only_while_assigned(recording: Recording, consumer: str) -> Finding:
@@ -141,19 +183,33 @@ def only_while_assigned(recording: Recording, consumer: str) -> Finding:
         for spot in event["partitions"]:
             owner = (event.get("member", ""), (spot["topic"], spot["partition"]))
             changes[owner].append((event["at"], event["name"] == "partitions_assigned"))
-    foreign = [
-        record
-        for record in history.delivered
-        if not _owned(changes[(record.member, (record.topic, record.partition))], record.at)
-    ]
+    delivered, foreign = history.delivered, [np.empty(0, np.int64)]
+    for partition, rows in delivered.by_partition():
+        for member in delivered.members:
+            mine = rows[delivered.by_member(rows, member)]
+            foreign.append(mine[~_owned(changes[(member, partition)], delivered.at[mine])])
+    wrong = np.sort(np.concatenate(foreign))
+    spots = delivered.spots(wrong)
     return safety(
-        "delivered only while assigned", consumer, "others", foreign, "of partitions not assigned to it"
+        "delivered only while assigned",
+        consumer,
+        "others",
+        spots,
+        len(wrong),
+        "of partitions not assigned to it",
     )
 
 
-def _owned(changes: Sequence[tuple[float, bool]], moment: float) -> bool:
-    index = bisect_right(changes, (moment, True)) - 1
-    return index >= 0 and changes[index][1]
+def _owned(changes: Sequence[tuple[float, bool]], moments: Array) -> Array:
+    """Whether the last change before each of these moments, or at it, was an assignment."""
+    given = np.array([False, *(assigned for _, assigned in changes)])
+    return given[np.searchsorted([at for at, _ in changes], moments, side="right")]
+
+
+def _between(moments: Sequence[float], after: float, until: float) -> float | None:
+    """The first of these moments, sorted, that is after the one and not after the other."""
+    index = bisect_right(moments, after)
+    return moments[index] if index < len(moments) and moments[index] <= until else None
 
 
 def _assignments(history: ConsumerHistory) -> dict[Partition, list[float]]:
@@ -177,8 +233,10 @@ def _committed_at(commits: Sequence[tuple[float, int]], moment: float) -> int:
     return max((offset for at, offset in commits if at <= moment), default=0)
 
 
-def safety(criterion: str, consumer: str, fault: str, wrong: Sequence[Delivered], what: str) -> Finding:
-    """A finding that passes when nothing is wrong, and else names the first records that are.
+def safety(
+    criterion: str, consumer: str, fault: str, wrong: Iterable[Spot], count: int, what: str
+) -> Finding:
+    """A finding that passes when nothing is wrong, and else names the first of the `count` records that are.
 
     `fault` is the word for it in the table ("altered"), `what` the rest of the sentence.
     """
@@ -186,9 +244,8 @@ def safety(criterion: str, consumer: str, fault: str, wrong: Sequence[Delivered]
         criterion=criterion,
         consumer=consumer,
         expected=f"0 {fault}",
-        measured=f"{len(wrong):,} {fault}",
-        sentence=f"{consumer} delivered {len(wrong):,} records {what}, expected none"
-        + spots_told(record.spot for record in wrong),
-        status="fail" if wrong else "pass",
-        figures={"count": len(wrong)},
+        measured=f"{count:,} {fault}",
+        sentence=f"{consumer} delivered {count:,} records {what}, expected none" + spots_told(wrong, count),
+        status="fail" if count else "pass",
+        figures={"count": count},
     )

@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
-from fairpoll.checkers.model import Finding, budget_at_speed, budget_told
-from fairpoll.history import Acked, ConsumerHistory, Partition, Recording
-from fairpoll.measures import passed_at
+import numpy as np
+
+from fairpoll.checkers.model import Finding, budget_at_speed, budget_told, seconds_told
+from fairpoll.history import ConsumerHistory, Recording
+from fairpoll.measures import acked_at, passed_at
+from fairpoll.records import NEVER, Array, Partition
 
 
 def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
@@ -13,15 +16,17 @@ def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
     Watched from the start of the live traffic to the end of the drain.
     """
     budget = budget_at_speed(recording, seconds)
-    length, since, waiting = _longest_silence(recording, consumer, list(recording.by_partition))
-    partitions = sorted({(m.topic, m.partition) for m in waiting})
+    length, since, waiting = _longest_silence(recording, consumer, list(recording.acked.by_partition))
+    silence = seconds_told(length, budget)
+    numbers = np.unique(recording.acked.places(waiting))
+    partitions = sorted(recording.acked.partitions[number] for number in numbers)
     named = partitions_told(recording.consumers[consumer], partitions, since + length)
     return Finding(
         criterion="no stall",
         consumer=consumer,
         expected=f"silent {budget_told(recording, seconds)} with lag",
-        measured=f"{length:.1f} s",
-        sentence=f"{consumer} delivered nothing for {length:.1f} s from second {since:.1f} on while "
+        measured=silence,
+        sentence=f"{consumer} delivered nothing for {silence} from second {since:.1f} on while "
         f"{len(waiting):,} messages waited in {named}, expected {budget_told(recording, seconds)}",
         status="pass" if length <= budget else "fail",
         figures={"longest_silence_seconds": round(length, 3), "since_seconds": round(since, 3)},
@@ -31,18 +36,19 @@ def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
 def every_partition_served(recording: Recording, consumer: str, *, seconds: float) -> Finding:
     """No single partition had messages waiting for `seconds` without one delivery, while others went on."""
     budget = budget_at_speed(recording, seconds)
-    silences = {p: _longest_silence(recording, consumer, [p])[:2] for p in recording.by_partition}
+    silences = {p: _longest_silence(recording, consumer, [p])[:2] for p in recording.acked.by_partition}
     silent = sorted(p for p, (length, _) in silences.items() if length > budget)
     worst = max(silences, key=lambda p: silences[p][0])
     length, since = silences[worst]
+    silence = seconds_told(length, budget)
     named = partitions_told(recording.consumers[consumer], silent or [worst], since + length)
     return Finding(
         criterion="every partition served",
         consumer=consumer,
         expected=f"silent {budget_told(recording, seconds)} with lag",
-        measured=f"{length:.1f} s",
+        measured=silence,
         sentence=f"{consumer} left {len(silent):,} of {len(silences):,} partitions with messages waiting and "
-        f"without a delivery, the worst for {length:.1f} s from second {since:.1f} on, expected "
+        f"without a delivery, the worst for {silence} from second {since:.1f} on, expected "
         f"{budget_told(recording, seconds)}: {named}",
         status="fail" if silent else "pass",
         figures={"silent_partitions": len(silent), "longest_silence_seconds": round(length, 3)},
@@ -60,13 +66,14 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: float) -> Fi
     worst: tuple[float, str] = (0.0, "")
     late: list[str] = []
     steps = _steps_that_count(recording)
-    for partition in recording.by_partition:
-        passed = passed_at(recording, consumer, partition)
+    for partition in recording.acked.by_partition:
+        passed, rows = passed_at(recording, consumer, partition)
+        sent = acked_at(recording, rows)
         for at, verb in steps:
-            waiting = [until for until, message in passed if message.intended <= at < until]
-            if not waiting:
+            waiting = passed[(sent <= at) & (at < passed)]
+            if not len(waiting):
                 continue
-            length = min(*waiting, recording.watched_until) - at
+            length = min(float(waiting.min()), recording.watched_until) - at
             worst = max(worst, (length, verb))
             if length > budget:
                 late.append(f"{partition[0]}/{partition[1]} {length:.1f} s after {verb}")
@@ -77,7 +84,9 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: float) -> Fi
         expected=f"within {budget:g} s",
         measured=told,
         sentence=f"{consumer} needed {told} to deliver again, expected at most {budget:g} s"
-        + (f": {'; '.join(late[:20])}" if late else ""),
+        + (f": {'; '.join(late[:20])}" if late else "")
+        if steps
+        else "the scenario's timeline has no step after which a consumer must deliver again",
         status="inconclusive" if not steps else "fail" if late else "pass",
         figures={"worst_seconds": round(worst[0], 3), "late": len(late)},
     )
@@ -143,22 +152,56 @@ def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
     return paused
 
 
+# So many messages are sorted at once: ten million need not be held twice.
+SLAB_MESSAGES = 1 << 18
+
+
 def _longest_silence(
     recording: Recording, consumer: str, partitions: Collection[Partition]
-) -> tuple[float, float, Sequence[Acked]]:
-    """(length, beginning, messages waiting) of the longest time with lag and without a delivery."""
-    passed = [pair for partition in partitions for pair in passed_at(recording, consumer, partition)]
+) -> tuple[float, float, Array]:
+    """(length, beginning, rows waiting) of the longest time with lag and without a delivery.
+
+    A silence that ends at some moment began with the delivery before it, or when the first was acked of the
+    messages that were passed at that moment or later: these had been waiting during it. What a broker is
+    slow to take nobody can deliver, so the clock runs from the ack.
+    """
     end = recording.watched_until
-    moments = sorted({at for at, _ in passed if 0 <= at <= end})
-    longest: tuple[float, float, Sequence[Acked]] = (0.0, 0.0, ())
-    for before, after in zip([0.0, *moments], [*moments, end], strict=True):
-        if after - before <= longest[0]:
-            continue
-        # What the silence ended with, or was still to come, had been waiting during it.
-        waiting = [message for at, message in passed if at >= after and message.intended < after]
-        if not waiting:
-            continue
-        since = max(before, min(message.intended for message in waiting))
-        if after - since > longest[0]:
-            longest = (after - since, since, waiting)
-    return longest
+    times = [passed_at(recording, consumer, partition) for partition in partitions]
+    acked = [acked_at(recording, rows) for _, rows in times]
+    slabs = _slabs([passed for passed, _ in times], end)
+    still = [sent[passed >= end].min(initial=NEVER) for (passed, _), sent in zip(times, acked, strict=True)]
+    sent_first = float(min(still, default=NEVER))
+    following, silences = end, []
+    # From the end backwards: what was sent first of all that came later is then known.
+    for spans in reversed(slabs):
+        moments = np.concatenate([passed[span] for (passed, _), span in zip(times, spans, strict=True)])
+        sent = np.concatenate([column[span] for column, span in zip(acked, spans, strict=True)])
+        order = np.argsort(moments, kind="stable")
+        moments, sent = np.append(moments[order], following), np.append(sent[order], sent_first)
+        sent = np.minimum.accumulate(sent[::-1])[::-1]
+        begins = np.maximum(sent[1:], moments[:-1])
+        if len(begins):
+            worst = int((moments[1:] - begins).argmax())
+            silences.append((float(begins[worst]), float(moments[worst + 1])))
+        following, sent_first = float(moments[0]), float(sent[0])
+    silences.append((max(0.0, sent_first), following))
+    since, until = max(reversed(silences), key=lambda silence: silence[1] - silence[0])
+    if until <= since:
+        return 0.0, 0.0, np.empty(0, np.int64)
+    waiting = [
+        rows[(passed >= until) & (sent < until)] for (passed, rows), sent in zip(times, acked, strict=True)
+    ]
+    return until - since, since, np.concatenate(waiting)
+
+
+def _slabs(times: Sequence[Array], end: float) -> list[list[slice]]:
+    """Parts of the time from 0 to `end` with some SLAB_MESSAGES each; of each part where it is in `times`.
+
+    Each of `times` is sorted.
+    """
+    step = max(1, SLAB_MESSAGES // max(1, len(times)))
+    some = np.sort(np.concatenate([np.empty(0), *(moments[::step] for moments in times)]))
+    some = some[:: max(1, len(times))]
+    edges = [0.0, *some[(some > 0) & (some < end)].tolist(), end]
+    cuts = [np.searchsorted(moments, edges).tolist() for moments in times]
+    return [[slice(cut[n], cut[n + 1]) for cut in cuts] for n in range(len(edges) - 1)]

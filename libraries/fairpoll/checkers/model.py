@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
+
+import numpy as np
 
 from fairpoll import layout
 from fairpoll.history import Recording
-from fairpoll.measures import waits
+from fairpoll.measures import oldest_wait
+from fairpoll.records import Spot
 
 Status = Literal["pass", "fail", "inconclusive"]
 
@@ -40,13 +44,13 @@ class Finding:
     figures: Mapping[str, float | int | str | None] = field(default_factory=dict)
 
 
-def spots_told(spots: Iterable[tuple[str, int, int]]) -> str:
-    """At most MAX_EXAMPLES records by topic, partition and offset, to end a sentence with."""
-    named = [f"{topic}/{partition}@{offset}" for topic, partition, offset in spots]
+def spots_told(spots: Iterable[Spot], count: int) -> str:
+    """Of `count` records at most MAX_EXAMPLES by topic, partition and offset, to end a sentence with."""
+    named = [f"{topic}/{partition}@{offset}" for topic, partition, offset in islice(spots, MAX_EXAMPLES)]
     if not named:
         return ""
-    more = f" and {len(named) - MAX_EXAMPLES:,} more" if len(named) > MAX_EXAMPLES else ""
-    return f": {', '.join(named[:MAX_EXAMPLES])}{more}"
+    more = f" and {count - MAX_EXAMPLES:,} more" if count > MAX_EXAMPLES else ""
+    return f": {', '.join(named)}{more}"
 
 
 def load_doubts(recording: Recording) -> list[str]:
@@ -123,6 +127,14 @@ def budget_told(recording: Recording, budget_seconds: float) -> str:
     return f"at most {budget_seconds:g} s" + (f" ({', '.join(added)})" if added else "")
 
 
+def seconds_told(seconds: float, bound: float, least: int = 1) -> str:
+    """A time with as many digits (at `least` so many, at most 3) as tell it apart from its bound."""
+    places = max(least, len(f"{bound:g}".partition(".")[2]))
+    while places < 3 and float(f"{seconds:.{places}f}") == bound != seconds:
+        places += 1
+    return f"{seconds:.{min(places, 3)}f} s"
+
+
 def plan_missed(recording: Recording) -> str | None:
     """Why the producer did not send what was planned, when it was planned; None if it did."""
     return _messages_missing(recording) or _sent_late(recording)
@@ -137,8 +149,12 @@ def _messages_missing(recording: Recording) -> str | None:
 
 
 def _sent_late(recording: Recording) -> str | None:
-    late = sorted((m.sent - m.intended) / recording.speed for m in recording.acked if not m.backlog)
-    p99 = late[int(len(late) * 0.99)] if late else 0.0
+    late = (recording.acked.sent - recording.acked.intended)[~recording.acked.backlog]
+    if not len(late):
+        return None
+    place = int(len(late) * 0.99)
+    late.partition(place)
+    p99 = float(late[place]) / recording.speed
     if p99 <= PLAN_LATENESS_SECONDS:
         return None
     return f"the producer was {p99 * 1000:.0f} ms late (p99, allowed {PLAN_LATENESS_SECONDS * 1000:.0f} ms)"
@@ -166,15 +182,17 @@ def _host_paused(recording: Recording) -> str | None:
 
 def dropped_by_the_broker(recording: Recording) -> str | None:
     """Messages that are gone from the log cannot wait: the backlog was not what it was meant to be."""
-    gone = sum(1 for m in recording.acked if m.offset < recording.log_start.get((m.topic, m.partition), 0))
+    gone = sum(
+        int(np.count_nonzero(recording.acked.offset[rows] < recording.log_start.get(partition, 0)))
+        for partition, rows in recording.acked.by_partition.items()
+    )
     return f"the broker dropped {gone:,} acked messages during the run" if gone else None
 
 
 def _broker_slow(recording: Recording) -> str | None:
-    longest = max(
-        ((m.acked - m.sent) / recording.speed for m in recording.acked if m.acked and not m.backlog),
-        default=0.0,
-    )
+    took = recording.acked.acked - recording.acked.sent
+    # Of what is not known (NaN) it takes the other.
+    longest = float(np.fmax.reduce(took, initial=0.0, where=~recording.acked.backlog)) / recording.speed
     if longest <= SLOW_ACK_SECONDS:
         return None
     return f"the broker took {longest:.1f} s to ack a message (allowed {SLOW_ACK_SECONDS:g} s)"
@@ -185,10 +203,10 @@ def _control_served(recording: Recording) -> str | None:
     needed = recording.scenario.control_wait_seconds
     if needed is None or "sync" not in recording.consumers:
         return None
-    oldest = max((wait for wait, _ in waits(recording, "sync", recording.topics_of("low"))), default=0.0)
+    oldest, _ = oldest_wait(recording, "sync", recording.topics_of("low"))
     if oldest >= needed:
         return None
     return (
         f"the control did not starve: in sync no low-volume message waited longer than {oldest:.1f} s, "
-        f"needed {needed:g} s"
+        f"needed {needed:g} s; a larger backlog or a slower sink would put consumers to the test"
     )

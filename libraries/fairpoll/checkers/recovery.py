@@ -1,8 +1,11 @@
 """Does it recover? After what was done to brokers, network or processes, messages flow again."""
 
+import numpy as np
+
 from fairpoll.checkers.model import Finding
-from fairpoll.history import Acked, Fault, Recording
-from fairpoll.measures import passed_at
+from fairpoll.history import Fault, Recording
+from fairpoll.measures import acked_at, passed_at
+from fairpoll.records import Acked
 
 
 def recovers_within(recording: Recording, consumer: str, *, seconds: float) -> Finding:
@@ -41,12 +44,13 @@ def _recovery(recording: Recording, consumer: str, index: int) -> tuple[float, A
     later = [other.since for other in recording.faults[index + 1 :]]
     end = min(later, default=recording.watched_until)
     longest: tuple[float, Acked | None] = (0.0, None)
-    for partition in recording.by_partition:
-        for passed, message in passed_at(recording, consumer, partition):
-            acked = message.intended if message.acked is None else message.acked
-            if passed <= fault.since or acked >= end:
-                continue
-            wait = min(passed, recording.watched_until) - max(acked, fault.until)
-            if wait > longest[0]:
-                longest = (wait, message)
+    messages = recording.acked
+    for partition in messages.by_partition:
+        passed, rows = passed_at(recording, consumer, partition)
+        acked = acked_at(recording, rows)
+        waited = np.minimum(passed, recording.watched_until) - np.maximum(acked, fault.until)
+        waited[(passed <= fault.since) | (acked >= end)] = 0.0
+        if len(waited) and waited.max() > longest[0]:
+            worst = int(waited.argmax())
+            longest = (float(waited[worst]), messages[int(rows[worst])])
     return longest[0] / recording.speed, longest[1]

@@ -6,16 +6,20 @@ inconclusive, whatever was measured.
 
 from dataclasses import replace
 
+import numpy as np
+
 from fairpoll.checkers.model import (
     Finding,
     adverse_doubts,
     budget_at_speed,
     budget_told,
     rate_ignored,
+    seconds_told,
     void_doubts,
 )
-from fairpoll.history import Acked, Recording
-from fairpoll.measures import waits
+from fairpoll.history import Recording
+from fairpoll.measures import live_waits, oldest_wait, percentiles
+from fairpoll.records import Acked
 
 
 def delivered_at_least(recording: Recording, consumer: str, *, volume: str, records: int) -> Finding:
@@ -80,6 +84,7 @@ def oldest_wait_at_most(recording: Recording, consumer: str, *, volume: str, sec
     """No message of this volume waited longer than the budget, nor waits so at the end."""
     wait, message = _oldest(recording, consumer, volume)
     budget = budget_at_speed(recording, seconds)
+    waited = seconds_told(wait, budget)
     allowed = budget_told(recording, seconds)
     return _settle(
         recording,
@@ -88,8 +93,8 @@ def oldest_wait_at_most(recording: Recording, consumer: str, *, volume: str, sec
             criterion=f"{_named(volume)} oldest wait",
             consumer=consumer,
             expected=allowed,
-            measured=f"{wait:.1f} s",
-            sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {wait:.1f} s, "
+            measured=waited,
+            sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {waited}, "
             f"expected {allowed}",
             figures={
                 "oldest_wait_seconds": round(wait, 3),
@@ -147,18 +152,18 @@ def latency_at_most(
     """This percentile of the waits of live messages, undelivered ones included, is within the budget."""
     budget = budget_at_speed(recording, seconds)
     topics = recording.topics_of(volume)
-    waited = sorted(w for w, m in waits(recording, consumer, topics) if not m.backlog)
-    found = waited[min(len(waited) - 1, len(waited) * percentile // 100)] if waited else 0.0
+    waited = live_waits(recording, consumer, topics)
+    found = percentiles(waited, [percentile])[0] if len(waited) else 0.0
     return _settle(
         recording,
-        bool(waited) and found <= budget,
+        len(waited) > 0 and found <= budget,
         Finding(
             criterion=f"{_named(volume)} latency p{percentile}",
             consumer=consumer,
             expected=budget_told(recording, seconds),
-            measured=f"{found:.2f} s",
+            measured=seconds_told(found, budget, least=2),
             sentence=f"{consumer} delivered {_topics(recording, volume)} with a p{percentile} of "
-            f"{found:.2f} s, expected {budget_told(recording, seconds)}",
+            f"{seconds_told(found, budget, least=2)}, expected {budget_told(recording, seconds)}",
             figures={"latency_seconds": round(found, 3)},
         ),
     )
@@ -171,9 +176,12 @@ def service_at_least(recording: Recording, consumer: str, *, volume: str, share:
     """
     start, end = _both_live(recording)
     topics = recording.topics_of(volume)
-    first = recording.consumers[consumer].first_delivery
-    sent = sum(1 for m in recording.acked if m.topic in topics and start <= m.intended < end and not m.poison)
-    done = sum(1 for spot, at in first.items() if spot[0] in topics and start <= at < end)
+    intended, poison = recording.acked.intended, recording.acked.poison
+    sent = sum(
+        int(np.count_nonzero((start <= intended[rows]) & (intended[rows] < end) & ~poison[rows]))
+        for rows in recording.acked.of_topics(topics)
+    )
+    done = recording.delivered_between(consumer, topics, start, end)
     ratio = done / sent if sent else 0.0
     return _settle(
         recording,
@@ -214,29 +222,27 @@ def due_messages_delivered(recording: Recording, consumer: str, *, volume: str, 
     """Every acked message that was `seconds` old before the end had been delivered by then."""
     budget = budget_at_speed(recording, seconds)
     topics = recording.topics_of(volume)
-    due = [
-        m
-        for m in recording.acked
-        if m.topic in topics and m.intended <= recording.duration - budget and not m.poison
-    ]
-    first = recording.consumers[consumer].first_delivery
-    missing = [m for m in due if first.get(m.spot, float("inf")) > recording.duration]
+    messages, first = recording.acked, recording.first(consumer)
+    due, missing = 0, [np.empty(0, np.int64)]
+    for rows in messages.of_topics(topics):
+        old = (messages.intended[rows] <= recording.duration - budget) & ~messages.poison[rows]
+        due += int(np.count_nonzero(old))
+        missing.append(rows.start + np.flatnonzero(old & (first[rows] > recording.duration)))
+    rows_missing = np.concatenate(missing)
+    lost = messages.earliest(rows_missing) if len(rows_missing) else None
+    met = due - len(rows_missing)
     return _settle(
         recording,
-        bool(due) and not missing,
+        due > 0 and not lost,
         Finding(
             criterion=f"{_named(volume)} due messages delivered",
             consumer=consumer,
-            expected=f"all {len(due):,}",
-            measured=f"{len(due) - len(missing):,} of {len(due):,}",
-            sentence=f"{consumer} delivered {len(due) - len(missing):,} of {len(due):,} acked messages of "
+            expected=f"all {due:,}",
+            measured=f"{met:,} of {due:,}",
+            sentence=f"{consumer} delivered {met:,} of {due:,} acked messages of "
             f"{_topics(recording, volume)} that were older than {budget:g} s at the end, expected all"
-            + (
-                f"; first missing: {missing[0].topic}/{missing[0].partition}@{missing[0].offset}"
-                if missing
-                else ""
-            ),
-            figures={"due": len(due), "missing": len(missing)},
+            + (f"; first missing: {lost.topic}/{lost.partition}@{lost.offset}" if lost else ""),
+            figures={"due": due, "missing": len(rows_missing)},
         ),
     )
 
@@ -259,23 +265,24 @@ def _settle(recording: Recording, met: bool, finding: Finding) -> Finding:
 
 def _both_live(recording: Recording) -> tuple[float, float]:
     """From the first to the last moment at which both volumes were being sent."""
-    spans = []
+    messages, spans = recording.acked, []
     for volume in ("high", "low"):
-        times = [
-            m.intended for m in recording.acked if m.topic in recording.topics_of(volume) and not m.backlog
+        live = [
+            messages.intended[rows][~messages.backlog[rows]]
+            for rows in messages.of_topics(recording.topics_of(volume))
         ]
-        spans.append((min(times, default=0.0), max(times, default=0.0)))
+        times = np.concatenate([np.empty(0), *live])
+        spans.append((float(times.min()), float(times.max())) if len(times) else (0.0, 0.0))
     return max(start for start, _ in spans), min(end for _, end in spans)
 
 
 def _oldest(recording: Recording, consumer: str, volume: str) -> tuple[float, Acked | None]:
-    found = waits(recording, consumer, recording.topics_of(volume))
-    return max(found, key=lambda pair: pair[0], default=(0.0, None))
+    return oldest_wait(recording, consumer, recording.topics_of(volume))
 
 
 def _of_acked(recording: Recording, count: int, volume: str) -> str:
     topics = recording.topics_of(volume)
-    acked = sum(1 for m in recording.acked if m.topic in topics)
+    acked = recording.acked.count_of(topics)
     share = count / acked if acked else 0.0
     return f"{count:,} of {acked:,} acked messages of {_topics(recording, volume)} ({share:.1%})"
 
@@ -293,6 +300,6 @@ def _describe(recording: Recording, consumer: str, message: Acked | None) -> str
     if message is None:
         return "no message"
     where = f"{message.topic}/{message.partition}@{message.offset}"
-    if recording.consumers[consumer].first_delivery.get(message.spot, float("inf")) > recording.duration:
+    if recording.first(consumer)[recording.acked.find_one(message.spot)] > recording.duration:
         where += " (still waiting at the end)"
     return f"message {where}"

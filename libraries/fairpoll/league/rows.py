@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from fairpoll.history import Recording
 from fairpoll.league.contestants import CONTROL, Contestant
 from fairpoll.report import Verdict
@@ -99,7 +101,7 @@ def _row(verdict: Verdict, contestant: Contestant, condition: Condition) -> Row:
     figures = Figures(
         oldest_wait_seconds=measured["low_volume_oldest_wait_seconds"],
         low_delivered=recording.delivered_in_window(name, low),
-        low_acked=sum(1 for m in recording.acked if m.topic in low),
+        low_acked=recording.acked.count_of(low),
         high_delivered=recording.delivered_in_window(name, high),
         low_share=measured["low_volume_share"],
         throughput=round(measured["total_delivered"] / control, 4) if control else 0.0,
@@ -118,5 +120,5 @@ def _count(figures: Mapping[str, float | int | str | None], name: str) -> int | 
 
 
 def _backlog_left(recording: Recording, consumer: str) -> int:
-    first = recording.consumers[consumer].first_delivery
-    return sum(1 for m in recording.acked if m.backlog and first.get(m.spot, 0.0) >= 0)
+    # What never was delivered was left all the same: its first delivery is infinitely late.
+    return int(np.count_nonzero(recording.acked.backlog & (recording.first(consumer) >= 0)))

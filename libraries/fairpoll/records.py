@@ -1,0 +1,297 @@
+"""Messages and deliveries, kept as columns: of ten million records each field is one array.
+
+They can be walked over as what they are, `Acked` and `Delivered`; checkers do so for the few they name,
+and compare whole columns for the rest.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Generic, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Partition = tuple[str, int]
+Spot = tuple[str, int, int]
+T = TypeVar("T")
+
+NEVER = float("inf")
+# Of a checksum: its consumer does not tell what it delivered.
+NOT_TOLD = -1
+# So many rows are looked at in one go: what is worked out on the way stays small.
+PART_ROWS = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Acked:
+    """A message that the brokers have acknowledged. Times in scenario seconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    sequence: int
+    intended: float
+    sent: float
+    backlog: bool
+    checksum: int
+    poison: bool = False
+    acked: float | None = None
+
+    @property
+    def spot(self) -> Spot:
+        return (self.topic, self.partition, self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A record that stands in a sink's file, or that its consumer said to have delivered.
+
+    `checksum` (None: not told) and `message_id` are taken from what the file holds, `output` is the file.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    at: float
+    message_id: str
+    checksum: int | None
+    output: str
+    member: str = ""
+
+    @property
+    def spot(self) -> Spot:
+        return (self.topic, self.partition, self.offset)
+
+
+class Column:
+    """An array that grows. Whole numbers take four bytes each until one of them needs eight."""
+
+    def __init__(self, kind: type[np.generic]) -> None:
+        self._values = np.empty(256, kind)
+        self._length = 0
+
+    def extend(self, values: npt.ArrayLike) -> None:
+        added = np.asarray(values)
+        kind = self._values.dtype
+        if kind in (np.int32, np.uint32) and len(added) and not _fits(added, kind):
+            kind = np.dtype(np.int64)
+        needed = self._length + len(added)
+        if needed > len(self._values) or kind != self._values.dtype:
+            # Pages that nothing was written to take no memory.
+            grown = np.empty(max(needed, len(self._values) * 2), kind)
+            grown[: self._length] = self.values
+            self._values = grown
+        self._values[self._length : needed] = added
+        self._length = needed
+
+    @property
+    def values(self) -> Array:
+        return self._values[: self._length]
+
+
+def _fits(values: Array, kind: np.dtype[Any]) -> bool:
+    limits = np.iinfo(kind)
+    return bool(limits.min <= values.min() and values.max() <= limits.max)
+
+
+def parts(spans: Iterable[slice]) -> Iterator[slice]:
+    """The same rows in slices of at most PART_ROWS."""
+    for span in spans:
+        for start in range(span.start, span.stop, PART_ROWS):
+            yield slice(start, min(start + PART_ROWS, span.stop))
+
+
+class Rows(Sequence[T], Generic[T]):
+    """What is kept as columns and can be walked over as objects."""
+
+    def row(self, row: int) -> T:
+        """One of them."""
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        rows = range(len(self))[index]
+        return self.row(rows) if isinstance(rows, int) else [self.row(row) for row in rows]
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self.row, range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def where(self, test: Callable[[slice], Array]) -> Array:
+        """The rows for which this holds. `test` gets a part of the rows and says of which it holds."""
+        found = [part.start + np.flatnonzero(test(part)) for part in parts([slice(0, len(self))])]
+        return np.concatenate([np.empty(0, np.int64), *found])
+
+
+MESSAGE_COLUMNS: Mapping[str, type[np.generic]] = {
+    "offset": np.int32,
+    "sequence": np.int32,
+    "intended": np.float64,
+    "sent": np.float64,
+    "acked": np.float64,
+    "backlog": np.bool_,
+    "checksum": np.uint32,
+    "poison": np.bool_,
+}
+
+
+class Messages(Rows[Acked]):
+    """The acked messages, those of a partition together and by offset; partitions as the scenario has them.
+
+    Columns are called as the fields of `Acked` (`acked`: NaN where it is not known); `line` is a message's
+    place in the ledger. The rows of partition number n are those from `bounds[n]` to `bounds[n + 1]`.
+    """
+
+    offset: Array
+    sequence: Array
+    intended: Array
+    sent: Array
+    acked: Array
+    backlog: Array
+    checksum: Array
+    poison: Array
+
+    def __init__(self, partitions: Sequence[Partition], place: Array, columns: dict[str, Column]) -> None:
+        """`place`: the number of each message's partition. `columns` are emptied, to save memory."""
+        self.partitions = tuple(partitions)
+        self.numbers = {partition: number for number, partition in enumerate(self.partitions)}
+        counts = np.bincount(place, minlength=len(self.partitions))
+        self.bounds = np.concatenate(([0], np.cumsum(counts)))
+        order = np.argsort(place.astype(np.uint16), kind="stable")
+        offsets = columns["offset"].values[order]
+        for rows in self.by_partition.values():
+            if np.any(offsets[rows][1:] < offsets[rows][:-1]):
+                order[rows] = order[rows][np.argsort(offsets[rows], kind="stable")]
+        self.line = order.astype(np.int32)
+        del order, offsets
+        for name in MESSAGE_COLUMNS:
+            setattr(self, name, columns.pop(name).values[self.line])
+
+    @classmethod
+    def of(cls, partitions: Sequence[Partition], acked: Iterable[Acked]) -> "Messages":
+        """Of messages in the order of the ledger. Raises KeyError for one of another partition."""
+        messages = list(acked)
+        numbers = {partition: number for number, partition in enumerate(partitions)}
+        columns = {name: Column(kind) for name, kind in MESSAGE_COLUMNS.items()}
+        for name, column in columns.items():
+            values = [getattr(message, name) for message in messages]
+            column.extend([np.nan if value is None else value for value in values])
+        place = np.array([numbers[(m.topic, m.partition)] for m in messages], np.int64)
+        return cls(partitions, place, columns)
+
+    @classmethod
+    def merged(cls, partitions: Sequence[Partition], ledgers: Sequence["Messages"]) -> "Messages":
+        """Of several ledgers with these partitions, in the order in which the messages were sent."""
+        columns = {name: Column(kind) for name, kind in MESSAGE_COLUMNS.items()}
+        order = np.argsort(np.concatenate([np.empty(0), *(one.sent for one in ledgers)]), kind="stable")
+        for name, column in columns.items():
+            of_all = [np.empty(0, MESSAGE_COLUMNS[name]), *(getattr(one, name) for one in ledgers)]
+            column.extend(np.concatenate(of_all)[order])
+        places = [one.places(np.arange(len(one))) for one in ledgers]
+        return cls(partitions, np.concatenate([np.empty(0, np.int64), *places])[order], columns)
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    @cached_property
+    def by_partition(self) -> Mapping[Partition, slice]:
+        """The rows of every partition of the scenario, also of those that got no message."""
+        spans = pairwise(self.bounds.tolist())
+        return {partition: slice(*span) for partition, span in zip(self.partitions, spans, strict=True)}
+
+    def row(self, row: int) -> Acked:
+        topic, partition = self.partitions[int(self.places(row))]
+        acked = float(self.acked[row])
+        return Acked(
+            topic,
+            partition,
+            int(self.offset[row]),
+            int(self.sequence[row]),
+            float(self.intended[row]),
+            float(self.sent[row]),
+            bool(self.backlog[row]),
+            int(self.checksum[row]),
+            bool(self.poison[row]),
+            None if np.isnan(acked) else acked,
+        )
+
+    def spot(self, row: int) -> Spot:
+        """Where a message stands."""
+        topic, partition = self.partitions[int(self.places(row))]
+        return (topic, partition, int(self.offset[row]))
+
+    def places(self, rows: Any) -> Any:
+        """The numbers of the partitions that these rows are of."""
+        return np.searchsorted(self.bounds[1:], rows, side="right")
+
+    def of_topics(self, topics: Sequence[str]) -> list[slice]:
+        """The rows of these topics, a slice for each partition."""
+        return [rows for (topic, _), rows in self.by_partition.items() if topic in topics]
+
+    def count_of(self, topics: Sequence[str]) -> int:
+        """How many messages of these topics there are."""
+        return sum(rows.stop - rows.start for rows in self.of_topics(topics))
+
+    def earliest(self, rows: Array) -> Acked:
+        """Of these rows the message that stands first in the ledger."""
+        return self.row(int(rows[np.argmin(self.line[rows])]))
+
+    @cached_property
+    def last_of_spot(self) -> Array | None:
+        """Of each row the last row with the same spot; None where every spot is acked once."""
+        same = np.zeros(len(self), bool)
+        for rows in self.by_partition.values():
+            offset = self.offset[rows]
+            same[rows][:-1] = offset[1:] == offset[:-1]
+        if not same.any():
+            return None
+        last = np.where(same, len(self), np.arange(len(self)))
+        return np.minimum.accumulate(last[::-1])[::-1]
+
+    def find(self, place: Array, offset: Array) -> Array:
+        """The rows of the messages at these partitions (numbers) and offsets; -1 where there is none.
+
+        Of a spot that was acked more than once it is the last.
+        """
+        found = np.full(len(place), -1, np.int64)
+        if not len(self):
+            return found
+        first, end = self.bounds[place], self.bounds[place + 1]
+        if self.last_of_spot is None:
+            # Most often offsets follow one another without a gap.
+            guess = first + (offset - self.offset[np.minimum(first, len(self) - 1)])
+            there = (guess >= first) & (guess < end)
+            there &= self.offset[np.where(there, guess, 0)] == offset
+            found[there] = guess[there]
+        left = np.flatnonzero(found < 0)
+        low, high, wanted = first[left], end[left], offset[left]
+        while np.any(low < high):
+            middle = (low + high) // 2
+            below = (low < high) & (self.offset[np.minimum(middle, len(self) - 1)] <= wanted)
+            high = np.where(below, high, np.where(low < high, middle, high))
+            low = np.where(below, middle + 1, low)
+        there = low > first[left]
+        there &= self.offset[np.maximum(low - 1, 0)] == wanted
+        found[left[there]] = low[there] - 1
+        return found
+
+    def rows_at(self, spot: Spot) -> slice:
+        """The rows of the messages at this spot: one, or none, or each time that it was acked."""
+        rows = self.by_partition.get(spot[:2], slice(0, 0))
+        first, end = (np.searchsorted(self.offset[rows], spot[2], side=side) for side in ("left", "right"))
+        return slice(rows.start + int(first), rows.start + int(end))
+
+    def find_one(self, spot: Spot) -> int:
+        """The row of the message at this spot, the last one if there are several; -1 if there is none."""
+        rows = self.rows_at(spot)
+        return rows.stop - 1 if rows.stop > rows.start else -1

@@ -1,0 +1,160 @@
+"""The checkers in their simplest form: one record after another, over lists and dicts.
+
+What `fairpoll.checkers` works out on whole columns must come to the same; `test_columns` holds them against
+one another. Each tells the records that are wrong, in the order in which they are named, or a figure.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fairpoll.history import Committed
+from fairpoll.records import Acked, Delivered, Partition, Spot
+
+NEVER = float("inf")
+
+
+@dataclass
+class Plain:
+    """A recording and what its one consumer did; `delivered`, `events` and `commits` in the order of time."""
+
+    partitions: Sequence[Partition]
+    acked: Sequence[Acked]
+    delivered: Sequence[Delivered]
+    events: Sequence[dict]
+    commits: Sequence[Committed]
+    duration: float
+
+    def __post_init__(self) -> None:
+        self.first: dict[Spot, float] = {}
+        for record in self.delivered:
+            self.first.setdefault(record.spot, record.at)
+        self.known = {message.spot: message for message in self.acked}
+        self.by_partition: dict[Partition, list[Acked]] = {partition: [] for partition in self.partitions}
+        for message in sorted(self.acked, key=lambda m: m.offset):
+            self.by_partition[(message.topic, message.partition)].append(message)
+        self.assigned: dict[Partition, list[float]] = defaultdict(list)
+        self.changes: dict[tuple[str, Partition], list[tuple[float, bool]]] = defaultdict(list)
+        for event in self.events:
+            for spot in event["partitions"]:
+                partition, given = (spot["topic"], spot["partition"]), event["name"] == "partitions_assigned"
+                self.changes[(event.get("member", ""), partition)].append((event["at"], given))
+                if given:
+                    self.assigned[partition].append(event["at"])
+
+    def nothing_lost(self) -> list[Spot]:
+        every = [message for messages in self.by_partition.values() for message in messages]
+        return [m.spot for m in every if m.poison or m.spot not in self.first]
+
+    def content_intact(self) -> list[Spot]:
+        known = self.known
+        return [r.spot for r in self.delivered if r.spot in known and known[r.spot].checksum != r.checksum]
+
+    def only_acked_delivered(self) -> list[Spot]:
+        return [r.spot for r in self.delivered if r.spot not in self.known and r.message_id != "failed"]
+
+    def right_place(self) -> list[Spot]:
+        topics = {topic for topic, _ in self.partitions}
+        return [r.spot for r in self.delivered if r.topic in topics and r.output != f"{r.topic}_vol.json"]
+
+    def no_forbidden_duplicates(self) -> list[Spot]:
+        last: dict[Spot, Delivered] = {}
+        wrong = []
+        for record in self.delivered:
+            before = last.get(record.spot)
+            last[record.spot] = record
+            if before is None:
+                continue
+            partition = (record.topic, record.partition)
+            since = [at for at in self.assigned[partition] if before.at < at <= record.at]
+            if not since or record.offset < max(
+                (c.offset for c in self.commits if (c.topic, c.partition) == partition and c.at <= since[0]),
+                default=0,
+            ):
+                wrong.append(record.spot)
+        return wrong
+
+    def order_kept(self) -> list[Spot]:
+        last: dict[Partition, Delivered] = {}
+        wrong = []
+        for record in self.delivered:
+            partition = (record.topic, record.partition)
+            before = last.get(partition)
+            last[partition] = record
+            if before is None or record.offset >= before.offset:
+                continue
+            if not any(before.at < at <= record.at for at in self.assigned[partition]):
+                wrong.append(record.spot)
+        return wrong
+
+    def only_while_assigned(self) -> list[Spot]:
+        wrong = []
+        for record in self.delivered:
+            owned = False
+            for at, given in self.changes[(record.member, (record.topic, record.partition))]:
+                if at <= record.at:
+                    owned = given
+            if not owned:
+                wrong.append(record.spot)
+        return wrong
+
+    def commits_never_ahead(self) -> list[Spot]:
+        ahead = []
+        for commit in self.commits:
+            before = [
+                m for m in self.by_partition[(commit.topic, commit.partition)] if m.offset < commit.offset
+            ]
+            if any(self.first.get(m.spot, NEVER) > commit.at + 0.05 for m in before):
+                ahead.append((commit.topic, commit.partition, commit.offset))
+        return ahead
+
+    def oldest_wait(self, topics: Sequence[str]) -> float:
+        return max((wait for wait, _ in self._waits(topics)), default=0.0)
+
+    def latency(self, topics: Sequence[str], percentile: int) -> float:
+        ages = sorted(wait for wait, message in self._waits(topics) if not message.backlog)
+        return ages[min(len(ages) - 1, len(ages) * percentile // 100)] if ages else 0.0
+
+    def delivered_in_window(self, topics: Sequence[str]) -> int:
+        return sum(1 for spot, at in self.first.items() if spot[0] in topics and 0 <= at <= self.duration)
+
+    def due_missing(self, topics: Sequence[str], seconds: float) -> int:
+        return sum(
+            1
+            for m in self.acked
+            if m.topic in topics
+            and m.intended <= self.duration - seconds
+            and not m.poison
+            and self.first.get(m.spot, NEVER) > self.duration
+        )
+
+    def longest_silence(self, partitions: Sequence[Partition]) -> tuple[float, float]:
+        """(length, beginning)."""
+        passed = [pair for partition in partitions for pair in self._passed_at(partition)]
+        moments = sorted({at for at, _ in passed if 0 <= at <= self.duration})
+        longest = (0.0, 0.0)
+        for before, after in zip([0.0, *moments], [*moments, self.duration], strict=True):
+            sent = [_acked_at(m) for at, m in passed if at >= after and _acked_at(m) < after]
+            since = max(before, min(sent, default=after))
+            if after - since > longest[0]:
+                longest = (after - since, since)
+        return longest
+
+    def _waits(self, topics: Sequence[str]) -> list[tuple[float, Acked]]:
+        return [
+            (min(self.first.get(m.spot, NEVER), self.duration) - m.intended, m)
+            for m in self.acked
+            if m.topic in topics and m.intended <= self.duration and not m.poison
+        ]
+
+    def _passed_at(self, partition: Partition) -> list[tuple[float, Acked]]:
+        messages = self.by_partition[partition]
+        return [
+            (min(self.first.get(later.spot, NEVER) for later in messages[index:]), message)
+            for index, message in enumerate(messages)
+            if not message.poison
+        ]
+
+
+def _acked_at(message: Acked) -> float:
+    return message.intended if message.acked is None else max(message.acked, message.intended)
