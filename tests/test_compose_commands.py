@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.compose_cli import find_compose
-from fairpoll.cluster.docker_engine import engine, is_here, remove_project
+from fairpoll.cluster.docker_engine import containers_of, engine, is_here, remove_project
 from fairpoll.cluster.ports import free_ports
+from fairpoll.loading import load_recording
+from fairpoll.offline import judge_again
 from fairpoll.waiting import wait_until
 from test_compose import left_of
 
@@ -61,7 +64,8 @@ def topics(settings: Mapping[str, str], log: Path) -> dict[str, int] | None:
     return {name: len(t.partitions) for name, t in metadata.topics.items() if not name.startswith("__")}
 
 
-SPECIFIED = {"async-test-high-volume": 3, "async-test-low-volume": 1}
+# What it is told to produce, and where producers agree on who sends what of it.
+SPECIFIED = {"async-test-high-volume": 3, "async-test-low-volume": 1, "fairpoll-evidence": 2}
 
 
 def test_everything_up_and_down(settings: Mapping[str, str], tmp_path: Path):
@@ -92,5 +96,41 @@ def test_the_broker_alone_and_then_the_producer(settings: Mapping[str, str], tmp
     # Compose 2 leaves what `run` without --rm has finished, and nothing else.
     assert [name for name in left_of(PROJECT) if "test-producer-run" not in name] == []
     done = run("down -v --remove-orphans", settings)
+    assert done.returncode == 0, done.stderr
+    assert left_of(PROJECT) == []
+
+
+def fetched(settings: Mapping[str, str], folder: Path) -> Path:
+    """The recording of the last run, once all its parts have handed in."""
+    servers = f"127.0.0.1:{settings['FAIRPOLL_BROKER_PORT']}"
+    pull = ["evidence", "pull", "--bootstrap-servers", servers, "--wait-seconds", "60", str(folder)]
+    subprocess.run([sys.executable, "-m", "fairpoll.cli", *pull], env=dict(settings), check=True, timeout=100)
+    return folder
+
+
+def test_four_producers_share_the_traffic(settings: Mapping[str, str], tmp_path: Path):
+    done = run("up -d --scale test-producer=4", settings)
+    assert done.returncode == 0, done.stderr
+    again = judge_again(fetched(settings, tmp_path / "recording"))
+    assert again.verdict.worst == "pass", [f.sentence for _, _, f in again.verdict.findings]
+    assert again.verdict.recording.facts["shards"] == 4
+    assert len(again.verdict.recording.acked) == 2_000 + 12 * 20 + 2
+
+
+def test_a_whole_run_in_containers(settings: Mapping[str, str], tmp_path: Path):
+    """Plan, two producers, two consumers and the judge, on the whole specified scenario."""
+    told = {**settings, "FAIRPOLL_RUN_ID": "in-containers", "FAIRPOLL_SHARDS": "2", "FAIRPOLL_SPEED": "10"}
+    done = run("--profile judged up -d --scale test-producer=2", told)
+    assert done.returncode == 0, done.stderr
+    with engine() as client:
+        (judge,) = [one for one in containers_of(client, PROJECT) if "judge" in one.name]
+        code = judge.wait(timeout=120)["StatusCode"]
+        said = judge.logs().decode()
+    assert code == 0, said
+    assert "run in-containers, 4 of 4 parts" in said
+    recording = load_recording(fetched(told, tmp_path / "recording"))
+    assert set(recording.consumers) == {"sync", "async"}
+    assert len(recording.acked) == 2_000 + 240 * 20 + 40
+    done = run("--profile judged down -v", told)
     assert done.returncode == 0, done.stderr
     assert left_of(PROJECT) == []

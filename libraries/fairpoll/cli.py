@@ -15,28 +15,32 @@ import click
 from confluent_kafka import KafkaException
 
 from fairpoll import client_config, clock
-from fairpoll.consume_options import RATE, FiniteRange, checked_servers, outputs, poll_options, topic_rates
+from fairpoll.consume_options import (
+    RATE,
+    FiniteRange,
+    bootstrap_option,
+    checked_run_id,
+    evidence_topic_option,
+    outputs,
+    poll_options,
+    topic_rates,
+)
 from fairpoll.consumers import MODES, Consumer, ConsumerConfig
 from fairpoll.disk import unwritable
 from fairpoll.errors import FairpollError
 from fairpoll.events import EventWriter
 from fairpoll.league.cli import league
+from fairpoll.parts_cli import COMMANDS as PARTS
 from fairpoll.produce_options import change_options, changed, create_missing, must_answer
 from fairpoll.scenario import PollSettings
 from fairpoll.scenario_file import load_scenario
+from fairpoll.shards import Shard
 from fairpoll.traffic import TrafficProducer, acked_in
 from fairpoll.verdict_cli import COMMANDS
 
 option = functools.partial(click.option, show_envvar=True)
 
 
-bootstrap_option = option(
-    "--bootstrap-servers",
-    required=True,
-    callback=checked_servers,
-    metavar="HOST:PORT[,...]",
-    help="Where the cluster answers.",
-)
 controlled_option = option(
     "--controlled",
     is_flag=True,
@@ -60,7 +64,7 @@ def main() -> None:
     """
 
 
-for command in (league, *COMMANDS):
+for command in (league, *COMMANDS, *PARTS):
     main.add_command(command)
 
 # Without the command's own name in it, so that every consumer is told the same way, ours or not.
@@ -78,7 +82,7 @@ FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
 )
 @option("--speed", type=FiniteRange(min=0, min_open=True), default=1.0, help="Divides every interval.")
 @option("--only-volume", type=click.Choice(["high", "low"]), help="Only the topics of this volume.")
-@option("--run-id", default="manual", help="Stands in every message.")
+@option("--run-id", callback=checked_run_id, help="Stands in every message.  [default: manual]")
 @option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
 @change_options
 @option(
@@ -89,17 +93,25 @@ FROM_ENVIRONMENT = {"auto_envvar_prefix": "FAIRPOLL"}
     help="Go on with the live traffic of a producer that was killed, by its ledger.",
 )
 @option("--create-topics", is_flag=True, help="Create the topics first, unless they exist.")
+@option(
+    "--shard",
+    metavar="NUMBER/COUNT",
+    help="Only the partitions of this shard, such as 2/4.  [default: all, or with --evidence-topic agreed]",
+)
+@evidence_topic_option(required=False)
 @controlled_option
-def produce(
+def produce(  # noqa: PLR0913 - an argument an option
     *,
     bootstrap_servers: str,
     scenario_file: Path,
     speed: float,
     only_volume: str | None,
-    run_id: str,
+    run_id: str | None,
     topic_suffix: str,
     ledger: Path | None,
     create_topics: bool,
+    shard: str | None,
+    evidence_topic: str | None,
     controlled: bool,
     **changes: str,
 ) -> None:
@@ -111,14 +123,18 @@ def produce(
 
     With --resume the backlog is not sent, and of the live traffic only what is due from now on. What was due
     before and is not acked by the ledger may have been sent or not: it is told as producer_send_error.
+
+    With --evidence-topic this is one of several producers: those of a planned run (--run-id), whose plan then
+    counts, or as many as are started together. They share out the partitions, start at the same moment, and
+    hand in their ledgers.
     """
     scenario = load_scenario(scenario_file)
     if not controlled:  # what a shell exports for the test producer must not change what the suites judge
         scenario = changed(scenario, **changes)
-    scenario = scenario.at_speed(speed)
+    scaled = scenario.at_speed(speed)
     if only_volume:
-        scenario = scenario.alone(only_volume)
-    emit = EventWriter()
+        scenario, scaled = scenario.alone(only_volume), scaled.alone(only_volume)
+    part = Shard.parse(shard) if shard and not controlled else None
     stop, ordered = threading.Event(), threading.Event()
     start_at: list[float] = []
 
@@ -136,9 +152,19 @@ def produce(
     config = {**_client_config(bootstrap_servers), "client.id": "fairpoll-producer"}
     if not controlled:
         must_answer(config)
+        if evidence_topic:
+            # Only here: alone it needs none of this.
+            from fairpoll.parts import Wanted, produce_together  # noqa: PLC0415
+
+            wanted = Wanted(scenario, speed, names, create_topics, part, run_id)
+            produce_together(wanted, config, evidence_topic, stop)
+            return
     if create_topics:
         create_missing({names[topic.name]: topic.partitions for topic in scenario.topics}, config)
-    producer = TrafficProducer(scenario, run_id, names, config, emit)
+    emit = EventWriter()
+    run_id = run_id or "manual"
+    partitions = part.partitions(scaled) if part else None
+    producer = TrafficProducer(scaled, run_id, names, config, emit, partitions)
     emit("startup_complete", run_id=run_id)
     if ledger is None:
         producer.produce_backlog()

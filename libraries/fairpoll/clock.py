@@ -1,8 +1,8 @@
 """One clock for all evidence: milliseconds since the epoch, with a fraction.
 
-Producer, consumers and judge are processes of one machine, so the system clock orders their
-events. It is read once and then carried forward by the monotonic clock, so that a clock that is
-set back in the middle of a run does not reorder them within a process.
+Where producer, consumers and judge are processes of one machine, the system clock orders their
+events; `clocks` is for those of several. It is read once and then carried forward by the monotonic
+clock, so that a clock that is set back in the middle of a run does not reorder them within a process.
 """
 
 import time

@@ -11,6 +11,7 @@ import click
 from fairpoll.client_config import check_servers
 from fairpoll.text import quoted
 
+RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -52,6 +53,45 @@ def checked_servers(_context: click.Context, _option: click.Parameter, text: str
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     return text
+
+
+bootstrap_option = click.option(
+    "--bootstrap-servers",
+    required=True,
+    callback=checked_servers,
+    metavar="HOST:PORT[,...]",
+    help="Where the cluster answers.",
+    show_envvar=True,
+)
+
+
+def checked_topic(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """The name, if a topic can have it; "" as not given."""
+    if text and not TOPIC.fullmatch(text):
+        raise click.BadParameter(f"{quoted(text)} is not the name of a topic")
+    return text or None
+
+
+def checked_run_id(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """The name, if it can stand in those of topics, groups and files; "" as not given."""
+    if text and not RUN_ID.fullmatch(text):
+        raise click.BadParameter(
+            f"{quoted(text)} is not a name for a run; letters, digits, '.', '_' and '-', at most 100"
+        )
+    return text or None
+
+
+def evidence_topic_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option that names the topic through which the parts of a run agree."""
+    told = "Topic through which the parts of a run agree and hand in their evidence."
+    return click.option(
+        "--evidence-topic",
+        callback=checked_topic,
+        default="fairpoll-evidence" if required else None,
+        metavar="NAME",
+        help=told,
+        show_envvar=True,
+    )
 
 
 def outputs(pairs: Iterable[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from fairpoll.events import Event, read_events
 from fairpoll.fields import OUR_FIELDS, Fields
 from fairpoll.scenario import Scenario
 from fairpoll.scenario_rules import MOST_PARTITIONS
+from fairpoll.shards import MOST_SHARDS
 from fairpoll.text import quoted
 from fairpoll.typed import is_plain, typed
 
@@ -84,8 +85,17 @@ class _Fault:
 
 
 @dataclass
+class _Clock:
+    offset_ms: float
+    error_ms: float
+
+
+@dataclass
 class _Facts:
-    """What run.json must hold, and of what kind; without `start_ms` the run was cut off before it."""
+    """What run.json must hold, and of what kind; without `start_ms` the run was cut off before it.
+
+    `shards`, `clocks` (by the name of a part) and `incomplete` are of runs spread over machines.
+    """
 
     run_id: str
     scenario: Scenario
@@ -100,6 +110,9 @@ class _Facts:
     timeline: tuple[_Done, ...] = ()
     faults: tuple[_Fault, ...] = ()
     fields: dict[str, dict[str, str]] = field(default_factory=dict)
+    shards: int | None = None
+    clocks: dict[str, _Clock] = field(default_factory=dict)
+    incomplete: str = ""
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -130,6 +143,10 @@ def _check_facts(facts: _Facts) -> None:
     scenario, topics = facts.scenario, facts.scenario.topics
     if not (facts.speed > 0 and scenario.duration_seconds > 0):
         raise ValueError("the run has a speed or a duration that is not above 0")
+    if facts.shards is not None and not 1 <= facts.shards <= MOST_SHARDS:
+        raise ValueError(f"the run has {facts.shards} shards, it may have 1 to {MOST_SHARDS:,}")
+    if any(one.error_ms < 0 for one in facts.clocks.values()):
+        raise ValueError("the run has a clock with an error below 0")
     if sum(topic.partitions for topic in topics) > MOST_PARTITIONS:
         raise ValueError(f"the run has more than {MOST_PARTITIONS:,} partitions")
     for topic in topics:

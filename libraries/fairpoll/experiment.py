@@ -7,6 +7,8 @@ Everything that happens is left in one folder, the recording:
     samples.jsonl          committed offsets and memory, seen from outside
     <consumer>/            events.jsonl, client.log, its output files; member-2/ with the same
 
+Of a run in `parts` there are ledger/1.jsonl and so on, one of each producer, and samples/<consumer>.jsonl.
+
 The files are complete up to the moment at which a run is cut off, so that it can still be judged.
 """
 
@@ -20,8 +22,9 @@ from pathlib import Path
 from fairpoll import client_config, clock, layout
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.course import Course, Progress
 from fairpoll.disk import writing_to
-from fairpoll.errors import ClusterError, DeadlineError, FairpollError
+from fairpoll.errors import ClusterError, FairpollError
 from fairpoll.events import dump
 from fairpoll.fields import OUR_FIELDS
 from fairpoll.host import HostMonitor
@@ -32,7 +35,6 @@ from fairpoll.readiness import READY_SECONDS, wait_for_event, wait_until_assigne
 from fairpoll.sampler import Sampler
 from fairpoll.scenario import Scenario
 from fairpoll.traffic import deliverable_in
-from fairpoll.waiting import wait_until
 
 # The last messages must have been acked so long after the end of the traffic.
 PRODUCED_SECONDS = 60.0
@@ -42,12 +44,7 @@ CLUSTER_CHECK_SECONDS = 2.0
 # consumer's client is still opening its connections.
 LEAD_SECONDS = 0.5
 LEAD_SECONDS_A_CONSUMER = 0.1
-# With its sink set free, a consumer that delivers nothing for this long has stalled.
-DRAIN_STALL_SECONDS = 10.0
-DRAIN_SECONDS = 300.0
 BACKLOG_SECONDS = 120.0
-
-Progress = Callable[[str], None]
 
 
 @dataclass
@@ -249,74 +246,25 @@ class Experiment:
         self._note(start_ms=start * 1000, end_ms=(start + scaled.duration_seconds) * 1000)
         places = {name: (group.folder, group.consumer.fields) for name, group in self.members.items()}
         outputs = self.outputs = DeliveryCounter(self.folder, scaled, places, self.topic_names)
+        course = Course(
+            scaled,
+            self.members,
+            outputs,
+            check=self._check,
+            check_cluster=self.cluster.check,
+            note=self._note,
+            progress=self.progress,
+            begun=self.started.set,
+        )
         host = HostMonitor()
         with host:
-            self._watch(scaled, start, outputs)
+            course.watch(start)
         self._note(host=host.figures())
         if self._producer is None:
             raise FairpollError("the producer was killed and not started again before the traffic's end")
         wait_for_event(self._producer, "shutdown_complete", PRODUCED_SECONDS, self._check)
         if scaled.drain:
-            self._drain(outputs)
-            self._note(drained_ms=clock.now_ms())
-
-    def _watch(self, scaled: Scenario, start: float, outputs: DeliveryCounter) -> None:
-        """Until the end of the live traffic: do the timeline's steps, report progress, notice who dies."""
-        end = start + scaled.duration_seconds
-        steps = sorted(scaled.timeline, key=lambda step: step.at_seconds)
-        done: list[dict[str, object]] = []
-
-        def over() -> bool:
-            now = clock.now_seconds()
-            if now >= start and not self.started.is_set():
-                outputs.begin()
-                self.started.set()
-            while steps and now >= start + steps[0].at_seconds:
-                step = steps.pop(0)
-                for group in self.members.values():
-                    group.act(step.action)
-                done.append({"at_ms": clock.now_ms(), "verb": step.action.verb, "rate": step.action.rate})
-                self._note(timeline=done)
-            self._check()
-            if self.started.is_set():
-                elapsed = min(now - start, scaled.duration_seconds)
-                self.progress(
-                    f"{elapsed:.0f} of {scaled.duration_seconds:.0f} s; delivered so far: {outputs.told()}"
-                )
-            return now >= end
-
-        wait_until(over, end - clock.now_seconds() + 1, "the live traffic to end", interval_seconds=0.1)
-
-    def _drain(self, outputs: DeliveryCounter) -> None:
-        """Set the sinks free and wait until each consumer has caught up, or has stalled.
-
-        What is missing after this is lost or stuck, not late. A stall does not end the run: the
-        judge sees what is missing, and names it.
-        """
-        acked = deliverable_in(self.folder / layout.LEDGER)
-        for group in self.members.values():
-            group.set_sink(None)
-        self._note(drain_ms=clock.now_ms())
-        last = dict.fromkeys(self.members, 0)
-        moved_at = time.monotonic()
-
-        def drained() -> bool:
-            nonlocal moved_at
-            self.cluster.check()
-            for group in self.members.values():
-                group.check_printed()
-            for name, total in outputs.totals().items():
-                if total > last[name]:
-                    last[name], moved_at = total, time.monotonic()
-            told = ", ".join(f"{name} {number:,}" for name, number in last.items())
-            self.progress(f"draining to {acked:,} messages: {told}")
-            caught_up = all(number >= acked for number in last.values())
-            return caught_up or time.monotonic() - moved_at > DRAIN_STALL_SECONDS
-
-        try:
-            wait_until(drained, DRAIN_SECONDS, "the consumers to catch up")
-        except DeadlineError as error:
-            self._note(drain=str(error))
+            course.drain(deliverable_in(self.folder / layout.LEDGER))
 
     def _stop_all(self, at_most_seconds: float = STOP_SECONDS) -> None:
         """All side by side: those that have not ended after this time are killed."""

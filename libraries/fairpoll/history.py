@@ -15,6 +15,7 @@ import numpy as np
 from fairpoll.deliveries import Deliveries
 from fairpoll.errors import HistoryError
 from fairpoll.events import Event
+from fairpoll.layout import producer_name
 from fairpoll.records import Array, Delivered, Messages, Partition, Spot
 from fairpoll.scenario import Scenario
 
@@ -97,6 +98,28 @@ class Recording:
     facts: Mapping[str, Any] = field(default_factory=dict)
     # Files whose last line is cut off, and was passed over.
     cut_off: tuple[str, ...] = ()
+    # Ledgers that there must be and are not.
+    missing: tuple[str, ...] = ()
+
+    @property
+    def clock_error_seconds(self) -> float:
+        """By how much a time may be wrong that two machines' clocks were needed for, in scenario seconds.
+
+        0 for a run on one machine, infinite where the clock of a part was not measured.
+        """
+        clocks = self.facts.get("clocks", {})
+        if self.facts.get("shards") is None:
+            return 0.0
+        producers = [producer_name(number + 1) for number in range(self.facts["shards"])]
+        errors = {part: clock["error_ms"] for part, clock in clocks.items()}
+        return (
+            self.speed
+            / 1000
+            * sum(
+                max((errors.get(part, math.inf) for part in parts), default=0.0)
+                for parts in (producers, self.consumers)
+            )
+        )
 
     @property
     def steps(self) -> list[tuple[float, str, float | None]]:

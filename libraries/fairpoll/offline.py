@@ -60,9 +60,14 @@ def judge_again(folder: Path) -> Rejudged:
     if not path.exists():
         for criterion in RUN_CRITERIA:
             verdict.judge(criterion, "run")
+        control_waits = verdict.recording.scenario.control_wait_seconds
         for consumer in verdict.recording.consumers:
             for criterion, thresholds in BY_DEFAULT.items():
-                verdict.judge(criterion, consumer, **thresholds)
+                if consumer == "sync" and control_waits and criterion == "oldest_wait_at_most":
+                    # The control, which the scenario is made to starve.
+                    verdict.judge("oldest_wait_at_least", consumer, volume="low", seconds=control_waits)
+                else:
+                    verdict.judge(criterion, consumer, **thresholds)
         return Rejudged(folder, verdict, None)
     try:
         before = path.read_text("utf-8")

@@ -189,6 +189,17 @@ class Messages(Rows[Acked]):
         place = np.array([numbers[(m.topic, m.partition)] for m in messages], np.int64)
         return cls(partitions, place, columns)
 
+    @classmethod
+    def merged(cls, partitions: Sequence[Partition], ledgers: Sequence["Messages"]) -> "Messages":
+        """Of several ledgers with these partitions, in the order in which the messages were sent."""
+        columns = {name: Column(kind) for name, kind in MESSAGE_COLUMNS.items()}
+        order = np.argsort(np.concatenate([np.empty(0), *(one.sent for one in ledgers)]), kind="stable")
+        for name, column in columns.items():
+            of_all = [np.empty(0, MESSAGE_COLUMNS[name]), *(getattr(one, name) for one in ledgers)]
+            column.extend(np.concatenate(of_all)[order])
+        places = [one.places(np.arange(len(one))) for one in ledgers]
+        return cls(partitions, np.concatenate([np.empty(0, np.int64), *places])[order], columns)
+
     def __len__(self) -> int:
         return len(self.line)
 

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from fairpoll.experiment import Experiment, Progress
+from fairpoll.course import Progress
+from fairpoll.experiment import Experiment
 from fairpoll.running import RunningExperiment
 from fairpoll.waiting import wait_until
 

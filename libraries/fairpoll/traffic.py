@@ -9,7 +9,7 @@ import contextlib
 import gc
 import heapq
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -102,7 +102,8 @@ def deliverable_in(ledger: Path) -> int:
 class TrafficProducer:
     """Sends one scenario's messages; each acked one becomes a line of the ledger.
 
-    `topic_names` gives the name on the cluster (with the run id) for each of the scenario's.
+    `topic_names` gives the name on the cluster (with the run id) for each of the scenario's. One of several
+    producers sends only to its `partitions`, (topic, partition) with the scenario's names.
     """
 
     def __init__(
@@ -112,7 +113,9 @@ class TrafficProducer:
         topic_names: Mapping[str, str],
         client_config: Mapping[str, str],
         emit: EventWriter,
+        partitions: Collection[tuple[str, int]] | None = None,
     ) -> None:
+        self._partitions = partitions
         self._scenario = scenario
         self._messages = [Messages(topic, run_id) for topic in scenario.topics]
         self._topic_names = topic_names
@@ -176,9 +179,18 @@ class TrafficProducer:
             else:
                 sleep_until(due)
 
+    def _ours(self, burst: Burst) -> Iterable[int]:
+        """Those of its messages that are ours to send."""
+        topic, ours = self._scenario.topics[burst.topic_index], self._partitions
+        if ours is None:
+            return burst.sequences
+        return (
+            sequence for sequence in burst.sequences if (topic.name, topic.partition_of(sequence)) in ours
+        )
+
     def _give_up(self, burst: Burst, intended_ms: float, acked_before: Collection[tuple[str, int]]) -> None:
         name = self._scenario.topics[burst.topic_index].name
-        for sequence in burst.sequences:
+        for sequence in self._ours(burst):
             if (name, sequence) not in acked_before:
                 self.failed += 1
                 told = {"topic": name, "sequence": sequence, "intended_ms": intended_ms}
@@ -210,7 +222,9 @@ class TrafficProducer:
         poisoned = sound.replace(SOUND, POISON)
         produce, report, keys, poison = self._producer.produce, self._report, messages.keys, messages.poison
         # The partition is chosen here, not by a hash: each gets its even share of the load.
-        for sequence, partition, value, checksum in messages.spell(burst.batch, intended_ms, burst.sequences):
+        for sequence, partition, value, checksum in messages.spell(
+            burst.batch, intended_ms, self._ours(burst)
+        ):
             told = poisoned if poison and sequence in poison else sound
             reporter = partial(report, told, sequence, partition, checksum)
             while True:

@@ -18,6 +18,7 @@ SPECIFIED = Path(__file__).parents[2] / "resources" / "scenarios" / "specified.y
 NOBODY = "127.0.0.1:1"
 CONSUME = f"consume --bootstrap-servers {NOBODY} --mode async --group g --output-folder out"
 READ_ONE = f"{CONSUME} --topic t=t.json"
+PLAN = f"plan --bootstrap-servers {NOBODY} --scenario {SPECIFIED}"
 PRODUCE = f"produce --bootstrap-servers {NOBODY} --scenario {SPECIFIED}"
 
 REFUSED = {
@@ -43,6 +44,11 @@ REFUSED = {
     "speed 0": (f"{PRODUCE} --speed 0", "'--speed': 0.0 is not in the range x>0."),
     "speed nan": (f"{PRODUCE} --speed nan", "'--speed': 'nan' is not a valid number."),
     "unknown volume": (f"{PRODUCE} --only-volume medium", "'--only-volume': 'medium' is not one of 'high', 'low'."),
+    "run id with a slash": (f"{PRODUCE} --run-id a/b", "'--run-id': 'a/b' is not a name for a run; letters, digits, '.', '_' and '-', at most 100"),
+    "evidence topic": (f"{PRODUCE} --evidence-topic a/b", "'--evidence-topic': 'a/b' is not the name of a topic"),
+    "no shards": (f"{PLAN} --shards 0", "'--shards': 0 is not in the range 1<=x<=10000."),
+    "endless wait": (f"evidence pull --bootstrap-servers {NOBODY} --wait-seconds inf out", "'--wait-seconds': 'inf' is not a valid number."),
+    "no folder to hand in": (f"evidence push --bootstrap-servers {NOBODY} --run-id r none", "'FOLDER': Directory 'none' does not exist."),
 }  # fmt: skip
 
 
@@ -58,6 +64,8 @@ TOLD = {
     "speed that never ends": (f"{PRODUCE} --speed 0.001", ScenarioError, "SPEED is 0.001; at least 0.01"),
     "duration": (f"{PRODUCE} --duration 5", ScenarioError, "--duration: '5' is not a duration; write for example 500 ms, 3 s or 2 minutes"),
     "traffic": (f"{PRODUCE} --high-traffic many", ScenarioError, "--high-traffic: 'many' is not traffic; write for example 20 every 500 ms"),
+    "shard beyond the last": (f"{PRODUCE} --shard 5/4", ScenarioError, "'5/4' is not a shard; write for example 2/4, the second of four"),
+    "consumer named like a file": (f"{PLAN} --consumer ledger", ScenarioError, "'ledger' cannot be the name of a consumer"),
     "unknown client property": (READ_ONE, ClusterError, 'the Kafka client does not accept its settings: No such configuration property: "nonsense"'),
     "no output folder": (f"{READ_ONE} --controlled".replace("folder out", "folder /proc/none"), ConsumerError, "/proc/none: cannot be written: No such file or directory"),
 }  # fmt: skip

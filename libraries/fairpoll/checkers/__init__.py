@@ -83,6 +83,10 @@ def judge(criterion: str, recording: Recording, consumer: str, **thresholds: obj
     if criterion in RUN_CRITERIA:
         return RUN_CRITERIA[criterion](recording)
     finding = CRITERIA[criterion](recording, consumer, **thresholds)
+    budget, error = thresholds.get("seconds"), recording.clock_error_seconds
+    if isinstance(budget, int | float) and error > budget:
+        why = f"the clocks may be off by {error:.3f} s, more than the {budget:g} s in question"
+        return replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")
     needed = _NEEDS.get(criterion)
     history = recording.consumers[consumer]
     if needed is None and finding.status == "fail" and "records" not in history.evidence:

@@ -109,15 +109,22 @@ def budget_at_speed(recording: Recording, budget_seconds: float) -> float:
     """A latency budget in scenario seconds, with what SPEED could not scale allowed for.
 
     At speed 1 it is the budget itself. At speed s a real second is s scenario seconds, of which the
-    budget already holds one: budget + UNSCALED_SECONDS * (s - 1).
+    budget already holds one: budget + UNSCALED_SECONDS * (s - 1). Where producers and consumers had clocks
+    of their own, what these may be off comes on top.
     """
-    return budget_seconds + UNSCALED_SECONDS * max(recording.speed - 1, 0)
+    return budget_seconds + _unscaled(recording) + recording.clock_error_seconds
+
+
+def _unscaled(recording: Recording) -> float:
+    return UNSCALED_SECONDS * max(recording.speed - 1, 0)
 
 
 def budget_told(recording: Recording, budget_seconds: float) -> str:
     """The same budget as people read it: `at most 5 s (+9 s that SPEED does not scale)`."""
-    more = budget_at_speed(recording, budget_seconds) - budget_seconds
-    return f"at most {budget_seconds:g} s" + (f" (+{more:g} s that SPEED does not scale)" if more else "")
+    more, error = _unscaled(recording), recording.clock_error_seconds
+    added = [f"+{more:g} s that SPEED does not scale"] if more else []
+    added += [f"+{error:.3f} s that the clocks may be off"] if error else []
+    return f"at most {budget_seconds:g} s" + (f" ({', '.join(added)})" if added else "")
 
 
 def seconds_told(seconds: float, bound: float, least: int = 1) -> str:
@@ -154,10 +161,15 @@ def _sent_late(recording: Recording) -> str | None:
 
 
 def _cut_off(recording: Recording) -> str | None:
+    if recording.missing:
+        return (
+            f"{', '.join(recording.missing)} is missing: {recording.facts['shards']} producers wrote one each"
+        )
     if not recording.complete:
-        return "the run was cut off before its end"
+        why = recording.facts.get("incomplete")
+        return "the run was cut off before its end" + (f" ({why})" if why else "")
     # Ours, and written whole; a consumer's own may be cut off by a kill, and the record comes again.
-    cut_off = [name for name in recording.cut_off if name in (layout.LEDGER, layout.SAMPLES)]
+    cut_off = [name for name in recording.cut_off if layout.is_ours(name)]
     return f"the last line of {', '.join(cut_off)} is cut off" if cut_off else None
 
 

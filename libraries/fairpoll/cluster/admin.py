@@ -73,12 +73,25 @@ class Admin:
             self.last_error = self.last_error or error.args[0]
             return None
 
-    def create_topics(self, partitions: Mapping[str, int], replication_factor: int) -> None:
-        """Create topics and wait until they are seen with their partitions. Raises ClusterError."""
+    def create_topics(
+        self,
+        partitions: Mapping[str, int],
+        replication_factor: int,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Create topics and wait until they are seen with their partitions. Raises ClusterError.
+
+        `settings` are those of the topics, such as `message.timestamp.type`, where not the broker's.
+        """
         if not partitions:
             return  # the client raises ValueError for an empty list
         topics = [
-            NewTopic(name, num_partitions=count, replication_factor=replication_factor)
+            NewTopic(
+                name,
+                num_partitions=count,
+                replication_factor=replication_factor,
+                config=dict(settings or {}),
+            )
             for name, count in partitions.items()
         ]
         for name, future in self._client.create_topics(topics, request_timeout=REQUEST_SECONDS).items():
