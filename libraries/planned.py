@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -29,8 +30,12 @@ def find_scenario(name: str) -> Path:
     for path in (SCENARIO_FOLDER / name, Path(name)):
         if path.is_file():
             return path
-    known = ", ".join(sorted(path.name for path in SCENARIO_FOLDER.glob("*.yaml")))
-    raise ScenarioError(f"no scenario file '{name}'; in resources/scenarios there are: {known}")
+    known = sorted(path.name for path in SCENARIO_FOLDER.glob("*.yaml"))
+    meant = get_close_matches(f"{name.removesuffix('.yaml')}.yaml", known, n=1, cutoff=0.8)
+    hint = f"did you mean {meant[0]}? " if meant else ""
+    raise ScenarioError(
+        f"no scenario file '{name}'; {hint}in resources/scenarios there are: {', '.join(known)}"
+    )
 
 
 class Planned:
@@ -46,6 +51,8 @@ class Planned:
         self._scenarios: dict[str, Scenario | ScenarioError] = {}
         self._suite: running.TestSuite | None = None
         self._setup: list[str] = []
+        # What is wrong stands in the message of the first test of a suite that it concerns.
+        self._told: set[str] = set()
         self._topics: list[str] = []
 
     @property
@@ -69,6 +76,7 @@ class Planned:
                 self._scenarios[name] = _read(name)
         self._suite = data
         self._setup = _named(data)
+        self._told.clear()
         known = [self._scenarios[name] for name in _named(data, everything=True)]
         scenarios = [one for one in known if isinstance(one, Scenario)]
         # Of a wrong one the topics are not known: nothing can be said against a name then.
@@ -76,8 +84,10 @@ class Planned:
         self._topics = list(dict.fromkeys(topics)) if len(scenarios) == len(known) else []
 
     def end_test(self, data: running.TestCase, result: result.TestCase) -> None:
-        if result.passed and (told := self._wrong([*self._setup, *_named(data)])):
-            result.status, result.message = "FAIL", told
+        told = self._wrong([*self._setup, *_named(data)]) if result.passed else ""
+        if told:
+            result.status, result.message = "FAIL", "as told above" if told in self._told else told
+            self._told.add(told)
 
     def _wrong(self, names: list[str]) -> str:
         found = [self._scenarios[name] for name in dict.fromkeys(names)]

@@ -72,6 +72,7 @@ class Results:
         message = test.message.removeprefix(PARENT_FAILED)
         if not mine and message not in self._not_judged.values():
             self._not_judged[test.name] = message
+            self._tests[message] = test.id
             self.write_verdicts()
 
     def keep_charts(self, verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:

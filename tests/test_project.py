@@ -62,12 +62,18 @@ def test_every_sentence_of_a_resource_is_documented(resource: Path):
 
 def test_keywords_have_pages(tmp_path: Path):
     pytest.importorskip("markdown", reason="docs/build.py needs it; requirements-dev.txt has it")
+    page = ROOT / "docs" / "scenario.md"
+    before = page.read_text("utf-8")
     command = [sys.executable, "docs/build.py", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     pages = {path.stem: path.read_text("utf-8") for path in tmp_path.iterdir()}
     assert set(pages) == {path.stem for path in (*LIBRARIES, *RESOURCES)}
     assert "Oldest Message Should Wait At Most" in pages["VerdictLibrary"]
+    assert page.read_text("utf-8") == before  # as it was made last, from the schema as it is
+    keys = [line for line in before.splitlines() if line.startswith(("| `", "| **"))]
+    assert len(keys) > 25
+    assert [line for line in keys if line.endswith("|  |")] == []
 
 
 def test_the_version_stands_in_one_place():

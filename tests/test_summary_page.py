@@ -155,8 +155,10 @@ def test_several_low_volume_topics_are_told_apart_the_longest_wait_first(tmp_pat
 def test_what_could_not_be_judged_is_told_and_is_no_pass(tmp_path: Path):
     text = page([Shown(verdict(oldest_wait_at_most=WITHIN))], {"mine.yaml": "line 3\nline 4"}, "", tmp_path)
     assert "<title>Fairpoll: inconclusive</title>" in text
-    lines = "<li>mine.yaml: line 3</li><li>mine.yaml: line 4</li>"
+    label = "<span class='label not-judged'>NOT JUDGED</span>"
+    lines = f"<li>{label} mine.yaml: line 3</li><li>{label} mine.yaml: line 4</li>"
     assert f"<h2>What could not be run or judged</h2><ul>{lines}</ul>" in text
+    assert "1 of 1 criteria passed. 1 more could not be run or judged.</h1>" in text
 
 
 def test_only_what_was_judged_is_said_to_be_served():
@@ -177,3 +179,14 @@ def test_what_did_not_hold_leads_to_the_test_in_the_log(tmp_path: Path):
     text = page([Shown(made)], {}, "", tmp_path, ["log.html"], tests={finding.sentence: "s1-t1"})
     assert "<a href='log.html#s1-t1'>in the log</a>" in text
     assert "#s1-t1" not in page([Shown(made)], {}, "", tmp_path, [], tests={finding.sentence: "s1-t1"})
+
+
+def test_the_topic_that_is_not_served_is_named():
+    sent = [*acked("low", 0, 3), *acked("low2", 0, 3)]
+    soon = [delivered("low", n, 3 * n + 0.2) for n in range(2)]
+    sooner = [delivered("low2", n, 3 * n + 0.1) for n in range(2)]
+    made = verdict(recording(sent, consumer("async", *soon, *sooner), scenario=topics("low", "low2")))
+    made.judge("oldest_wait_at_most", "async", volume="low", seconds=5)
+    made.judge("oldest_wait_at_most", "async", volume="low2", seconds=0.05)
+    told = "Async does not serve low2: its oldest message waited 0.1 s, at most 0.05 s allowed."
+    assert headline([made]).startswith(told)

@@ -217,6 +217,6 @@ def test_what_could_not_be_judged_is_inconclusive_and_has_no_place_in_a_trend(tm
     path.write_text(json.dumps(told), "utf-8")
     text = summary(read_runs(path))
     assert text.startswith("**Fairpoll: inconclusive** on Kafka\n")
-    assert "| mine.yaml | run | could be judged | a finding | line 3: no sink | INCONCLUSIVE |" in text
+    assert "| mine.yaml | - | could be judged | yes | line 3: no sink | INCONCLUSIVE |" in text
     runs, passed_over = read_all(tmp_path)
     assert (len(runs), passed_over) == (1, [])

@@ -15,12 +15,16 @@ OF_STARVING = ("oldest_wait_at_least", "delivered_at_most")
 MOST_MODES = 4
 
 
-def headline(verdicts: Sequence[Verdict]) -> str:
-    """The verdict of all runs in one or two sentences: of the first run who was served, of all the count."""
+def headline(verdicts: Sequence[Verdict], not_judged: int = 0) -> str:
+    """The verdict of all runs in a few sentences: of the first run who was served, of all the count.
+
+    `not_judged` is how many things could not be run or judged.
+    """
     findings = [finding for verdict in verdicts for _, _, finding in verdict.findings]
     if not findings:
         return "Nothing was judged."
-    return f"{served(verdicts[0])} {counted(findings)}".strip()
+    missing = f" {not_judged} more could not be run or judged." if not_judged else ""
+    return f"{served(verdicts[0])} {counted(findings)}{missing}".strip()
 
 
 def served(verdict: Verdict) -> str:
@@ -73,12 +77,14 @@ class Claim:
             and thresholds.get("volume") in ("low", *low)
             and check not in OF_STARVING
         ]
-        judged = {volume for _, volume, _ in found}
+        status = worst(finding.status for _, _, finding in found) if found else None
+        # What is said is said of those topics that made it so.
+        judged = {volume for _, volume, finding in found if finding.status == status}
         missed = [f.expected for check, _, f in found if check == OF_WAITING and f.status == "fail"]
         return cls(
             consumer,
             low if not judged or "low" in judged else [topic for topic in low if topic in judged],
-            worst(finding.status for _, _, finding in found) if found else None,
+            status,
             missed[0] if missed else "",
         )
 

@@ -63,12 +63,12 @@ def page(
     began = [shown.verdict.recording.facts["start_ms"] for shown in runs if _began(shown)]
     date = f"{datetime.fromtimestamp(min(began) / 1000, UTC):%Y-%m-%d %H:%M} UTC" if began else ""
     told = [cluster, date, versions(), f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"]
-    title = inert(headline([shown.verdict for shown in runs]))
+    title = inert(headline([shown.verdict for shown in runs], len(not_judged)))
     parts = [
         f"{_label(status)} <span class='quiet'>Fairpoll</span><h1>{title}</h1>",
         f"<p class='quiet'>{inert('; '.join(one for one in told if one))}</p>",
         f"<p>{' &middot; '.join(_link(name, quote(name)) for name in beside)}</p>" if beside else "",
-        _not_judged(not_judged),
+        _not_judged(not_judged, tests or {} if LOG in beside else {}),
         _unmet(runs, tests or {} if LOG in beside else {}),
         _overview(runs) if len(runs) > 1 else "",
         _faults(runs),
@@ -93,13 +93,14 @@ def _seconds(verdict: Verdict, consumer: str) -> str:
     return seconds_waited(verdict, verdict.figures[consumer]["low_volume_oldest_wait_seconds"])
 
 
-def _not_judged(reasons: Mapping[str, str]) -> str:
+def _not_judged(reasons: Mapping[str, str], tests: Mapping[str, str]) -> str:
     """A reason may have several lines: of a scenario, one for each thing that is wrong with it."""
-    items = [
-        f"<li>{inert(f'{name}: {line}' if name else line)}</li>"
+    told = [
+        (f"{name}: {line}" if name else line, tests.get(reason))
         for name, reason in reasons.items()
         for line in reason.splitlines()
     ]
+    items = [f"<li>{_label('not judged')} {inert(line)}{_test(test)}</li>" for line, test in told]
     return f"<h2>What could not be run or judged</h2><ul>{''.join(items)}</ul>" if items else ""
 
 
@@ -235,7 +236,7 @@ def _began(shown: Shown) -> bool:
 
 
 def _label(status: str) -> str:
-    return f"<span class='label {escape(status)}'>{escape(status.upper())}</span>"
+    return f"<span class='label {escape(status.replace(' ', '-'))}'>{escape(status.upper())}</span>"
 
 
 def _link(text: str, address: str) -> str:

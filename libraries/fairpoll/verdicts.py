@@ -76,8 +76,8 @@ def _not_judged(told: dict[str, Any]) -> JudgedRun:
     why = JudgedFinding(
         check="could_be_judged",
         criterion="could be judged",
-        consumer="run",
-        expected="a finding",
+        consumer="-",
+        expected="yes",
         measured=str(told["reason"]),
         status="inconclusive",
     )
