@@ -24,11 +24,11 @@ import yaml
 
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.experiment import Experiment
-from fairpoll.loading import load_recording
-from fairpoll.modes import Yours, consumer_of
-from fairpoll.report import Verdict, charts
-from fairpoll.scenario_file import load_scenario
+from fairpoll.recording.loading import load_recording
+from fairpoll.reports.report import Verdict, charts
+from fairpoll.run.experiment import Experiment
+from fairpoll.run.modes import Yours, consumer_of
+from fairpoll.scenarios.scenario_file import load_scenario
 
 MODE = "async"
 RUN_SECONDS = 900

@@ -25,15 +25,15 @@ from pathlib import Path
 
 import click
 
-from fairpoll import layout
 from fairpoll.checkers import RUN_CRITERIA
 from fairpoll.events import dump
-from fairpoll.loading import load_recording
-from fairpoll.messages import build_message
-from fairpoll.offline import BY_DEFAULT
-from fairpoll.report import Verdict
-from fairpoll.scenario import Scenario, TopicPlan
-from fairpoll.units import Bursts
+from fairpoll.producer.messages import build_message
+from fairpoll.recording import layout
+from fairpoll.recording.loading import load_recording
+from fairpoll.reports.offline import BY_DEFAULT
+from fairpoll.reports.report import Verdict
+from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.units import Bursts
 
 START_MS = 1_790_000_000_000.0
 HIGH_PARTITIONS = 4

@@ -19,8 +19,8 @@ from pathlib import Path
 import click
 from repeat import SUITES, tests_of
 
-from fairpoll.stopwatch import LIVE
-from fairpoll.tables import markdown_table
+from fairpoll.reports.stopwatch import LIVE
+from fairpoll.reports.tables import markdown_table
 
 
 @click.command()

@@ -42,7 +42,7 @@ from fairpoll.consumers.fair import FETCH_BACKOFF_MS, FETCH_WAIT_MS
 from fairpoll.consumers.record import Record
 from fairpoll.consumers.sink import FileSink
 from fairpoll.events import EventWriter
-from fairpoll.scenario import PollSettings
+from fairpoll.scenarios.scenario import PollSettings
 
 Reader = Callable[[str, int, Sequence[str]], Figures]
 BARE = "bare consume(1000)"

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 from repeat import SUITES, figures_of, tests_of
 
-from fairpoll.tables import markdown_table
+from fairpoll.reports.tables import markdown_table
 
 WAIT = ", async, low-volume oldest wait"
 

@@ -24,17 +24,17 @@ from pathlib import Path
 import click
 import confluent_kafka
 
-from fairpoll import layout
 from fairpoll.checkers import judge
 from fairpoll.clock import now_seconds
 from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.events import EventWriter, read_events
-from fairpoll.loading import load_recording
-from fairpoll.messages import build_message
-from fairpoll.scenario import Scenario, TopicPlan
-from fairpoll.traffic import TrafficProducer
-from fairpoll.units import Bursts
+from fairpoll.producer.messages import build_message
+from fairpoll.producer.traffic import TrafficProducer
+from fairpoll.recording import layout
+from fairpoll.recording.loading import load_recording
+from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.units import Bursts
 
 TOPIC, PARTITIONS, RUN_ID = "traffic", 3, "run"
 RUN_SECONDS = 300

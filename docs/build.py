@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-SCHEMA = ROOT / "libraries" / "fairpoll" / "scenario.schema.json"
+SCHEMA = ROOT / "libraries" / "fairpoll" / "scenarios" / "scenario.schema.json"
 SCENARIO_PAGE = ROOT / "docs" / "scenario.md"
 HEAD = """# The keys of a scenario
 
-Made from `libraries/fairpoll/scenario.schema.json` by `python docs/build.py`. What must be there is **bold**.
+Made from the schema in `libraries/fairpoll/scenarios/` by `python docs/build.py`. What must be there is **bold**.
 
 | key | what |
 |---|---|

@@ -9,7 +9,7 @@ from robot.api.types import Secret
 
 from fairpoll.cluster import ClusterOptions
 from fairpoll.errors import ClusterError
-from fairpoll.tables import html_table
+from fairpoll.reports.tables import html_table
 from session import SESSION
 
 

@@ -9,8 +9,8 @@ from robot.api.deco import keyword, library, not_keyword
 from fairpoll import clock
 from fairpoll.cluster.base import Faults
 from fairpoll.errors import ClusterError, ClusterUnavailableError, FairpollError
-from fairpoll.experiment import Experiment
-from fairpoll.units import Action
+from fairpoll.run.experiment import Experiment
+from fairpoll.scenarios.units import Action
 from fairpoll.waiting import wait_until
 from session import SESSION
 from values import CONVERTERS, Duration, Mode, Topic

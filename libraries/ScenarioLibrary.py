@@ -7,8 +7,8 @@ from typing import Literal
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 
-from fairpoll.modes import Yours, consumer_of
-from fairpoll.scenario_file import load_scenario
+from fairpoll.run.modes import Yours, consumer_of
+from fairpoll.scenarios.scenario_file import load_scenario
 from judging import log_charts
 from planned import PLANNED, find_scenario
 from session import SESSION

@@ -8,8 +8,8 @@ from robot.api import Failure, logger
 from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import Finding
-from fairpoll.report import Verdict, charts, wait_chart, write_charts
-from fairpoll.tables import Row, criteria_table
+from fairpoll.reports.report import Verdict, charts, wait_chart, write_charts
+from fairpoll.reports.tables import Row, criteria_table
 from session import SESSION
 
 INCONCLUSIVE = "INCONCLUSIVE: "

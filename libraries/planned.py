@@ -13,8 +13,8 @@ from robot.libraries.BuiltIn import BuiltIn
 from robot.running import ResourceFile
 
 from fairpoll.errors import ScenarioError
-from fairpoll.scenario import Scenario
-from fairpoll.scenario_file import load_scenario
+from fairpoll.scenarios.scenario import Scenario
+from fairpoll.scenarios.scenario_file import load_scenario
 
 SCENARIO_FOLDER = Path(__file__).parent.parent / "resources" / "scenarios"
 # What a scenario looks like among the arguments of a keyword.

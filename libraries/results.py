@@ -8,14 +8,14 @@ from robot import result
 from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn
 
-from fairpoll import layout
 from fairpoll.errors import FairpollError
 from fairpoll.events import dump
-from fairpoll.report import Verdict
-from fairpoll.stopwatch import Stopwatch
-from fairpoll.summary_page import NAME as SUMMARY
-from fairpoll.summary_page import Shown, page
-from fairpoll.verdicts import worst
+from fairpoll.recording import layout
+from fairpoll.reports.report import Verdict
+from fairpoll.reports.stopwatch import Stopwatch
+from fairpoll.reports.summary_page import NAME as SUMMARY
+from fairpoll.reports.summary_page import Shown, page
+from fairpoll.reports.verdicts import worst
 
 RECORDED = "scenarios recorded"
 # How Robot begins the message of a test whose suite's setup failed.

@@ -14,16 +14,16 @@ from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import FairpollError, ScenarioError
-from fairpoll.experiment import Experiment
-from fairpoll.live import LiveProgress
-from fairpoll.loading import load_recording
-from fairpoll.measures import oldest_wait
-from fairpoll.members import ConsumerUnderTest
-from fairpoll.progress import ConsoleProgress
-from fairpoll.report import Verdict
-from fairpoll.running import RunningExperiment
-from fairpoll.scenario_file import load_scenario
-from fairpoll.side_by_side import run_side_by_side
+from fairpoll.recording.loading import load_recording
+from fairpoll.recording.measures import oldest_wait
+from fairpoll.reports.report import Verdict
+from fairpoll.run.experiment import Experiment
+from fairpoll.run.live import LiveProgress
+from fairpoll.run.members import ConsumerUnderTest
+from fairpoll.run.progress import ConsoleProgress
+from fairpoll.run.running import RunningExperiment
+from fairpoll.run.side_by_side import run_side_by_side
+from fairpoll.scenarios.scenario_file import load_scenario
 from planned import PLANNED
 from results import RECORDED, Results
 

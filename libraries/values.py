@@ -10,8 +10,8 @@ from typing import Any, Literal
 from robot.utils import timestr_to_secs
 
 from fairpoll.checkers import CRITERIA
+from fairpoll.scenarios.units import parse_share
 from fairpoll.text import quoted
-from fairpoll.units import parse_share
 from planned import PLANNED
 
 NO_CRITERION = "-"

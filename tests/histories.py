@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fairpoll.deliveries import Deliveries
-from fairpoll.history import ConsumerHistory, Recording
-from fairpoll.records import Acked, Delivered, Messages
-from fairpoll.scenario import Scenario, TopicPlan
-from fairpoll.units import Bursts
+from fairpoll.recording.deliveries import Deliveries
+from fairpoll.recording.history import ConsumerHistory, Recording
+from fairpoll.recording.records import Acked, Delivered, Messages
+from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.units import Bursts
 
 SCENARIO = Scenario(
     title="hand-written",

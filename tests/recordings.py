@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from fairpoll import layout
 from fairpoll.events import dump
-from fairpoll.messages import build_message
-from fairpoll.scenario import Scenario, TopicPlan
-from fairpoll.units import Bursts
+from fairpoll.producer.messages import build_message
+from fairpoll.recording import layout
+from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.units import Bursts
 
 RUN_ID, TOPIC, START_MS = "20260101-000000-abcd", "low.r", 1_000_000.0
 # Four messages in all: the high-volume topic has none.

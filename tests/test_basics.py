@@ -9,9 +9,9 @@ import pytest
 from fairpoll import client_config
 from fairpoll.errors import DeadlineError, HistoryError
 from fairpoll.events import EventWriter, Tail, read_events
-from fairpoll.measures import jain_index, oldest_wait_curve
-from fairpoll.messages import build_message, checksum_of
-from fairpoll.units import Bursts, parse_duration, parse_rate, parse_share
+from fairpoll.producer.messages import build_message, checksum_of
+from fairpoll.recording.measures import jain_index, oldest_wait_curve
+from fairpoll.scenarios.units import Bursts, parse_duration, parse_rate, parse_share
 from fairpoll.waiting import wait_until
 from histories import SCENARIO, acked, consumer, delivered, recording
 

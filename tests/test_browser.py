@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from fairpoll.trend import read_all, trend
+from fairpoll.reports.trend import read_all, trend
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from fairpoll.charts import COLORS, Limit, Panel, Point, Series, line_chart, panels
-from fairpoll.svg import standalone
+from fairpoll.reports.charts import COLORS, Limit, Panel, Point, Series, line_chart, panels
+from fairpoll.reports.svg import standalone
 
 RAMP = Series("sync", [(0, 0), (120, 120)], "orange")
 SAWTOOTH = Series("async", [(t, t % 3) for t in range(121)], "blue")
@@ -90,7 +90,7 @@ def test_whatever_a_label_says_is_shown_and_does_nothing(text: str) -> None:
 
 def test_equal_input_gives_equal_bytes_also_in_another_process() -> None:
     program = (
-        "from fairpoll.charts import *;"
+        "from fairpoll.reports.charts import *;"
         "print(line_chart('t', 'x', 'y', [Series('a', [(0, 0), (9, 9)])], limit=Limit(5, 'b')), end='')"
     )
     here = line_chart("t", "x", "y", [Series("a", [(0, 0), (9, 9)])], limit=Limit(5, "b"))
@@ -235,5 +235,5 @@ def test_a_file_of_its_own_has_a_size_a_namespace_and_both_themes() -> None:
 
 
 def test_importing_charts_does_not_import_matplotlib() -> None:
-    program = "import sys, fairpoll.charts; sys.exit('matplotlib' in sys.modules)"
+    program = "import sys, fairpoll.reports.charts; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

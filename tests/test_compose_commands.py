@@ -13,8 +13,8 @@ from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.compose_cli import find_compose
 from fairpoll.cluster.docker_engine import containers_of, engine, is_here, remove_project
 from fairpoll.cluster.ports import free_ports
-from fairpoll.loading import load_recording
-from fairpoll.offline import judge_again
+from fairpoll.recording.loading import load_recording
+from fairpoll.reports.offline import judge_again
 from fairpoll.waiting import wait_until
 from test_compose import left_of
 

@@ -12,7 +12,7 @@ from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import ConsumerError
 from fairpoll.events import Tail
-from fairpoll.processes import ChildProcess
+from fairpoll.run.processes import ChildProcess
 from fairpoll.waiting import wait_until
 
 VALUES = [b'{"id":"a"}', b"poison", b'{"id":"b"}']

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll import layout
 from fairpoll.checkers import judge
 from fairpoll.errors import HistoryError
 from fairpoll.events import dump
-from fairpoll.fields import OUR_FIELDS, Fields
-from fairpoll.history import Recording
-from fairpoll.loading import load_recording
-from fairpoll.messages import checksum_of
-from fairpoll.outputs import DeliveryCounter
+from fairpoll.producer.messages import checksum_of
+from fairpoll.recording import layout
+from fairpoll.recording.fields import OUR_FIELDS, Fields
+from fairpoll.recording.history import Recording
+from fairpoll.recording.loading import load_recording
+from fairpoll.run.outputs import DeliveryCounter
 from histories import SCENARIO, acked, consumer, delivered, recording
 
 START_MS = 1_000_000.0

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.fault_table import fault_table
-from fairpoll.loading import load_recording
-from fairpoll.offline import judge_again, recordings_in
+from fairpoll.recording.loading import load_recording
+from fairpoll.reports.fault_table import fault_table
+from fairpoll.reports.offline import judge_again, recordings_in
 from fairpoll.waiting import wait_until
 from test_cluster import opened
 from test_suites import SUITES, command, run

@@ -15,14 +15,14 @@ from fairpoll import client_config
 from fairpoll.checkers import CRITERIA, judge
 from fairpoll.checkers.plan import recording_is_sound
 from fairpoll.errors import HistoryError, ScenarioError
-from fairpoll.history import Recording
-from fairpoll.loading import load_recording
-from fairpoll.report import Verdict
-from fairpoll.scenario import Scenario
-from fairpoll.scenario_file import load_scenario
-from fairpoll.tables import criteria_table
+from fairpoll.recording.history import Recording
+from fairpoll.recording.loading import load_recording
+from fairpoll.reports.report import Verdict
+from fairpoll.reports.tables import criteria_table
+from fairpoll.scenarios.scenario import Scenario
+from fairpoll.scenarios.scenario_file import load_scenario
+from fairpoll.scenarios.units import Action, Bursts, parse_duration, parse_rate, parse_share
 from fairpoll.text import plain, quoted
-from fairpoll.units import Action, Bursts, parse_duration, parse_rate, parse_share
 from recordings import SCENARIO, write_recording
 from values import CONVERTERS
 

@@ -13,16 +13,16 @@ from robot.libraries.BuiltIn import BuiltIn
 
 import judging
 from bad_input.test_bad_arguments import messages
-from fairpoll import summary_page
-from fairpoll.charts import Limit, Panel, Series, line_chart, panels
 from fairpoll.checkers import judge
 from fairpoll.errors import FairpollError
-from fairpoll.history import Recording
-from fairpoll.report import Verdict, charts
-from fairpoll.scenario import Scenario, TopicPlan
-from fairpoll.svg import standalone
-from fairpoll.tables import Row, criteria_table
-from fairpoll.units import Bursts
+from fairpoll.recording.history import Recording
+from fairpoll.reports import summary_page
+from fairpoll.reports.charts import Limit, Panel, Series, line_chart, panels
+from fairpoll.reports.report import Verdict, charts
+from fairpoll.reports.svg import standalone
+from fairpoll.reports.tables import Row, criteria_table
+from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.units import Bursts
 from histories import acked, consumer, delivered, recording
 from session import SESSION
 

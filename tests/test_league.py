@@ -21,8 +21,8 @@ from fairpoll.league.contestants import Contestant, build, built_in, chosen, loa
 from fairpoll.league.pages import Setting, as_json, console, html, markdown, write_pages
 from fairpoll.league.rows import CONDITIONS, Row, rows_of
 from fairpoll.league.runs import League, write_without_backlog
-from fairpoll.report import Verdict
-from fairpoll.scenario_file import load_scenario
+from fairpoll.reports.report import Verdict
+from fairpoll.scenarios.scenario_file import load_scenario
 from fairpoll.waiting import wait_until
 from histories import acked, consumer, delivered, recording
 from test_tables import HOSTILE, Reader

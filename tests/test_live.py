@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fairpoll import layout
 from fairpoll.events import dump
-from fairpoll.fields import OUR_FIELDS, Fields
-from fairpoll.live import MOST_ROWS, LiveCounts, LiveRow, table
-from fairpoll.outputs import DeliveryCounter
+from fairpoll.recording import layout
+from fairpoll.recording.fields import OUR_FIELDS, Fields
+from fairpoll.run.live import MOST_ROWS, LiveCounts, LiveRow, table
+from fairpoll.run.outputs import DeliveryCounter
 from recordings import SCENARIO, START_MS, TOPIC, write_recording
 
 SUITES = Path(__file__).parent.parent / "suites"

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll import layout
 from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import ClusterError, HistoryError
-from fairpoll.handover import CHUNK_BYTES, pull, push
-from fairpoll.loading import load_recording
-from fairpoll.offline import judge_again
-from fairpoll.report import Verdict
-from fairpoll.run_topic import RunTopic
+from fairpoll.parts.handover import CHUNK_BYTES, pull, push
+from fairpoll.parts.run_topic import RunTopic
+from fairpoll.recording import layout
+from fairpoll.recording.loading import load_recording
+from fairpoll.reports.offline import judge_again
+from fairpoll.reports.report import Verdict
 from fairpoll.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent

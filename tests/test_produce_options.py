@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fairpoll.errors import ScenarioError
-from fairpoll.produce_options import changed
-from fairpoll.scenario_file import load_scenario
+from fairpoll.producer.produce_options import changed
+from fairpoll.scenarios.scenario_file import load_scenario
 
 SCENARIOS = Path(__file__).parent.parent / "resources" / "scenarios"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.sampler import Sampler
+from fairpoll.run.sampler import Sampler
 from test_cluster import opened
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from fairpoll.errors import ScenarioError
-from fairpoll.scenario import Scenario
-from fairpoll.scenario_file import load_scenario
-from fairpoll.traffic import live_plan
+from fairpoll.producer.traffic import live_plan
+from fairpoll.scenarios.scenario import Scenario
+from fairpoll.scenarios.scenario_file import load_scenario
 
 ROOT = Path(__file__).parent.parent
 SPECIFIED = ROOT / "resources" / "scenarios" / "specified.yaml"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fairpoll import stopwatch
-from fairpoll.phases import LIVE as LIVE_PHASE
-from fairpoll.phases import phases
-from fairpoll.stopwatch import AROUND, LIVE, REST, Stopwatch
+from fairpoll.reports import stopwatch
+from fairpoll.reports.stopwatch import AROUND, LIVE, REST, Stopwatch
+from fairpoll.run.phases import LIVE as LIVE_PHASE
+from fairpoll.run.phases import phases
 
 
 @pytest.fixture

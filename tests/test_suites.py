@@ -17,7 +17,7 @@ import pytest
 from fairpoll.cluster import ClusterOptions
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local import LocalCluster
-from fairpoll.loading import load_recording
+from fairpoll.recording.loading import load_recording
 from fairpoll.waiting import wait_until
 from test_cluster import LOGIN, SASL
 

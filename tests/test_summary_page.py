@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll.headline import headline
-from fairpoll.history import Recording
-from fairpoll.report import Verdict
-from fairpoll.scenario import Scenario
-from fairpoll.summary_page import MOST_SENTENCES, SHORT_TABLE, Shown, page
+from fairpoll.recording.history import Recording
+from fairpoll.reports.headline import headline
+from fairpoll.reports.report import Verdict
+from fairpoll.reports.summary_page import MOST_SENTENCES, SHORT_TABLE, Shown, page
+from fairpoll.scenarios.scenario import Scenario
 from histories import SCENARIO, acked, consumer, delivered, recording
 
 SERVED = consumer("async", *(delivered("low", n, 3 * n + 0.6) for n in range(20)))

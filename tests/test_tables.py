@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from fairpoll.tables import Row, criteria_table, text_table
+from fairpoll.reports.tables import Row, criteria_table, text_table
 
 ROWS = [
     Row("low-volume topic is starved by sync", "waits over 30 s", "120 s", "pass"),

@@ -12,10 +12,10 @@ from confluent_kafka import Consumer
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import TrafficError
 from fairpoll.events import Event, EventWriter
-from fairpoll.messages import build_message, checksum_of
-from fairpoll.scenario import Scenario, TopicPlan
-from fairpoll.traffic import BACKLOG_BATCH, PIECE, TrafficProducer, deliverable_in, live_plan
-from fairpoll.units import Bursts
+from fairpoll.producer.messages import build_message, checksum_of
+from fairpoll.producer.traffic import BACKLOG_BATCH, PIECE, TrafficProducer, deliverable_in, live_plan
+from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.units import Bursts
 from histories import SCENARIO
 from test_cluster import opened
 
@@ -98,7 +98,7 @@ def test_what_is_not_acked_is_told_with_the_reason():
 
 
 def test_messages_that_are_never_answered_end_it(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("fairpoll.traffic.FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr("fairpoll.producer.traffic.FLUSH_SECONDS", 0.1)
     producer = TrafficProducer(TRAFFIC, "r", {"high": "h", "low": "l"}, NOBODY, EventWriter(io.StringIO()))
     with pytest.raises(TrafficError, match=r"600 messages were not acked, and no other, within 0.1 s"):
         producer.produce_backlog()

@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from fairpoll.cli import main
-from fairpoll.compare import changes
 from fairpoll.errors import HistoryError
-from fairpoll.offline import judge_again
-from fairpoll.summary import MOST_UNMET, summary
-from fairpoll.trend import read_all, trend
-from fairpoll.verdicts import read_runs, worst
+from fairpoll.reports.compare import changes
+from fairpoll.reports.offline import judge_again
+from fairpoll.reports.summary import MOST_UNMET, summary
+from fairpoll.reports.trend import read_all, trend
+from fairpoll.reports.verdicts import read_runs, worst
 from recordings import write_recording
 from test_inert import HOSTILE, TAGS, Reader
 

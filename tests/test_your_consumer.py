@@ -11,7 +11,7 @@ import yaml
 from fairpoll import bizon
 from fairpoll.bizon import __main__ as runner
 from fairpoll.errors import ConsumerError
-from fairpoll.modes import Yours, consumer_of
+from fairpoll.run.modes import Yours, consumer_of
 from test_suites import ROOT, SUITES, run
 
 POLL = [sys.executable, str(ROOT / "examples" / "confluent-kafka-poll" / "consumer.py")]

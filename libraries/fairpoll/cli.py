@@ -30,13 +30,13 @@ from fairpoll.disk import unwritable
 from fairpoll.errors import FairpollError
 from fairpoll.events import EventWriter
 from fairpoll.league.cli import league
-from fairpoll.parts_cli import COMMANDS as PARTS
-from fairpoll.produce_options import change_options, changed, create_missing, must_answer
-from fairpoll.scenario import PollSettings
-from fairpoll.scenario_file import load_scenario
-from fairpoll.shards import Shard
-from fairpoll.traffic import TrafficProducer, acked_in
-from fairpoll.verdict_cli import COMMANDS
+from fairpoll.parts.parts_cli import COMMANDS as PARTS
+from fairpoll.producer.produce_options import change_options, changed, create_missing, must_answer
+from fairpoll.producer.shards import Shard
+from fairpoll.producer.traffic import TrafficProducer, acked_in
+from fairpoll.reports.verdict_cli import COMMANDS
+from fairpoll.scenarios.scenario import PollSettings
+from fairpoll.scenarios.scenario_file import load_scenario
 
 option = functools.partial(click.option, show_envvar=True)
 
@@ -154,7 +154,7 @@ def produce(  # noqa: PLR0913 - an argument an option
         must_answer(config)
         if evidence_topic:
             # Only here: alone it needs none of this.
-            from fairpoll.parts import Wanted, produce_together  # noqa: PLC0415
+            from fairpoll.parts.plan import Wanted, produce_together  # noqa: PLC0415
 
             wanted = Wanted(scenario, speed, names, create_topics, part, run_id)
             produce_together(wanted, config, evidence_topic, stop)

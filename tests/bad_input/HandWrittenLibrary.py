@@ -2,7 +2,7 @@
 
 from robot.api.deco import keyword, library
 
-from fairpoll.report import Verdict
+from fairpoll.reports.report import Verdict
 from histories import acked, consumer, delivered, recording
 from session import SESSION
 

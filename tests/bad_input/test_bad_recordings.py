@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll import layout
 from fairpoll.checkers import judge
 from fairpoll.checkers.plan import recording_is_sound
 from fairpoll.errors import HistoryError
-from fairpoll.loading import load_recording
-from fairpoll.offline import judge_again, recordings_in
-from fairpoll.report import Verdict
+from fairpoll.recording import layout
+from fairpoll.recording.loading import load_recording
+from fairpoll.reports.offline import judge_again, recordings_in
+from fairpoll.reports.report import Verdict
 from recordings import RUN_ID, write_recording
 
 Edit = Callable[[Path], None]

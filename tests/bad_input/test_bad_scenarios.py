@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from fairpoll.errors import ScenarioError
-from fairpoll.scenario_file import load_scenario
+from fairpoll.scenarios.scenario_file import load_scenario
 
 SPECIFIED = Path(__file__).parents[2] / "resources" / "scenarios" / "specified.yaml"
+PARTITIONS = "How many partitions the topic has, 1 to 1000."
 HIGH, LOW = "topics.async-test-high-volume", "topics.async-test-low-volume"
 DURATION, SINK = "duration: 2 minutes", "sink: 10 per second"
 TRAFFIC, LOW_OUTPUT = "20 every 500 ms", "output: low_vol.json"
@@ -49,11 +50,11 @@ WRONG = {
         f"line 8: sink: '{'9' * 60}...' is out of range; from 0.001 to 1,000,000 per second"),
     "zero partitions": ("partitions: 3", "partitions: 0", f"line 19: {HIGH}.partitions: 0 is too small; at least 1"),
     "half a partition": ("partitions: 3", "partitions: 3.5",
-        f"line 19: {HIGH}.partitions: '3.5' must be a whole number"),
+        f"line 19: {HIGH}.partitions: '3.5' must be a whole number. {PARTITIONS}"),
     "a float that is whole": ("partitions: 3", "partitions: 3.0",
-        f"line 19: {HIGH}.partitions: '3.0' must be a whole number"),
+        f"line 19: {HIGH}.partitions: '3.0' must be a whole number. {PARTITIONS}"),
     "partitions yes": ("partitions: 3", "partitions: yes",
-        f"line 19: {HIGH}.partitions: 'True' must be a whole number"),
+        f"line 19: {HIGH}.partitions: 'True' must be a whole number. {PARTITIONS}"),
     "too many partitions": ("partitions: 3", "partitions: 1001",
         f"line 19: {HIGH}.partitions: 1001 is too large; at most 1000"),
     "too many partitions in all": ("partitions: 3", "partitions: 1000\n    count: 11",

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from fairpoll import layout
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.consumers.sink import FileSink
 from fairpoll.errors import ConsumerError, FairpollError
 from fairpoll.events import is_cut_off, read_events
-from fairpoll.experiment import Experiment
-from fairpoll.loading import load_recording
-from fairpoll.members import ConsumerUnderTest
-from fairpoll.processes import ChildProcess
-from fairpoll.scenario_file import load_scenario
+from fairpoll.recording import layout
+from fairpoll.recording.loading import load_recording
+from fairpoll.run.experiment import Experiment
+from fairpoll.run.members import ConsumerUnderTest
+from fairpoll.run.processes import ChildProcess
+from fairpoll.scenarios.scenario_file import load_scenario
 from fairpoll.waiting import wait_until
 
 SCENARIO = """

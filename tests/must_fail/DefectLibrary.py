@@ -9,8 +9,8 @@ from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import CRITERIA, Finding, Status
-from fairpoll.members import ConsumerUnderTest
-from fairpoll.tables import Row, criteria_table
+from fairpoll.reports.tables import Row, criteria_table
+from fairpoll.run.members import ConsumerUnderTest
 from judging import settle
 from session import SESSION
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from robot.api import ExecutionResult
 
-from fairpoll.tables import Row, text_table
+from fairpoll.reports.tables import Row, text_table
 
 HERE = Path(__file__).parent
 CONSUMERS = HERE / "consumers.py"

@@ -4,7 +4,7 @@
 configuration made from that. Needs what requirements-bizon.txt installs.
 """
 
-from fairpoll.fields import Fields
+from fairpoll.recording.fields import Fields
 
 MODES = ("sync", "async")
 # Where a line of Bizon's file destination has what a delivery is told by.

@@ -21,7 +21,7 @@ from fairpoll.consumers.record import Record
 from fairpoll.consumers.sink import FileSink
 from fairpoll.errors import ConsumerError
 from fairpoll.events import EventWriter
-from fairpoll.scenario import PollSettings
+from fairpoll.scenarios.scenario import PollSettings
 
 # Records of each partition in an iteration of Bizon, which has its own cost: some ten milliseconds on a
 # busy machine. The more, the longer a quiet partition waits for the next.

@@ -5,9 +5,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from fairpoll.checkers.model import Finding, budget_at_speed, budget_told, seconds_told
-from fairpoll.history import ConsumerHistory, Recording
-from fairpoll.measures import acked_at, passed_at
-from fairpoll.records import NEVER, Array, Partition
+from fairpoll.recording.history import ConsumerHistory, Recording
+from fairpoll.recording.measures import acked_at, passed_at
+from fairpoll.recording.records import NEVER, Array, Partition
 
 
 def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:

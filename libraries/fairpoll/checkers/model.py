@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from fairpoll import layout
-from fairpoll.history import Recording
-from fairpoll.measures import oldest_wait
-from fairpoll.records import Spot
+from fairpoll.recording import layout
+from fairpoll.recording.history import Recording
+from fairpoll.recording.measures import oldest_wait
+from fairpoll.recording.records import Spot
 
 Status = Literal["pass", "fail", "inconclusive"]
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from fairpoll.checkers.model import Finding
-from fairpoll.history import Fault, Recording
-from fairpoll.measures import acked_at, passed_at
-from fairpoll.records import Acked
+from fairpoll.recording.history import Fault, Recording
+from fairpoll.recording.measures import acked_at, passed_at
+from fairpoll.recording.records import Acked
 
 
 def recovers_within(recording: Recording, consumer: str, *, seconds: float) -> Finding:

@@ -17,9 +17,9 @@ from fairpoll.checkers.model import (
     seconds_told,
     void_doubts,
 )
-from fairpoll.history import Recording
-from fairpoll.measures import live_waits, oldest_wait, percentiles
-from fairpoll.records import Acked
+from fairpoll.recording.history import Recording
+from fairpoll.recording.measures import live_waits, oldest_wait, percentiles
+from fairpoll.recording.records import Acked
 
 
 def delivered_at_least(recording: Recording, consumer: str, *, volume: str, records: int) -> Finding:

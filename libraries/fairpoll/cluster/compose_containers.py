@@ -6,7 +6,7 @@ from typing import Any
 
 from fairpoll.cluster.docker_engine import containers_of, engine, service_of
 from fairpoll.errors import ClusterError, DeadlineError
-from fairpoll.processes import QUOTED_LINES
+from fairpoll.run.processes import QUOTED_LINES
 from fairpoll.waiting import wait_until
 
 # Asking the engine is a request for each container.

@@ -18,7 +18,7 @@ from fairpoll.cluster.local_faults import LocalFaults, Network
 from fairpoll.cluster.ports import HOST
 from fairpoll.cluster.ports import free_ports as _free_ports
 from fairpoll.errors import ClusterError, DeadlineError
-from fairpoll.processes import last_lines
+from fairpoll.run.processes import last_lines
 from fairpoll.waiting import wait_until
 
 # A free port may be taken by somebody between our choosing it and the broker's binding it.

@@ -18,7 +18,7 @@ import confluent_kafka
 from fairpoll.cluster.base import ClusterOptions, wrong_partitions
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import ClusterError
-from fairpoll.processes import last_lines
+from fairpoll.run.processes import last_lines
 
 STOP_SECONDS = 5.0
 

@@ -18,7 +18,7 @@ from fairpoll.consumers.record import Partition, Record
 from fairpoll.consumers.sink import FileSink, PoisonError, UnwrittenError
 from fairpoll.errors import ConsumerError
 from fairpoll.events import EventWriter, dump
-from fairpoll.scenario import PollSettings
+from fairpoll.scenarios.scenario import PollSettings
 
 # Errors a poll may return that pass by themselves: the topic is being created, a leader moves.
 PASSING_ERRORS = (

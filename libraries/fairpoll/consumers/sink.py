@@ -14,7 +14,7 @@ from fairpoll.consumers.record import Record
 from fairpoll.disk import unwritable
 from fairpoll.errors import ConsumerError
 from fairpoll.events import dump, mend_end
-from fairpoll.layout import DEAD_LETTERS
+from fairpoll.recording.layout import DEAD_LETTERS
 
 # Deeper than json reads (some 980 levels, less what the stack holds already) but not than orjson: a value
 # of so many brackets is left to json. Only one that is longer than its brackets alone can have as many.

@@ -4,8 +4,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fairpoll.charts import COLORS
-from fairpoll.svg import INK, WIDTH, inline
+from fairpoll.reports.charts import COLORS
+from fairpoll.reports.svg import INK, WIDTH, inline
 from fairpoll.text import plain
 
 # In px at full width: the room for names, headings and the axis, and the height of a bar.

@@ -17,8 +17,8 @@ from fairpoll.league.contestants import Contestant, bizon_modes, built_in, chose
 from fairpoll.league.pages import Setting, console, write_pages
 from fairpoll.league.rows import Row
 from fairpoll.league.runs import League
-from fairpoll.progress import ConsoleProgress
-from fairpoll.scenario_file import load_scenario
+from fairpoll.run.progress import ConsoleProgress
+from fairpoll.scenarios.scenario_file import load_scenario
 
 SPECIFIED = Path("resources/scenarios/specified.yaml")
 

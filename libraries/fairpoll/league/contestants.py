@@ -15,10 +15,10 @@ import confluent_kafka
 import yaml
 
 from fairpoll.errors import LeagueError
-from fairpoll.fields import OUR_FIELDS, Fields
-from fairpoll.members import ConsumerUnderTest
-from fairpoll.modes import Yours, consumer_of
-from fairpoll.processes import last_lines
+from fairpoll.recording.fields import OUR_FIELDS, Fields
+from fairpoll.run.members import ConsumerUnderTest
+from fairpoll.run.modes import Yours, consumer_of
+from fairpoll.run.processes import last_lines
 
 KEYS = ("name", "client", "version", "language", "needs", "build", "run", "documentation")
 # Compiling librdkafka, the longest of them, takes two minutes on two cores.

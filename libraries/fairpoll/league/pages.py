@@ -15,8 +15,8 @@ from fairpoll.checkers.model import UNSCALED_SECONDS
 from fairpoll.league.bars import Bar, bar_chart
 from fairpoll.league.contestants import Contestant
 from fairpoll.league.rows import CONDITIONS, STALL_SECONDS, WAIT_SECONDS, Condition, Row
-from fairpoll.page import html_page, wide
-from fairpoll.tables import aligned, html_table, markdown_table, markdown_text
+from fairpoll.reports.page import html_page, wide
+from fairpoll.reports.tables import aligned, html_table, markdown_table, markdown_text
 from fairpoll.text import plain
 
 NOTHING = "-"

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fairpoll.history import Recording
 from fairpoll.league.contestants import CONTROL, Contestant
-from fairpoll.report import Verdict
+from fairpoll.recording.history import Recording
+from fairpoll.reports.report import Verdict
 
 # Starved means that the criterion of the specified scenario fails: some low-volume message waits longer.
 WAIT_SECONDS = 5.0

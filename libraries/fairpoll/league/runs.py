@@ -11,12 +11,12 @@ import yaml
 from fairpoll.cluster import Cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.errors import ConsumerError, DeadlineError, HistoryError, LeagueError
-from fairpoll.experiment import Experiment
 from fairpoll.league.contestants import CONTROL, Contestant, build, built_in
 from fairpoll.league.rows import CONDITIONS, Condition, Row, rows_of
-from fairpoll.loading import load_recording
-from fairpoll.report import Verdict
-from fairpoll.scenario_file import load_scenario
+from fairpoll.recording.loading import load_recording
+from fairpoll.reports.report import Verdict
+from fairpoll.run.experiment import Experiment
+from fairpoll.scenarios.scenario_file import load_scenario
 
 Tell = Callable[[str], None]
 # What one contestant may do to its batch; anything else that goes wrong ends the league.

@@ -1,0 +1,73 @@
+"""Message bodies: the specification's fields, the run they belong to, and a checksum of the whole."""
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fairpoll.events import dump
+from fairpoll.scenarios.scenario import TopicPlan
+
+
+class Messages:
+    """Spells one topic's messages. What those of a burst have in common is spelled once for all of them."""
+
+    def __init__(self, topic: TopicPlan, run_id: str) -> None:
+        self._topic = topic
+        # The name as JSON.
+        self.topic = dump(topic.name)
+        # Keys are JSON, since pipelines that parse keys (Bizon among them) expect it so.
+        self.keys = [dump({"partition_key": f"key-{p}"}).encode() for p in range(topic.partitions)]
+        self.poison = frozenset(topic.poison)
+        self._id = f"{run_id}:{topic.name}:"
+        self._begin = f'{{"id":{_text(self._id)[:-1]}%d","type":{_text(topic.message_type)},"timestamp":"'
+        self._data = (
+            f'","data":{{"sequence_text":"message %d of {_text(topic.name)[1:]},"value":%d}},"batch_id":'
+        )
+        self._run = f',"partition_key":"key-%d","run_id":{_text(run_id)},"sequence":%d,"intended_ms":'
+        self._end = f',"priority":{_text(topic.priority)}' if topic.priority else ""
+
+    def spell(
+        self, batch: int, intended_ms: float, sequences: Iterable[int]
+    ) -> Iterator[tuple[int, int, bytes, int]]:
+        """Sequence, partition, value and checksum of these messages of one burst."""
+        even, poison, crc = not self._topic.weights, self.poison, zlib.crc32
+        partitions, partition_of = self._topic.partitions, self._topic.partition_of
+        at = datetime.fromtimestamp(intended_ms / 1000, UTC).isoformat(timespec="milliseconds")
+        body = f"{self._begin}{at}{self._data}{batch}{self._run}{intended_ms!r}{self._end}".encode()
+        for sequence in sequences:
+            partition = sequence % partitions if even else partition_of(sequence)
+            if poison and sequence in poison:
+                text = f"not JSON: {self._id}{sequence}".encode()
+                yield sequence, partition, text, crc(text)
+            else:
+                text = body % (sequence, sequence, sequence * 37 % 1000, partition, sequence)
+                checksum = crc(b"}", crc(text))  # that of the body without this, see checksum_of
+                yield sequence, partition, b'%b,"checksum":%d}' % (text, checksum), checksum
+
+
+def build_message(
+    topic: TopicPlan, run_id: str, sequence: int, batch: int, intended_ms: float
+) -> tuple[bytes, bytes, int]:
+    """Key, value and checksum of one message.
+
+    `sequence` counts a topic's messages from 0, backlog included; `batch` is its burst, -1 in the
+    backlog.
+    """
+    messages = Messages(topic, run_id)
+    _, partition, value, checksum = next(messages.spell(batch, intended_ms, [sequence]))
+    return messages.keys[partition], value, checksum
+
+
+def checksum_of(body: Mapping[str, Any]) -> int:
+    """CRC-32 over the body in our JSON spelling, without its `checksum` field.
+
+    Taken over the meaning, not the bytes, so that a sink may spell its JSON otherwise.
+    """
+    text = dump({key: value for key, value in body.items() if key != "checksum"})
+    return zlib.crc32(text.encode(errors="surrogatepass"))  # JSON may hold half a character
+
+
+def _text(text: str) -> str:
+    """In JSON, within a template."""
+    return dump(text).replace("%", "%%")

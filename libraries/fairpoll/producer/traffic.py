@@ -1,0 +1,287 @@
+"""Produces a scenario's traffic on its schedule, and keeps the ledger of what the brokers acked.
+
+Open loop: every message has an intended send time, fixed before the run, and is sent then whether
+or not earlier ones were answered. A slow broker therefore shows as latency and never as fewer
+messages (no coordinated omission).
+"""
+
+import contextlib
+import gc
+import heapq
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from time import monotonic
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from fairpoll.clock import now_ms, now_seconds, sleep_until
+from fairpoll.errors import TrafficError
+from fairpoll.events import EventWriter, dump, read_events
+from fairpoll.producer.messages import Messages
+from fairpoll.scenarios.scenario import Scenario, TopicPlan
+
+# Of the last messages at least one must be acked in so long, or they count as failed. A broker that opens
+# thousands of partitions takes longer for all of them.
+FLUSH_SECONDS = 30.0
+# The client's own buffer is full: serve its callbacks this long, then try again.
+QUEUE_FULL_WAIT_SECONDS = 0.05
+BACKLOG_BATCH = -1
+# So many messages are sent before the client is asked for acks, and before other bursts that have become due
+# get their turn: a millisecond's work.
+PIECE = 250
+# How long to wait for acks at a time: what is acked is written after each time, and stop is looked at.
+SERVE_SECONDS = 0.1
+# The client counts in whole milliseconds; the rest of a wait is slept.
+CLIENT_TICK_SECONDS = 0.001
+# For so long the clock is not read again to tell when messages were acked.
+STAMP_SECONDS = 0.001
+SOUND, POISON = '"poison":false', '"poison":true'
+ACKED, NOT_ACKED = '"name":"producer_send_success",', '"name":"producer_send_error",'
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Messages of one topic that are due together, `due_seconds` after the start, or a piece of them."""
+
+    due_seconds: float
+    topic_index: int
+    batch: int
+    sequences: range
+
+
+def live_plan(scenario: Scenario, elapsed: Callable[[], float] = lambda: 0.0) -> Iterator[Burst]:
+    """Every live burst in the order it is due, in pieces of at most PIECE. They begin at 0; the end has none.
+
+    What is left of a large burst takes its place among those that are due when `elapsed` tells: what is
+    due meanwhile need not wait for all of it.
+    """
+    bursts = [_bursts(topic, index, scenario) for index, topic in enumerate(scenario.topics)]
+    first = (next(of_topic, None) for of_topic in bursts)
+    # One entry a topic, so that its sequence is kept.
+    due = [(burst.due_seconds, burst.topic_index, burst) for burst in first if burst]
+    heapq.heapify(due)
+    while due:
+        _, index, burst = due[0]
+        yield replace(burst, sequences=burst.sequences[:PIECE])
+        if rest := burst.sequences[PIECE:]:
+            at = max(burst.due_seconds, elapsed())
+            heapq.heapreplace(due, (at, index, replace(burst, sequences=rest)))
+        elif following := next(bursts[index], None):
+            heapq.heapreplace(due, (following.due_seconds, index, following))
+        else:
+            heapq.heappop(due)
+
+
+def _bursts(topic: TopicPlan, index: int, scenario: Scenario) -> Iterator[Burst]:
+    for batch in range(topic.live_bursts(scenario.duration_seconds)):
+        # Not added up, so that it cannot drift.
+        due = topic.starts_after_seconds + batch * topic.traffic.interval_seconds
+        first = topic.backlog + batch * topic.traffic.messages
+        yield Burst(due, index, batch, range(first, first + topic.traffic.messages))
+
+
+def acked_in(ledger: Path) -> set[tuple[str, int]]:
+    """(topic, sequence) of every message that this ledger tells to be acked. Raises HistoryError."""
+    acked = (event for event in read_events(ledger) if event["name"] == "producer_send_success")
+    return {(event["topic"], event["sequence"]) for event in acked}
+
+
+def deliverable_in(ledger: Path) -> int:
+    """How many acked messages this ledger tells that can be delivered: all but the poison ones.
+
+    The lines are ours, so what they hold is looked for and not read, in a tenth of the time.
+    """
+    acked, sound = ACKED.encode(), SOUND.encode()
+    with ledger.open("rb") as lines:
+        return sum(1 for line in lines if acked in line and sound in line and line.endswith(b"\n"))
+
+
+class TrafficProducer:
+    """Sends one scenario's messages; each acked one becomes a line of the ledger.
+
+    `topic_names` gives the name on the cluster (with the run id) for each of the scenario's. One of several
+    producers sends only to its `partitions`, (topic, partition) with the scenario's names.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        run_id: str,
+        topic_names: Mapping[str, str],
+        client_config: Mapping[str, str],
+        emit: EventWriter,
+        partitions: Collection[tuple[str, int]] | None = None,
+    ) -> None:
+        self._partitions = partitions
+        self._scenario = scenario
+        self._messages = [Messages(topic, run_id) for topic in scenario.topics]
+        self._topic_names = topic_names
+        self._emit = emit
+        self.failed = 0
+        self._fatal: str | None = None
+        # What is acked, as lines that are not written yet; how they begin, and how long that holds.
+        self._lines: list[str] = []
+        self._append = self._lines.append
+        self._stamp, self._stamp_until = "", 0.0
+        self._producer = Producer(
+            {
+                # No loss and no reordering on the way in, so that whatever is missing or out of
+                # order later is the consumer's doing.
+                "enable.idempotence": True,
+                "acks": "all",
+                "queue.buffering.max.messages": 1_000_000,
+                **client_config,
+                "error_cb": self._on_error,
+            }
+        )
+
+    def produce_backlog(self) -> None:
+        """Send every topic's backlog and wait until it is acked. Raises TrafficError."""
+        with self._sending():
+            for index, topic in enumerate(self._scenario.topics):
+                for first in range(0, topic.backlog, PIECE):
+                    sequences = range(first, min(first + PIECE, topic.backlog))
+                    self._send(Burst(0.0, index, BACKLOG_BATCH, sequences), now_ms())
+        self._emit("backlog_complete", failed=self.failed)
+
+    def produce_live(
+        self,
+        start_seconds: float,
+        stop: threading.Event,
+        acked_before: Collection[tuple[str, int]] | None = None,
+    ) -> None:
+        """Send the live traffic from `start_seconds` (epoch) on, until the plan or `stop` ends it.
+
+        `acked_before` (topic, sequence) is given by one that goes on for a producer that was killed: what
+        is past by now is not sent again, for nobody knows whether it is in the log; what of it was not
+        acked is told as failed.
+        """
+        resumed_at = now_seconds()
+        with self._sending():
+            for burst in live_plan(self._scenario, lambda: now_seconds() - start_seconds):
+                due = start_seconds + burst.due_seconds
+                if acked_before is not None and due < resumed_at:
+                    self._give_up(burst, round(due * 1000, 3), acked_before)
+                    continue
+                self._wait(due, stop)
+                if stop.is_set():
+                    break
+                self._send(burst, round(due * 1000, 3))
+
+    def _wait(self, due: float, stop: threading.Event) -> None:
+        """Until it is due, write what is acked meanwhile."""
+        while (left := due - now_seconds()) > 0 and not stop.is_set():
+            if left > 2 * CLIENT_TICK_SECONDS:
+                self._serve(min(left - CLIENT_TICK_SECONDS, SERVE_SECONDS))
+            else:
+                sleep_until(due)
+
+    def _ours(self, burst: Burst) -> Iterable[int]:
+        """Those of its messages that are ours to send."""
+        topic, ours = self._scenario.topics[burst.topic_index], self._partitions
+        if ours is None:
+            return burst.sequences
+        return (
+            sequence for sequence in burst.sequences if (topic.name, topic.partition_of(sequence)) in ours
+        )
+
+    def _give_up(self, burst: Burst, intended_ms: float, acked_before: Collection[tuple[str, int]]) -> None:
+        name = self._scenario.topics[burst.topic_index].name
+        for sequence in self._ours(burst):
+            if (name, sequence) not in acked_before:
+                self.failed += 1
+                told = {"topic": name, "sequence": sequence, "intended_ms": intended_ms}
+                error = "its producer was killed before it was seen acked"
+                self._emit("producer_send_error", **told, error=error)
+
+    @contextlib.contextmanager
+    def _sending(self) -> Iterator[None]:
+        """Ends when all that was sent is acked and written; an error is raised when that is written."""
+        # What a message leaves is freed by its count of references. To look for rings, of which there are
+        # none, among all that are on their way would take a third of the time.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+            self._flush()
+        finally:
+            self._write()
+            if collecting:
+                gc.enable()
+
+    def _send(self, burst: Burst, intended_ms: float) -> None:
+        if self._fatal:
+            raise TrafficError(f"the producer gave up: {self._fatal}")
+        name = self._scenario.topics[burst.topic_index].name
+        messages, on_cluster = self._messages[burst.topic_index], self._topic_names[name]
+        times = f'"intended_ms":{intended_ms!r},"sent_ms":{now_ms()!r}'
+        sound = f'"topic":{messages.topic},"batch":{burst.batch},{times},{SOUND},"sequence":'
+        poisoned = sound.replace(SOUND, POISON)
+        produce, report, keys, poison = self._producer.produce, self._report, messages.keys, messages.poison
+        # The partition is chosen here, not by a hash: each gets its even share of the load.
+        for sequence, partition, value, checksum in messages.spell(
+            burst.batch, intended_ms, self._ours(burst)
+        ):
+            told = poisoned if poison and sequence in poison else sound
+            reporter = partial(report, told, sequence, partition, checksum)
+            while True:
+                try:
+                    produce(on_cluster, value, keys[partition], partition, reporter)
+                    break
+                except BufferError:
+                    self._serve(QUEUE_FULL_WAIT_SECONDS)
+        self._serve(0)
+
+    def _report(
+        self,
+        told: str,
+        sequence: int,
+        partition: int,
+        checksum: int,
+        error: KafkaError | None,
+        message: Message,
+    ) -> None:
+        """Make a line of the answer to one message; by hand, since dump takes ten times as long."""
+        if (now := monotonic()) >= self._stamp_until:
+            self._stamp, self._stamp_until = f'{{"timestamp":{now_ms()!r},{ACKED}', now + STAMP_SECONDS
+        stamp, offset = self._stamp, message.offset()
+        # A broker that had it already, from before a leader moved, does not say where.
+        name, answer = "offset", "null" if offset is None else offset
+        if error is not None:
+            self.failed += 1
+            stamp, name, answer = stamp.replace(ACKED, NOT_ACKED), "error", dump(error.str())
+        self._append(
+            f'{stamp}{told}{sequence},"partition":{partition},"checksum":{checksum},"{name}":{answer}}}\n'
+        )
+
+    def _serve(self, seconds: float) -> None:
+        """Wait at most so long for answers, and write them."""
+        self._stamp_until = 0.0  # none was acked before this
+        self._producer.poll(seconds)
+        self._write()
+
+    def _write(self) -> None:
+        if self._lines:
+            lines = "".join(self._lines)
+            self._lines.clear()
+            self._emit.write(lines)
+
+    def _flush(self) -> None:
+        left, give_up_at = len(self._producer), monotonic() + FLUSH_SECONDS
+        while waiting := self._producer.flush(SERVE_SECONDS):
+            self._stamp_until = 0.0
+            self._write()
+            if waiting < left:
+                left, give_up_at = waiting, monotonic() + FLUSH_SECONDS
+            elif monotonic() > give_up_at:
+                raise TrafficError(
+                    f"{waiting} messages were not acked, and no other, within {FLUSH_SECONDS:g} s"
+                    f"{': ' + self._fatal if self._fatal else ''}"
+                )
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = error.str()

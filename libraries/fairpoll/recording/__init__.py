@@ -1,0 +1,1 @@
+"""What a run has left, read back as columns: messages, deliveries, commits, events."""

@@ -1,0 +1,123 @@
+"""What changed between two runs of the suites, by their verdicts: pure functions over `verdicts`."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from fairpoll.reports.tables import markdown_table
+from fairpoll.reports.verdicts import JudgedFinding, JudgedRun, worst
+
+Kind = Literal["worse", "went", "appeared", "better", "same"]
+ORDER: tuple[Kind, ...] = ("worse", "went", "appeared", "better", "same")  # what matters most comes first
+# Inconclusive fails too, but it accuses nobody.
+RANK = {"pass": 0, "inconclusive": 1, "fail": 2}
+NOTHING = "-"
+
+# Run, consumer, check and criterion, and which one of that name: a check may be put twice, with two bounds.
+Key = tuple[str, str, str, str, int]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One criterion of one consumer in one scenario, before and after: `pass: 0.2 s`; `-` is not judged."""
+
+    kind: Kind
+    scenario: str
+    consumer: str
+    criterion: str
+    before: str
+    after: str
+
+
+def changes(before: Sequence[JudgedRun], after: Sequence[JudgedRun]) -> list[Change]:
+    """Every criterion of both, the worse ones first. A change is one of verdict: measured values vary."""
+    old, new = dict(_findings(before)), dict(_findings(after))
+    found = [
+        Change(
+            kind=_kind(old.get(key), new.get(key)),
+            scenario=key[0],
+            consumer=key[1],
+            criterion=key[3],
+            before=_told(old.get(key)),
+            after=_told(new.get(key)),
+        )
+        for key in {**old, **new}
+    ]
+    return sorted(found, key=lambda change: ORDER.index(change.kind))
+
+
+def comparison(
+    before: Sequence[JudgedRun],
+    after: Sequence[JudgedRun],
+    *,
+    names: tuple[str, str],
+    everything: bool = False,
+) -> str:
+    """Both runs and what changed between them as Markdown; with `everything`, what did not as well."""
+    found = changes(before, after)
+    count = Counter(change.kind for change in found)
+    parts = [
+        markdown_table(("", "before", "after"), _heads(before, after, names)),
+        ", ".join(f"{count[kind]:,} {kind}" for kind in ORDER),
+    ]
+    shown = [
+        (change.kind, change.scenario, change.consumer, change.criterion, change.before, change.after)
+        for change in found
+        if everything or change.kind != "same"
+    ]
+    if shown:
+        columns = ("change", "scenario", "consumer", "criterion", "before", "after")
+        parts.append(markdown_table(columns, shown))
+    return "\n\n".join(parts)
+
+
+def _findings(runs: Sequence[JudgedRun]) -> Iterator[tuple[Key, JudgedFinding]]:
+    """Each finding under its key. One that two tests made alike is one finding."""
+    ran: Counter[str] = Counter()
+    for run in runs:
+        ran[run.name] += 1
+        # A scenario may run twice, with other consumers.
+        scenario = run.name if ran[run.name] == 1 else f"{run.name} [{ran[run.name]}]"
+        bounds: dict[tuple[str, str, str], list[str]] = {}
+        for finding in run.findings:
+            name = (finding.consumer, finding.check, finding.criterion)
+            seen = bounds.setdefault(name, [])
+            if finding.expected not in seen:
+                seen.append(finding.expected)
+                yield (scenario, *name, len(seen)), finding
+
+
+def _kind(before: JudgedFinding | None, after: JudgedFinding | None) -> Kind:
+    if before is None:
+        return "appeared"
+    if after is None:
+        return "went"
+    step = _rank(after) - _rank(before)
+    return "worse" if step > 0 else "better" if step < 0 else "same"
+
+
+def _rank(finding: JudgedFinding) -> int:
+    return RANK.get(finding.status, RANK["fail"])
+
+
+def _told(finding: JudgedFinding | None) -> str:
+    return NOTHING if finding is None else f"{finding.status}: {finding.measured}"
+
+
+def _heads(
+    before: Sequence[JudgedRun], after: Sequence[JudgedRun], names: tuple[str, str]
+) -> list[tuple[str, str, str]]:
+    """What both were run on: where it differs, a change may come from there."""
+    both = (before, after)
+    rows = {
+        "verdicts of": names,
+        "verdict": tuple(worst(run.verdict for run in runs) for runs in both),
+        "cluster": tuple(_each(run.cluster for run in runs) for runs in both),
+        "speed": tuple(_each(f"{run.speed:g}" for run in runs) for runs in both),
+    }
+    return [(name, first, second) for name, (first, second) in rows.items()]
+
+
+def _each(texts: Iterator[str]) -> str:
+    return ", ".join(dict.fromkeys(texts))

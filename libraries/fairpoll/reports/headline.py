@@ -1,0 +1,112 @@
+"""The verdict of a run in a sentence: who serves the low-volume topics, and what was counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fairpoll.checkers import Finding
+from fairpoll.reports.report import Verdict
+from fairpoll.reports.verdicts import worst
+
+CONTROL = "sync"
+# They hold where a topic starves: of a control.
+OF_WAITING = "oldest_wait_at_most"
+OF_STARVING = ("oldest_wait_at_least", "delivered_at_most")
+# Of more modes side by side a sentence cannot tell; the tables do.
+MOST_MODES = 4
+
+
+def headline(verdicts: Sequence[Verdict], not_judged: int = 0) -> str:
+    """The verdict of all runs in a few sentences: of the first run who was served, of all the count.
+
+    `not_judged` is how many things could not be run or judged.
+    """
+    findings = [finding for verdict in verdicts for _, _, finding in verdict.findings]
+    if not findings:
+        return "Nothing was judged."
+    missing = f" {not_judged} more could not be run or judged." if not_judged else ""
+    return f"{served(verdicts[0])} {counted(findings)}{missing}".strip()
+
+
+def served(verdict: Verdict) -> str:
+    """Who serves the low-volume topics, and how long they waited; "" where a sentence cannot tell."""
+    consumers = list(verdict.recording.consumers)
+    if not verdict.recording.topics_of("low") or len(consumers) > MOST_MODES:
+        return ""
+    control = CONTROL if CONTROL in consumers and len(consumers) > 1 else None
+    claims = [Claim.about(verdict, name) for name in consumers if name != control]
+    clauses = [claim.told(verdict) for claim in claims]
+    if control:
+        of = claims[0].topics
+        let = "it" if len(of) == 1 else "them"
+        clauses.append(f"the plain loop let {let} wait {_waited(verdict, control, of)}")
+    told = "; ".join(clauses) + "."
+    return told[0].upper() + told[1:]
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """`75 of 75 criteria passed.` or `72 of 75 criteria passed, 2 failed, 1 inconclusive.`"""
+    statuses = [finding.status for finding in findings]
+    others = [
+        f"{statuses.count(status)} {word}"
+        for status, word in (("fail", "failed"), ("inconclusive", "inconclusive"))
+        if status in statuses
+    ]
+    return ", ".join([f"{statuses.count('pass')} of {len(statuses)} criteria passed", *others]) + "."
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What can be said of how a consumer serves: of those low-volume topics that it was judged by.
+
+    Nobody is said to serve, or not to, who was not judged by it: `status` is None then, and `topics` are all.
+    """
+
+    consumer: str
+    topics: Sequence[str]
+    status: str | None
+    expected: str
+
+    @classmethod
+    def about(cls, verdict: Verdict, consumer: str) -> "Claim":
+        """From the findings that there are."""
+        low = verdict.recording.topics_of("low")
+        found = [
+            (check, thresholds["volume"], finding)
+            for check, thresholds, finding in verdict.findings
+            if finding.consumer == consumer
+            and thresholds.get("volume") in ("low", *low)
+            and check not in OF_STARVING
+        ]
+        status = worst(finding.status for _, _, finding in found) if found else None
+        # What is said is said of those topics that made it so.
+        judged = {volume for _, volume, finding in found if finding.status == status}
+        missed = [f.expected for check, _, f in found if check == OF_WAITING and f.status == "fail"]
+        return cls(
+            consumer,
+            low if not judged or "low" in judged else [topic for topic in low if topic in judged],
+            status,
+            missed[0] if missed else "",
+        )
+
+    def told(self, verdict: Verdict) -> str:
+        """As a clause of a sentence."""
+        low = verdict.recording.topics_of("low")
+        all_of_them = "the low-volume topic" if len(low) == 1 else "the low-volume topics"
+        named = all_of_them if len(self.topics) == len(low) else " and ".join(self.topics)
+        waited = _waited(verdict, self.consumer, self.topics)
+        waited += f", {self.expected} allowed" if self.expected else ""
+        if self.status is None:
+            return f"in {self.consumer} the oldest message of {named} waited {waited}"
+        verbs = {"pass": "serves", "fail": "does not serve", "inconclusive": "may or may not serve"}
+        its = "its" if len(self.topics) == 1 else "their"
+        return f"{self.consumer} {verbs[self.status]} {named}: {its} oldest message waited {waited}"
+
+
+def _waited(verdict: Verdict, consumer: str, topics: Sequence[str]) -> str:
+    waited = verdict.figures[consumer]["oldest_wait_seconds"]
+    return seconds_waited(verdict, max(waited[topic] for topic in topics))
+
+
+def seconds_waited(verdict: Verdict, seconds: float) -> str:
+    told = f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
+    return f"{told}, the whole run" if seconds >= verdict.recording.duration else told

@@ -1,0 +1,243 @@
+"""summary.html: what came of a whole run of the suites, on one page that needs nothing else.
+
+For those who want the verdict and not the log. It holds no script; every text in it is escaped.
+"""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.parse import quote
+
+from fairpoll.checkers import Finding
+from fairpoll.recording import layout
+from fairpoll.recording.history import Recording
+from fairpoll.reports.fault_table import HEAD, fault_rows
+from fairpoll.reports.headline import counted, headline, seconds_waited, served
+from fairpoll.reports.page import html_page, inert, wide
+from fairpoll.reports.report import Figures, Verdict
+from fairpoll.reports.tables import Row, criteria_table, html_table
+from fairpoll.reports.verdicts import worst
+
+NAME = "summary.html"
+LOG = "log.html"
+# More criteria than this are folded; more sentences than that are left to verdict.json.
+SHORT_TABLE, MOST_SENTENCES = 8, 40
+MOST_TOPICS = 12
+PACKAGES = ("fairpoll", "robotframework", "confluent-kafka")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One run as the page shows it: its verdict, and its charts as SVG elements, by name."""
+
+    verdict: Verdict
+    charts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [finding for _, _, finding in self.verdict.findings]
+
+
+def page(
+    runs: Sequence[Shown],
+    not_judged: Mapping[str, str],
+    cluster: str,
+    place: Path,
+    beside: Sequence[str] = (),
+    *,
+    tests: Mapping[str, str] | None = None,
+    foot: str = "",
+) -> str:
+    """The page, to be written into the folder `place`; `beside` are files there to link to, such as log.html.
+
+    `not_judged` tells of what could not be run or judged why; `tests` has, of a finding's sentence, the id in
+    log.html of the test that tells it; `foot` stands at the end. The first run stands open, the others are
+    folded unless something in them did not hold.
+    """
+    status = worst([*(shown.verdict.worst for shown in runs), *("inconclusive" for _ in not_judged)])
+    began = [shown.verdict.recording.facts["start_ms"] for shown in runs if _began(shown)]
+    date = f"{datetime.fromtimestamp(min(began) / 1000, UTC):%Y-%m-%d %H:%M} UTC" if began else ""
+    told = [cluster, date, versions(), f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"]
+    title = inert(headline([shown.verdict for shown in runs], len(not_judged)))
+    parts = [
+        f"{_label(status)} <span class='quiet'>Fairpoll</span><h1>{title}</h1>",
+        f"<p class='quiet'>{inert('; '.join(one for one in told if one))}</p>",
+        f"<p>{' &middot; '.join(_link(name, quote(name)) for name in beside)}</p>" if beside else "",
+        _not_judged(not_judged, tests or {} if LOG in beside else {}),
+        _unmet(runs, tests or {} if LOG in beside else {}),
+        _overview(runs) if len(runs) > 1 else "",
+        _faults(runs),
+        *(_run(shown, place, folded=number > 0) for number, shown in enumerate(runs)),
+        f"<p class='quiet'>{inert(foot)}</p>" if foot else "",
+    ]
+    return html_page(f"Fairpoll: {status}", "".join(parts))
+
+
+def versions() -> str:
+    """Of what takes part in a judgement, as far as it is installed."""
+    found = [f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def _seconds(verdict: Verdict, consumer: str) -> str:
+    return seconds_waited(verdict, verdict.figures[consumer]["low_volume_oldest_wait_seconds"])
+
+
+def _not_judged(reasons: Mapping[str, str], tests: Mapping[str, str]) -> str:
+    """A reason may have several lines: of a scenario, one for each thing that is wrong with it."""
+    told = [
+        (f"{name}: {line}" if name else line, tests.get(reason))
+        for name, reason in reasons.items()
+        for line in reason.splitlines()
+    ]
+    items = [f"<li>{_label('not judged')} {inert(line)}{_test(test)}</li>" for line, test in told]
+    return f"<h2>What could not be run or judged</h2><ul>{''.join(items)}</ul>" if items else ""
+
+
+def _unmet(runs: Sequence[Shown], tests: Mapping[str, str]) -> str:
+    items = [
+        f"<li>{_label(finding.status)} {inert(finding.sentence)} "
+        f"<span class='quiet'>({inert(shown.verdict.recording.scenario.title)})</span>"
+        f"{_test(tests.get(finding.sentence))}</li>"
+        for shown in runs
+        for finding in shown.findings
+        if finding.status != "pass"
+    ]
+    if not items:
+        return ""
+    more = len(items) - MOST_SENTENCES
+    rest = f"<p>And {more:,} more; verdict.json has all.</p>" if more > 0 else ""
+    return f"<h2>What did not hold</h2><ul>{''.join(items[:MOST_SENTENCES])}</ul>{rest}"
+
+
+def _test(test_id: str | None) -> str:
+    return f" {_link('in the log', f'{LOG}#{test_id}')}" if test_id else ""
+
+
+def _overview(runs: Sequence[Shown]) -> str:
+    names = list(dict.fromkeys(name for shown in runs for name in shown.verdict.recording.consumers))
+    rows = []
+    for shown in runs:
+        known = shown.verdict.recording.consumers
+        waited = [_seconds(shown.verdict, name) if name in known else "-" for name in names]
+        rows.append((shown.verdict.recording.scenario.title, *waited, counted(shown.findings).rstrip(".")))
+    caption = "How long the oldest low-volume message waited, by mode"
+    return f"<h2>All runs</h2>{wide(html_table(('scenario', *names, 'verdict'), rows, caption))}"
+
+
+def _faults(runs: Sequence[Shown]) -> str:
+    rows = [row for shown in runs for row in fault_rows(shown.verdict.to_json())]
+    return (
+        f"<h2>Faults</h2>{wide(html_table(HEAD, rows, 'What was done, and what came of it'))}" if rows else ""
+    )
+
+
+def _run(shown: Shown, place: Path, folded: bool) -> str:
+    recording = shown.verdict.recording
+    heading = inert(recording.scenario.title)
+    content = (
+        f"<p class='quiet'>{inert(_conditions(recording))}</p>"
+        f"{f'<p>{inert(served(shown.verdict))}</p>' if folded else ''}"  # of the first the heading told it
+        f"{wide(_figures_table(shown.verdict))}{_topics(shown.verdict)}"
+        "<p class='quiet narrow'>Charts and wide tables can be moved sideways.</p>"
+        f"{''.join(map(wide, shown.charts.values()))}{_criteria(shown.findings)}"
+        f"<p>Evidence: {_evidence(recording.folder, place)}</p>"
+    )
+    if not folded:
+        return f"<section><h2>{heading}</h2>{content}</section>"
+    status = shown.verdict.worst
+    return (
+        f"<details{'' if status == 'pass' else ' open'}><summary>{_label(status)} <b>{heading}</b>: "
+        f"{inert(counted(shown.findings))}</summary>{content}</details>"
+    )
+
+
+def _conditions(recording: Recording) -> str:
+    topics = recording.scenario.topics
+    partitions = sum(topic.partitions for topic in topics)
+    rate, speed = recording.scenario.sink_rate, recording.speed
+    told = [
+        f"{recording.duration:g} s of live traffic on {len(topics)} topics, {partitions} partitions",
+        f"a backlog of {sum(topic.backlog for topic in topics):,}",
+        f"a sink of {rate:,g} records a second" if rate else "",
+        f"run at {speed:g} times the speed; times are the scenario's" if speed != 1 else "",
+        f"run {recording.run_id}",
+        "" if recording.complete else "cut off before its end",
+    ]
+    return "; ".join(one for one in told if one)
+
+
+def _figures_table(verdict: Verdict) -> str:
+    columns = ("mode", "high delivered", "low delivered", "low share", "oldest low wait")
+    rows = [_figures_row(verdict, name, figures) for name, figures in verdict.figures.items()]
+    return html_table(columns, rows, "Delivered and waited while the traffic was live")
+
+
+def _figures_row(verdict: Verdict, consumer: str, figures: Figures) -> tuple[str, ...]:
+    delivered, acked = figures["delivered"], figures["acked"]
+    counts = [
+        f"{sum(delivered[name] for name in topics):,} of {sum(acked[name] for name in topics):,}"
+        for topics in (verdict.recording.topics_of("high"), verdict.recording.topics_of("low"))
+    ]
+    return (consumer, *counts, f"{figures['low_volume_share']:.1%}", _seconds(verdict, consumer))
+
+
+def _topics(verdict: Verdict) -> str:
+    """How long each low-volume topic waited, the longest first, where there are several."""
+    topics = verdict.recording.topics_of("low")
+    if len(topics) < 2:
+        return ""
+    waited = {name: figures["oldest_wait_seconds"] for name, figures in verdict.figures.items()}
+    ranked = sorted(topics, key=lambda topic: -max(seconds[topic] for seconds in waited.values()))
+    rows = [
+        (topic, *(seconds_waited(verdict, seconds[topic]) for seconds in waited.values()))
+        for topic in ranked[:MOST_TOPICS]
+    ]
+    more = len(topics) - len(rows)
+    caption = "How long the oldest message of each low-volume topic waited"
+    told = f"{caption}; {more:,} more waited no longer" if more else caption
+    return wide(html_table(("topic", *waited), rows, told))
+
+
+def _criteria(findings: Sequence[Finding]) -> str:
+    """A table for each consumer; folded where all of them together are long and passed."""
+    by_consumer: dict[str, list[Row]] = {}
+    for f in findings:
+        rows = by_consumer.setdefault(f.consumer, [])
+        rows.append(Row(f.criterion, f.expected, f.measured, f.status))
+    tables = "".join(wide(criteria_table(rows, caption=name)) for name, rows in by_consumer.items())
+    if len(findings) <= SHORT_TABLE:
+        return tables
+    is_open = "" if {finding.status for finding in findings} == {"pass"} else " open"
+    title = "Expected and measured, criterion by criterion"
+    return f"<details{is_open}><summary>{title}</summary>{tables}</details>"
+
+
+def _evidence(folder: Path, place: Path) -> str:
+    """Links to the folder and to what lies in it, relative to the page."""
+    here = quote(Path(os.path.relpath(folder, place)).as_posix())
+    names = [name for name in (layout.VERDICT, layout.RUN, layout.LEDGER) if (folder / name).exists()]
+    links = [_link(folder.name, f"{here}/"), *(_link(name, f"{here}/{name}") for name in names)]
+    return ", ".join(links)
+
+
+def _began(shown: Shown) -> bool:
+    return "start_ms" in shown.verdict.recording.facts
+
+
+def _label(status: str) -> str:
+    return f"<span class='label {escape(status.replace(' ', '-'))}'>{escape(status.upper())}</span>"
+
+
+def _link(text: str, address: str) -> str:
+    return f"<a href='{escape(address)}'>{inert(text)}</a>"

@@ -1,0 +1,135 @@
+"""How waiting and throughput went over many runs of the suites, by their verdict.json files."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from itertools import cycle
+from pathlib import Path
+
+from fairpoll.errors import HistoryError
+from fairpoll.recording import layout
+from fairpoll.reports.charts import Color, Panel, Point, Series, Style, panels
+from fairpoll.reports.page import html_page, wide
+from fairpoll.reports.tables import html_table
+from fairpoll.reports.verdicts import JudgedRun, read_runs
+
+WAIT, THROUGHPUT = "low_volume_oldest_wait_seconds", "records_per_second"
+COLUMNS = ("run", "made (UTC)", "cluster", "consumer", "oldest low-volume wait (s)", "records/s", "verdict")
+NOTHING = "-"
+HEADING = "Waiting and throughput over the runs"
+KNOWN: dict[str, Color] = {"sync": "orange", "async": "blue"}
+OTHERS: tuple[Color, ...] = ("green", "purple")
+
+
+@dataclass(frozen=True)
+class Dated:
+    """A run and when it was made, which its run id tells."""
+
+    made: datetime
+    run: JudgedRun
+
+
+def read_all(folder: Path) -> tuple[list[Dated], list[str]]:
+    """Every run at or below the folder, the oldest first, and why some files were passed over.
+
+    A run stands in its recording's verdict.json and in that of the whole; it counts once. Raises HistoryError
+    when there is none.
+    """
+    found: dict[str, Dated] = {}
+    passed_over = []
+    for path in sorted(folder.rglob(layout.VERDICT)):
+        try:
+            for run in read_runs(path):
+                if not run.run_id:
+                    continue  # could not be run
+                found.setdefault(run.run_id, Dated(_made(run.run_id), run))
+        except HistoryError as error:
+            passed_over.append(str(error))
+    if not found:
+        why = f": {'; '.join(passed_over)}" if passed_over else ""
+        raise HistoryError(f"{folder}: no run with a {layout.VERDICT} at or below it{why}")
+    return sorted(found.values(), key=lambda dated: (dated.made, dated.run.run_id)), passed_over
+
+
+def trend(runs: Sequence[Dated], passed_over: Sequence[str] = ()) -> str:
+    """The page: for each scenario a chart of its runs in the order of time, and their figures."""
+    groups: dict[str, list[Dated]] = {}
+    for dated in runs:
+        groups.setdefault(_title(dated.run), []).append(dated)
+    first, last = runs[0].made, runs[-1].made
+    made = f"Runs: {len(runs):,}, made from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC."
+    body = f"<h1>{HEADING}</h1><p>{made}</p>"
+    for title in sorted(groups):
+        body += wide(_chart(title, groups[title])) + wide(_table(title, groups[title]))
+    if passed_over:
+        body += (
+            "<p>Passed over:</p><ul>" + "".join(f"<li>{escape(why)}</li>" for why in passed_over) + "</ul>"
+        )
+    return html_page(HEADING, body)
+
+
+def _made(run_id: str) -> datetime:
+    """When the run began: its id begins with it. Raises HistoryError."""
+    match = re.match(r"\d{8}-\d{6}(?=-|$)", run_id)
+    try:
+        return datetime.strptime(match[0] if match else "", "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        raise HistoryError(f"run id {run_id!r} does not begin with a date, as 20260131-235959 does") from None
+
+
+def _title(run: JudgedRun) -> str:
+    """What can be compared: at another speed, what speed cannot divide weighs differently."""
+    return run.name + (f", at speed {run.speed:g}" if run.speed != 1 else "")
+
+
+def _chart(title: str, runs: Sequence[Dated]) -> str:
+    label = "run, numbered as in the table below"
+    stack = [
+        Panel("Oldest wait of a low-volume message", "seconds of the scenario", _series(runs, WAIT)),
+        Panel("Throughput", "records per second of the scenario", _series(runs, THROUGHPUT)),
+    ]
+    return panels(title, label, stack)
+
+
+def _series(runs: Sequence[Dated], figure: str) -> list[Series]:
+    """One line a consumer, in a colour of its own as long as there are colours, then in another style."""
+    consumers = sorted({consumer for dated in runs for consumer in dated.run.figures})
+    colors = cycle(OTHERS)
+    series = []
+    for rank, consumer in enumerate(consumers):
+        points: list[Point] = [
+            (number, value)
+            for number, dated in enumerate(runs, start=1)
+            if (value := _figure(dated.run, consumer, figure)) is not None
+        ]
+        style: Style = "solid" if rank < len(KNOWN) + len(OTHERS) else "dashed"
+        series.append(Series(consumer, points, KNOWN[consumer] if consumer in KNOWN else next(colors), style))
+    return series
+
+
+def _table(title: str, runs: Sequence[Dated]) -> str:
+    rows = [
+        (
+            str(number),
+            f"{dated.made:%Y-%m-%d %H:%M}",
+            dated.run.cluster,
+            consumer,
+            _told(_figure(dated.run, consumer, WAIT)),
+            _told(_figure(dated.run, consumer, THROUGHPUT)),
+            dated.run.verdict,
+        )
+        for number, dated in enumerate(runs, start=1)
+        for consumer in sorted(dated.run.figures)
+    ]
+    return html_table(COLUMNS, rows, caption=f"{title}: the runs, the oldest first")
+
+
+def _figure(run: JudgedRun, consumer: str, name: str) -> float | None:
+    value = run.figures.get(consumer, {}).get(name)
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _told(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.1f}"

@@ -1,0 +1,1 @@
+"""One run of a scenario: its processes, what is seen of them from outside, and its course."""

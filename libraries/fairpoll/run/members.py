@@ -1,0 +1,141 @@
+"""The processes of one consumer under test: its first member, and a second one that may join it."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairpoll.recording.fields import OUR_FIELDS, Fields
+from fairpoll.recording.layout import SECOND_MEMBER
+from fairpoll.run.processes import ChildProcess
+from fairpoll.scenarios.scenario import Scenario
+from fairpoll.scenarios.units import Action
+
+Start = Callable[[str, tuple[str, ...], Mapping[str, str], Path], ChildProcess]
+
+
+@dataclass(frozen=True)
+class ConsumerUnderTest:
+    """A consumer's name in the report and the command that starts it.
+
+    The command learns all it needs from environment variables (`fairpoll consume --help`). `fields` says
+    where a line of its output files has what, unless it writes them as ours do.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    fields: Fields = OUR_FIELDS
+
+    @classmethod
+    def built_in(cls, mode: str) -> "ConsumerUnderTest":
+        return cls(mode, (sys.executable, "-m", "fairpoll.cli", "consume", "--mode", mode, "--controlled"))
+
+
+def environment_of(scenario: Scenario, topic_names: Mapping[str, str], group: str) -> dict[str, str]:
+    """What a consumer of this group is told of the scenario, all but where the cluster and its folder are.
+
+    `topic_names` gives the name on the cluster for each of the scenario's.
+    """
+    rates = {topic_names[t.name]: t.sink_rate for t in scenario.topics if t.sink_rate}
+    settings = scenario.settings
+    return {
+        "FAIRPOLL_GROUP": group,
+        "FAIRPOLL_TOPICS": " ".join(f"{topic_names[t.name]}={t.output}" for t in scenario.topics),
+        "FAIRPOLL_SINK_RATE": f"{scenario.sink_rate:g}",
+        "FAIRPOLL_TOPIC_SINK_RATES": " ".join(f"{topic}={rate:g}" for topic, rate in rates.items()),
+        "FAIRPOLL_POLL_INTERVAL_MS": str(settings.poll_interval_ms),
+        "FAIRPOLL_MAX_POLL_RECORDS": str(settings.max_poll_records),
+        "FAIRPOLL_PARTITION_PAUSE_THRESHOLD": str(settings.partition_pause_threshold),
+        "FAIRPOLL_SESSION_TIMEOUT_MS": str(settings.session_timeout_ms),
+        "FAIRPOLL_MAX_POLL_INTERVAL_MS": str(settings.max_poll_interval_ms),
+        "FAIRPOLL_POISON_POLICY": settings.poison_policy,
+    }
+
+
+@dataclass
+class Members:
+    """One consumer group. `launch` starts a process: name, command, environment, folder.
+
+    The first member writes to the consumer's own folder, also when it is started anew; the second to
+    a folder within it.
+    """
+
+    consumer: ConsumerUnderTest
+    environment: dict[str, str]
+    folder: Path
+    launch: Start
+    first: ChildProcess | None = None
+    second: ChildProcess | None = None
+    _ended: list[ChildProcess] = field(default_factory=list)
+
+    def start(self) -> ChildProcess:
+        """Start the first member; the one before it, if any, has been told to end."""
+        self.first = self._launch(self.consumer.name, self.folder)
+        return self.first
+
+    def act(self, action: Action) -> None:
+        """Do one step of the timeline to this group; none of them waits for its effect."""
+        match action.verb:
+            case "join":
+                self.second = self._launch(
+                    f"{self.consumer.name}, second member", self.folder / SECOND_MEMBER
+                )
+            case "leave" if self.second:
+                self.second.ask_to_stop()
+                self._ended.append(self.second)
+                self.second = None
+            case "stop" if self.first:
+                self.first.ask_to_stop()
+                self._ended.append(self.first)
+                self.first = None
+            case "kill" if self.first:
+                # Not ours any more before it dies: who looks in between must not miss it.
+                if killed := self.set_aside():
+                    killed.kill()
+            case "start" if not self.first:
+                for process in self._ended:
+                    process.stop()
+                self.start()
+            case "sink":
+                self.set_sink(action.rate)
+
+    def set_aside(self) -> ChildProcess | None:
+        """The first member, which may end from now on without anybody minding; `start` replaces it."""
+        victim, self.first = self.first, None
+        return victim
+
+    def take_back(self, member: ChildProcess) -> None:
+        """It was set aside, and goes on."""
+        self.first = member
+
+    def set_sink(self, rate: float | None) -> None:
+        """Give the sink another rate, also of members that join later; None for no limit."""
+        if rate is None:
+            self.environment.pop("FAIRPOLL_SINK_RATE", None)
+            self.environment.pop("FAIRPOLL_TOPIC_SINK_RATES", None)
+        else:
+            self.environment["FAIRPOLL_SINK_RATE"] = f"{rate:g}"
+        for process in self.running:
+            process.order("drain" if rate is None else f"sink {rate:g}")
+
+    @property
+    def running(self) -> list[ChildProcess]:
+        """The members that ought to be running now."""
+        return [process for process in (self.first, self.second) if process]
+
+    def pids(self) -> list[int]:
+        return [process.pid for process in self.running]
+
+    def check(self) -> None:
+        """Raise ConsumerError if a member has ended that ought to run."""
+        for process in self.running:
+            process.check()
+
+    def check_printed(self) -> None:
+        """Raise ConsumerError if a member prints without end, whether it ought to run or not."""
+        for process in (*self.running, *self._ended):
+            process.check_printed()
+
+    def _launch(self, name: str, folder: Path) -> ChildProcess:
+        environment = {**self.environment, "FAIRPOLL_OUTPUT_FOLDER": str(folder)}
+        return self.launch(name, self.consumer.command, environment, folder)

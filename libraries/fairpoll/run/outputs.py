@@ -1,0 +1,138 @@
+"""Counts what the consumers have delivered so far, from the best evidence that each of them leaves."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from fairpoll.events import Event, Tail
+from fairpoll.recording.fields import Fields
+from fairpoll.recording.layout import EVENTS, SAMPLES, SECOND_MEMBER
+from fairpoll.scenarios.scenario import Scenario
+
+Counts = dict[str, dict[str, int]]
+
+
+class DeliveryCounter:
+    """Different records delivered by each consumer, as its output files, its events or its commits say.
+
+    `places` maps a consumer's name to its folder and to where its lines have what, `topic_names` the
+    scenario's topics to the cluster's.
+    """
+
+    def __init__(
+        self,
+        recording: Path,
+        scenario: Scenario,
+        places: Mapping[str, tuple[Path, Fields]],
+        topic_names: Mapping[str, str],
+    ) -> None:
+        self._volume_of = {topic.name: topic.volume for topic in scenario.topics}
+        # An id tells the scenario's name of its topic, everything else the cluster's.
+        names = {name: topic for topic in self._volume_of for name in (topic, topic_names[topic])}
+        self._consumers = {
+            name: _Delivered(folder, fields, [topic.output for topic in scenario.topics], names)
+            for name, (folder, fields) in places.items()
+        }
+        self._samples = Tail(recording / SAMPLES)
+        self._names = names
+        self._committed: dict[str, dict[str, dict[int, int]]] = {}
+        self._before: Counts = {}
+
+    def begin(self) -> None:
+        """The live traffic begins: what was delivered before counts neither in `told` nor in the verdict."""
+        self._before = self.count()
+
+    def count(self) -> Counts:
+        """Consumer -> volume -> different records, up to now."""
+        return {name: self._by_volume(by_topic) for name, by_topic in self.by_topic().items()}
+
+    def by_topic(self) -> Counts:
+        """Consumer -> the scenario's topic -> different records, up to now."""
+        for sample in self._samples.read():
+            if sample.get("name") == "committed_offsets":
+                self._add_committed(sample)
+        return {
+            name: delivered.count() or {topic: self.committed(name, topic) for topic in self._volume_of}
+            for name, delivered in self._consumers.items()
+        }
+
+    def committed(self, consumer: str, topic: str) -> int:
+        """The sum of the offsets that its group had committed in this topic at the last count."""
+        return sum(self._committed.get(consumer, {}).get(topic, {}).values())
+
+    def has(self, consumer: str, message: Event) -> bool:
+        """Whether it had delivered this message, an event of the ledger with an offset, at the last count."""
+        topic, partition, offset = message["topic"], message["partition"], message["offset"]
+        seen = self._consumers[consumer].seen
+        if seen:
+            spots = seen.get(topic, set())
+            return (partition, offset) in spots or (str(message["sequence"]), 0) in spots
+        return offset is not None and offset < self._committed.get(consumer, {}).get(topic, {}).get(
+            partition, 0
+        )
+
+    def _add_committed(self, sample: Event) -> None:
+        known = self._committed.setdefault(sample["consumer"], {})
+        for o in sample["offsets"]:
+            known.setdefault(self._names.get(o["topic"], ""), {})[o["partition"]] = o["offset"]
+
+    def _by_volume(self, by_topic: Mapping[str, int]) -> dict[str, int]:
+        counts = dict.fromkeys(self._volume_of.values(), 0)
+        for topic, number in by_topic.items():
+            volume = self._volume_of.get(topic, "")
+            counts[volume] = counts.get(volume, 0) + number
+        return counts
+
+    def totals(self) -> dict[str, int]:
+        """Consumer -> different records, up to now."""
+        return {name: sum(by_volume.values()) for name, by_volume in self.count().items()}
+
+    def told(self) -> str:
+        """The counts since `begin`, as people read them: `sync: high 1,163, low 0; async: ...`."""
+        return "; ".join(
+            f"{name}: "
+            + ", ".join(
+                f"{volume} {number - self._before.get(name, {}).get(volume, 0):,}"
+                for volume, number in by_volume.items()
+            )
+            for name, by_volume in self.count().items()
+        )
+
+
+class _Delivered:
+    """The records of one consumer, of its output files, or of its events while it has no such files."""
+
+    def __init__(self, folder: Path, fields: Fields, outputs: list[str], names: Mapping[str, str]) -> None:
+        places = (folder, folder / SECOND_MEMBER)
+        self._outputs = [Tail(place / output) for place in places for output in outputs]
+        self._events = [Tail(place / EVENTS) for place in places]
+        self._fields = fields
+        self._names = names
+        # Of a topic: partition and offset, or the sequence (as text) and 0 where only ids are told.
+        self.seen: dict[str, set[tuple[int | str, int]]] = {}
+
+    def count(self) -> dict[str, int]:
+        if any(tail.path.exists() for tail in self._outputs):
+            for tail in self._outputs:
+                self._add(map(self._in_our_fields, tail.read()))
+        else:
+            for tail in self._events:
+                for event in tail.read():
+                    if event.get("name") == "records_consumed":
+                        self._add(event.get("records", []))
+        return {topic: len(spots) for topic, spots in self.seen.items()}
+
+    def _in_our_fields(self, line: Event) -> Event:
+        """What cannot be read is counted nowhere; the judge reads the file again, strictly."""
+        try:
+            read = self._fields.read(line)
+        except (KeyError, ValueError):
+            return {}
+        if self._fields.id:
+            _, topic, sequence, *_ = f"{read['id']}::".split(":")
+            return {"topic": topic, "partition": sequence, "offset": 0}
+        return read
+
+    def _add(self, records: Iterable[Event]) -> None:
+        for one in records:
+            spot = (one.get("partition", -1), one.get("offset", -1))
+            self.seen.setdefault(self._names.get(one.get("topic", ""), ""), set()).add(spot)

@@ -1,0 +1,68 @@
+"""Runs several experiments on one cluster, a few at a time: a scenario leaves most of a machine idle."""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from fairpoll.run.course import Progress
+from fairpoll.run.experiment import Experiment
+from fairpoll.run.running import RunningExperiment
+from fairpoll.waiting import wait_until
+
+# The slowest of those that run at once brings its backlog up and its consumers in within this time.
+MEET_SECONDS = 240.0
+RUN_SECONDS = 1800.0
+
+
+def run_side_by_side(
+    experiments: Sequence[Experiment], at_once: int, progress: Progress
+) -> list[BaseException | None]:
+    """Run them all, `at_once` at a time; of each, in their order, what has ended it early, or None.
+
+    Those of one time begin their live traffic together, when the last of them is ready: starting processes
+    and producing a backlog take the machine, and would be noise in another's run. Those that last equally
+    long are run together.
+    """
+    outcome: dict[int, BaseException | None] = {}
+    order = sorted(range(len(experiments)), key=lambda index: experiments[index].scenario.duration_seconds)
+    for first in range(0, len(order), at_once):
+        together = order[first : first + at_once]
+        errors = _run_together([experiments[index] for index in together], progress)
+        outcome.update(zip(together, errors, strict=True))
+    return [outcome[index] for index in range(len(experiments))]
+
+
+def _run_together(experiments: Sequence[Experiment], progress: Progress) -> list[BaseException | None]:
+    meeting = threading.Barrier(len(experiments))
+    told: dict[str, str] = {}
+    for experiment in experiments:
+        experiment.meet = lambda: _meet(meeting)
+        experiment.progress = _keep(told, experiment.scenario_file.stem)
+    running = [RunningExperiment(experiment) for experiment in experiments]
+
+    def over() -> bool:
+        if any(one.over and not one.experiment.started.is_set() for one in running):
+            meeting.abort()  # it will not come; the others go on without it
+        progress("; ".join(f"{name}: {text}" for name, text in told.items()))
+        return all(one.over for one in running)
+
+    try:
+        wait_until(over, RUN_SECONDS, f"{len(running)} scenarios to end", interval_seconds=0.2)
+    finally:
+        for one in running:
+            one.abort()
+    return [one.error for one in running]
+
+
+def _meet(meeting: threading.Barrier) -> None:
+    with suppress(threading.BrokenBarrierError):
+        meeting.wait(MEET_SECONDS)
+
+
+def _keep(told: dict[str, str], name: str) -> Callable[[str], None]:
+    """What each said last, without its counts: there is one line for all."""
+
+    def keep(text: str) -> None:
+        told[name] = text.partition(";")[0]
+
+    return keep
