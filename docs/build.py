@@ -17,7 +17,7 @@ SCHEMA = ROOT / "libraries" / "fairpoll" / "scenarios" / "scenario.schema.json"
 SCENARIO_PAGE = ROOT / "docs" / "scenario.md"
 HEAD = """# The keys of a scenario
 
-Made from the schema in `libraries/fairpoll/scenarios/` by `python docs/build.py`. Required is what is **bold**.
+Made from the schema in libraries/fairpoll/scenarios by `python docs/build.py`. What is **bold** is required.
 
 | key | what |
 |---|---|
