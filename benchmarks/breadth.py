@@ -133,7 +133,7 @@ def one(topics: int, place: Path) -> None:
     found = {check: verdict.judge(check, MODE, **thresholds) for check, thresholds in CRITERIA.items()}
     found |= {check: verdict.judge(check, "run") for check in ("producer_kept_plan", "recording_is_sound")}
     watch.begin("charts")
-    charts(recording, [MODE], 5.0)
+    charts(recording, [MODE])
     watch.begin("verdict.json")
     verdict.to_text()
     watch.begin("end")
