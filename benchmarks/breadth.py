@@ -3,7 +3,7 @@
     python benchmarks/breadth.py
     python benchmarks/breadth.py --topics 1000 --keep folder
 
-Each topic has 5 partitions. One topic is hot; each of the others gets a message for every partition each 5 s.
+Each topic has 5 partitions. One topic is hot; each of the others gets a message a second, to its partitions in turn.
 The fair consumer reads them all in a process of its own, as in a run of the suites, on a real broker. Each
 size is a process of its own and has a broker of its own.
 """
@@ -48,7 +48,8 @@ CRITERIA: Mapping[str, Mapping[str, object]] = {
     "pauses_pair_up": {},
     "no_stall": {"seconds": 10},
     "every_partition_served": {"seconds": 20},
-    "oldest_wait_at_most": {"seconds": 5, "volume": "low"},
+    # Of live messages: those of the backlog have waited for the start already.
+    "latency_at_most": {"percentile": 100, "seconds": 5, "volume": "low"},
 }
 
 
@@ -145,7 +146,7 @@ def one(topics: int, place: Path) -> None:
         "messages acked": len(recording.acked),
         "delivered": len(history.delivered),
         "verdict": "; ".join(unmet) or f"pass ({len(found)} criteria)",
-        "oldest low-volume wait": found["oldest_wait_at_most"].measured,
+        "longest wait of a live quiet message": found["latency_at_most"].measured,
         "consumer, peak MiB": round(history.peak_memory_bytes / 2**20),
         "broker, MiB": round(broker_mib),
         "this process, peak MiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
@@ -201,7 +202,8 @@ def _scenario(topics: int) -> dict[str, object]:
         "volume": "low",
         "partitions": PARTITIONS,
         "backlog": PARTITIONS,
-        "traffic": f"{PARTITIONS} every 5 s",
+        # To every partition each 5 s, and not to all of them at one moment.
+        "traffic": "1 every 1 s",
     }
     hot = {"volume": "high", "partitions": PARTITIONS, "backlog": 10_000, "traffic": "40 every 100 ms"}
     return {
