@@ -3,9 +3,9 @@
     python benchmarks/breadth.py
     python benchmarks/breadth.py --topics 1000 --keep folder
 
-Each topic has 5 partitions. One topic is hot; each of the others gets a message a second, to its partitions in turn.
-The fair consumer reads them all in a process of its own, as in a run of the suites, on a real broker. Each
-size is a process of its own and has a broker of its own.
+Each topic has 5 partitions. One topic is hot; each of the others gets a message a second, to its partitions
+in turn. The fair consumer reads them all in a process of its own, as in a run of the suites, on a real
+broker. Each size is a process of its own and has a broker of its own.
 """
 
 import json
