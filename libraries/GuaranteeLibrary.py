@@ -2,21 +2,10 @@
 
 from robot.api.deco import keyword, library
 
+from fairpoll.checkers import DELIVERY_GUARANTEES
 from judging import check_mode, find, judge, settle
 from session import SESSION
 from values import CONVERTERS, Amount, Duration, Mode
-
-DELIVERY = (
-    "nothing_lost",
-    "content_intact",
-    "only_acked_delivered",
-    "right_place",
-    "no_forbidden_duplicates",
-    "order_kept",
-    "only_while_assigned",
-    "commits_never_ahead",
-    "commits_caught_up",
-)
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
@@ -42,7 +31,7 @@ class GuaranteeLibrary:
         """
         verdict = SESSION.verdict()
         check_mode(verdict, mode)
-        settle(verdict, [find(verdict, criterion, mode) for criterion in DELIVERY])
+        settle(verdict, [find(verdict, criterion, mode) for criterion in DELIVERY_GUARANTEES])
 
     @keyword
     def nothing_should_be_lost(self, mode: Mode) -> None:

@@ -8,7 +8,7 @@ from robot.api import Failure, logger
 from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
-from fairpoll.checkers import CRITERIA, Finding, Status
+from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, Finding, Status
 from fairpoll.reports.tables import Row, criteria_table
 from fairpoll.run.members import ConsumerUnderTest
 from judging import settle
@@ -19,15 +19,7 @@ NO_MORE = "-"
 
 # Every criterion with the thresholds of its scenario; the suites judge with the same functions.
 GUARANTEES: dict[str, dict[str, object]] = {
-    "nothing_lost": {},
-    "content_intact": {},
-    "only_acked_delivered": {},
-    "right_place": {},
-    "no_forbidden_duplicates": {},
-    "order_kept": {},
-    "only_while_assigned": {},
-    "commits_never_ahead": {},
-    "commits_caught_up": {},
+    **dict.fromkeys(DELIVERY_GUARANTEES, {}),
     "buffers_bounded": {},
     "pauses_pair_up": {},
     "memory_bounded": {"mebibytes": 160},

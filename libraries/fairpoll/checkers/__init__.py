@@ -48,6 +48,19 @@ CRITERIA: dict[str, Callable[..., Finding]] = {
     )
 }
 
+# What at-least-once delivery promises, under any load.
+DELIVERY_GUARANTEES = (
+    "nothing_lost",
+    "content_intact",
+    "only_acked_delivered",
+    "right_place",
+    "no_forbidden_duplicates",
+    "order_kept",
+    "only_while_assigned",
+    "commits_never_ahead",
+    "commits_caught_up",
+)
+
 # Of the run itself, whoever consumed.
 RUN_CRITERIA: dict[str, Callable[[Recording], Finding]] = {
     check.__name__: check for check in (producer_kept_plan, recording_is_sound)
@@ -107,4 +120,4 @@ def _judge_coarsely(
     return finding if fails or not interval else in_doubt(finding, interval)
 
 
-__all__ = ["CRITERIA", "RUN_CRITERIA", "Finding", "Status", "judge"]
+__all__ = ["CRITERIA", "DELIVERY_GUARANTEES", "RUN_CRITERIA", "Finding", "Status", "judge"]

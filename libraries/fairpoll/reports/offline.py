@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairpoll.checkers import RUN_CRITERIA
+from fairpoll.checkers import DELIVERY_GUARANTEES, RUN_CRITERIA
 from fairpoll.errors import HistoryError
 from fairpoll.recording import layout
 from fairpoll.recording.loading import load_recording
@@ -13,15 +13,7 @@ from fairpoll.reports.report import Verdict
 # What a recording is judged by that no suite has judged: what must hold in any scenario.
 BY_DEFAULT: dict[str, dict[str, object]] = {
     "oldest_wait_at_most": {"volume": "low", "seconds": 5},
-    "nothing_lost": {},
-    "content_intact": {},
-    "only_acked_delivered": {},
-    "right_place": {},
-    "no_forbidden_duplicates": {},
-    "order_kept": {},
-    "only_while_assigned": {},
-    "commits_never_ahead": {},
-    "commits_caught_up": {},
+    **dict.fromkeys(DELIVERY_GUARANTEES, {}),
     "no_stall": {"seconds": 10},
 }
 
