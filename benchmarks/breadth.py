@@ -36,7 +36,7 @@ RUN_SECONDS = 900
 PARTITIONS = 5
 # By check: its thresholds. Those of each delivery guarantee, and that no topic waits.
 CRITERIA: Mapping[str, Mapping[str, object]] = {
-    **dict.fromkeys(DELIVERY_GUARANTEES, {}),
+    **{name: {} for name in DELIVERY_GUARANTEES},
     "buffers_bounded": {},
     "pauses_pair_up": {},
     "no_stall": {"seconds": 10},

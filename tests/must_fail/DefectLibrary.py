@@ -19,7 +19,7 @@ NO_MORE = "-"
 
 # Every criterion with the thresholds of its scenario; the suites judge with the same functions.
 GUARANTEES: dict[str, dict[str, object]] = {
-    **dict.fromkeys(DELIVERY_GUARANTEES, {}),
+    **{name: {} for name in DELIVERY_GUARANTEES},
     "buffers_bounded": {},
     "pauses_pair_up": {},
     "memory_bounded": {"mebibytes": 160},

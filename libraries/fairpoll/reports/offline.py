@@ -13,7 +13,7 @@ from fairpoll.reports.report import Verdict
 # What a recording is judged by that no suite has judged: what must hold in any scenario.
 BY_DEFAULT: dict[str, dict[str, object]] = {
     "oldest_wait_at_most": {"volume": "low", "seconds": 5},
-    **dict.fromkeys(DELIVERY_GUARANTEES, {}),
+    **{name: {} for name in DELIVERY_GUARANTEES},
     "no_stall": {"seconds": 10},
 }
 
