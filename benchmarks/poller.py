@@ -31,6 +31,7 @@ from preloaded import (
     layouts,
     local_broker,
     measured,
+    options,
     save,
     table,
     until,
@@ -51,21 +52,7 @@ TOOLS_POM = Path(__file__).parent.parent / "examples" / "console-consumer" / "po
 
 
 @click.group(invoke_without_command=True)
-@click.option("--messages", default=300_000, show_default=True)
-@click.option(
-    "--size", "sizes", type=int, multiple=True, default=(100,), show_default=True, help="Bytes of a message."
-)
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    default=("1x4",),
-    show_default=True,
-    help="Topics, and partitions of each.",
-)
-@click.option("--rounds", default=7, show_default=True)
-@click.option("--only", multiple=True, help="Only this one; once for each.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where the figures go as JSON.")
+@options(messages=300_000, size=100, size_told="Bytes of a message.")
 @click.pass_context
 def main(
     context: click.Context,

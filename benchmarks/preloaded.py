@@ -30,6 +30,30 @@ Figures = dict[str, float]
 Seen = Mapping[str, Sequence[Figures]]
 
 
+def options(messages: int, size: int, size_told: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options of a comparison, with the messages and their size by default, and what is told of it."""
+    several = {"multiple": True, "show_default": True}
+    added = (
+        click.option("--messages", default=messages, show_default=True),
+        click.option("--size", "sizes", type=int, default=(size,), help=size_told, **several),
+        click.option(
+            "--shape", "shapes", default=("1x4",), help="Topics, and partitions of each.", **several
+        ),
+        click.option("--rounds", default=7, show_default=True),
+        click.option("--only", multiple=True, help="Only this one; once for each."),
+        click.option(
+            "--json", "json_file", type=click.Path(path_type=Path), help="Where the figures go as JSON."
+        ),
+    )
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(added):
+            command = option(command)
+        return command
+
+    return add
+
+
 @dataclass(frozen=True)
 class Layout:
     """What is preloaded: so many messages, of so many bytes, over so many topics with so many partitions."""

@@ -27,6 +27,7 @@ from preloaded import (
     layouts,
     local_broker,
     measured,
+    options,
     save,
     table,
     until,
@@ -56,27 +57,9 @@ def message(number: int, size: int) -> bytes:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--messages", default=200_000, show_default=True)
-@click.option(
-    "--size",
-    "sizes",
-    type=int,
-    multiple=True,
-    default=(300,),
-    show_default=True,
-    help="Bytes of a message, at least what its fields take (some 250).",
+@options(
+    messages=200_000, size=300, size_told="Bytes of a message, at least what its fields take (some 250)."
 )
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    default=("1x4",),
-    show_default=True,
-    help="Topics, and partitions of each.",
-)
-@click.option("--rounds", default=7, show_default=True)
-@click.option("--only", multiple=True, help="Only this one; once for each.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where the figures go as JSON.")
 @click.pass_context
 def main(
     context: click.Context,

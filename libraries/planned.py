@@ -64,28 +64,34 @@ class Planned:
         """The scenarios that the running suite, and those below it, give to this keyword."""
         return _named(self._suite, everything=True, called=_plain(keyword)) if self._suite else []
 
-    def check_topic(self, name: str) -> None:
-        """Raise ValueError where no scenario of the running suite has a topic of this name."""
-        if self._topics and name not in self._topics:
+    def check_topic(self, name: str, *others: str) -> None:
+        """Raise ValueError where no scenario of the running suite has a topic of this name.
+
+        `others` are what else may stand there.
+        """
+        if self._topics and name not in (*others, *self._topics):
+            allowed = "".join(f"{other}, " for other in others) + ("or one of: " if others else "one of: ")
             known = ", ".join(self._topics)
-            raise ValueError(f"no topic '{name}' in this scenario; write high, low, or one of: {known}")
+            raise ValueError(f"no topic '{name}' in this scenario; write {allowed}{known}")
 
     def start_suite(self, data: running.TestSuite, _result: result.TestSuite) -> None:
-        for name in _named(data, everything=True):
+        named = _named(data, everything=True)
+        for name in named:
             if name not in self._scenarios:
                 self._scenarios[name] = _read(name)
         self._suite = data
         self._setup = _named(data)
         self._told.clear()
-        known = [self._scenarios[name] for name in _named(data, everything=True)]
+        known = [self._scenarios[name] for name in named]
         scenarios = [one for one in known if isinstance(one, Scenario)]
         # Of a wrong one the topics are not known: nothing can be said against a name then.
         topics = [topic.name for one in scenarios for topic in one.topics]
         self._topics = list(dict.fromkeys(topics)) if len(scenarios) == len(known) else []
 
     def end_test(self, data: running.TestCase, result: result.TestCase) -> None:
-        told = self._wrong([*self._setup, *_named(data)]) if result.passed else ""
-        if told:
+        if not result.passed or not self.wrong:
+            return
+        if told := self._wrong([*self._setup, *_named(data)]):
             result.status, result.message = "FAIL", "as told above" if told in self._told else told
             self._told.add(told)
 

@@ -4,8 +4,6 @@ import pytest
 
 from fairpoll.reports import stopwatch
 from fairpoll.reports.stopwatch import AROUND, LIVE, REST, Stopwatch
-from fairpoll.run.phases import LIVE as LIVE_PHASE
-from fairpoll.run.phases import phases
 
 
 @pytest.fixture
@@ -33,13 +31,3 @@ def test_live_traffic_side_by_side_counts_once(clock: list[float]):
     spans = [(0, 8_000), (1_000, 9_000), (10_000, 14_000)]
     told = watch.parts("recorded", [{"start_ms": start, "end_ms": end} for start, end in spans])
     assert (told[LIVE], told[AROUND], told["whole"]) == (13, 7, 20)
-
-
-def test_the_phases_of_a_run_in_the_order_of_time():
-    facts = {"begun_ms": 0, "produced_ms": 500, "start_ms": 1500, "end_ms": 9500, "stopped_ms": 9700}
-    assert phases(facts) == {
-        "topics and backlog": 0.5,
-        "lead to a common start": 1.0,
-        LIVE_PHASE: 8.0,
-        "consumers stopped": 0.2,
-    }

@@ -63,6 +63,7 @@ DRY = {
     "an unknown criterion": ("Finding Should Be As Known    async    nothing_losst    pass", "ValueError: Argument 'criterion' got value 'nothing_losst' that cannot be converted to Criterion: 'nothing_losst' is no criterion without thresholds; one of: nothing_lost, content_intact, only_acked_delivered, right_place, no_forbidden_duplicates, order_kept, only_while_assigned, commits_never_ahead, commits_caught_up, buffers_bounded, pauses_pair_up, membership_kept, membership_lost"),
     "solo of a topic": ("Oldest Message Should Wait At Most Times Solo    async    hot    4", "ValueError: Argument 'topics' got value 'hot' that cannot be converted to 'high' or 'low'."),
     "a topic that is not there": (WAIT.replace("low", "medium").format("5 s"), no("topics", "medium", "Topics", NO_TOPIC.format("medium"))),
+    "a topic to harm that is not there": ("Kill The Leader Of quite", no("topic", "quite", "Topic", NO_TOPIC.format("quite").replace("high, low, or ", ""))),
     "a topic that acts": (WAIT.replace("low", HOSTILE).format("5 s"), no("topics", HOSTILE, "Topics", NO_TOPIC.format(HOSTILE))),
 }  # fmt: skip
 
@@ -102,7 +103,8 @@ WRONG = "title: x\nduration: 10 s\nsink: 10\ntopics:\n  t: {volume: low, partiti
 def messages(table: Mapping[str, tuple[str, str]], folder: Path, *options: str) -> dict[str, str]:
     """Run every row's step as a test of its own; row -> the test's message."""
     libraries = [
-        ROOT / "libraries" / f"{name}Library.py" for name in ("Cluster", "Scenario", "Verdict", "Guarantee")
+        ROOT / "libraries" / f"{name}Library.py"
+        for name in ("Cluster", "Scenario", "Verdict", "Guarantee", "Fault")
     ]
     libraries.append(Path(__file__).parent / "HandWrittenLibrary.py")
     lines = ["*** Settings ***", *(f"Library    {path}" for path in libraries), "*** Test Cases ***"]

@@ -8,8 +8,8 @@ from fairpoll.reports.report import Verdict
 from fairpoll.reports.verdicts import worst
 
 CONTROL = "sync"
-# They hold where a topic starves: of a control.
 OF_WAITING = "oldest_wait_at_most"
+# They hold where a topic starves: of a control.
 OF_STARVING = ("oldest_wait_at_least", "delivered_at_most")
 # Of more modes side by side a sentence cannot tell; the tables do.
 MOST_MODES = 4
