@@ -319,6 +319,28 @@ class TestStalls:
         assert finding.status == "fail"
         assert "high/0 28.5 s after join" in finding.sentence
 
+    def test_time_without_an_assignment_is_not_counted(self):
+        late = [delivered("high", 0, 0.5), delivered("high", 1, 9)]
+        taken = [event("partitions_assigned", 0, HIGH), event("partitions_revoked", 1.6, HIGH)]
+        given = [*taken, event("partitions_assigned", 7.6, HIGH)]
+        assert judge("delivers_again", *late, seconds=5, **self.STEPS).status == "fail"
+        finding = judge("delivers_again", *late, events=given, seconds=5, **self.STEPS)
+        assert finding.status == "pass"
+        assert finding.measured == "1.5 s after join (and 6.0 s without an assignment)"
+        # An eviction is the consumer's own doing, and so is an assignment that it never asks for again.
+        evicted = [taken[0], {**taken[1], "lost": True}, given[2]]
+        assert judge("delivers_again", *late, events=evicted, seconds=5, **self.STEPS).status == "fail"
+        assert judge("delivers_again", *late, events=taken, seconds=5, **self.STEPS).status == "fail"
+
+    def test_a_process_that_starts_owns_nothing(self):
+        late = [delivered("high", 0, 0.5), delivered("high", 1, 9)]
+        started = [
+            event("partitions_assigned", 0, HIGH),
+            event("startup_complete", 1.6),
+            event("partitions_assigned", 7.6, HIGH),
+        ]
+        assert judge("delivers_again", *late, events=started, seconds=5, **self.STEPS).status == "pass"
+
     def test_without_steps_there_is_nothing_to_judge(self):
         assert judge("delivers_again", seconds=5).status == "inconclusive"
 

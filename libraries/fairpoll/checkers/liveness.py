@@ -1,9 +1,11 @@
 """Does it go on? A consumer with lag that delivers nothing has stalled, however fair it was before."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from fairpoll.checkers.assignment import overlap, unassigned
 from fairpoll.checkers.model import Finding, budget_at_speed, budget_told, seconds_told
 from fairpoll.recording.history import ConsumerHistory, Recording
 from fairpoll.recording.measures import acked_at, passed_at
@@ -60,12 +62,14 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: float) -> Fi
 
     Steps that count are those after which things should get better, or at least go on: a member joins,
     leaves or is started, a sink becomes faster. After `stop` and `kill` nothing can be delivered; there
-    the clock runs from the next `start`.
+    the clock runs from the next `start`. Time in which the coordinator has assigned the partition to no
+    member is left out: a consumer cannot deliver from it (see `assignment.unassigned`).
     """
     budget = budget_at_speed(recording, seconds)
-    worst: tuple[float, str] = (0.0, "")
+    worst = _Restart(0.0, 0.0, "")
     late: list[str] = []
     steps = _steps_that_count(recording)
+    gaps = unassigned(recording.consumers[consumer])
     for partition in recording.acked.by_partition:
         passed, rows = passed_at(recording, consumer, partition)
         sent = acked_at(recording, rows)
@@ -73,23 +77,42 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: float) -> Fi
             waiting = passed[(sent <= at) & (at < passed)]
             if not len(waiting):
                 continue
-            length = min(float(waiting.min()), recording.watched_until) - at
-            worst = max(worst, (length, verb))
-            if length > budget:
-                late.append(f"{partition[0]}/{partition[1]} {length:.1f} s after {verb}")
-    told = f"{worst[0]:.1f} s" + (f" after {worst[1]}" if worst[1] else "")
+            until = min(float(waiting.min()), recording.watched_until)
+            idle = overlap(gaps.get(partition, ()), at, until)
+            restart = _Restart(until - at - idle, idle, verb)
+            worst = max(worst, restart, key=lambda restart: restart.seconds)
+            if restart.seconds > budget:
+                late.append(f"{partition[0]}/{partition[1]} {restart}")
     return Finding(
         criterion="delivers again after each step",
         consumer=consumer,
         expected=f"within {budget:g} s",
-        measured=told,
-        sentence=f"{consumer} needed {told} to deliver again, expected at most {budget:g} s"
+        measured=str(worst),
+        sentence=f"{consumer} needed {worst} to deliver again, expected at most {budget:g} s"
         + (f": {'; '.join(late[:20])}" if late else "")
         if steps
         else "the scenario's timeline has no step after which a consumer must deliver again",
         status="inconclusive" if not steps else "fail" if late else "pass",
-        figures={"worst_seconds": round(worst[0], 3), "late": len(late)},
+        figures={
+            "worst_seconds": round(worst.seconds, 3),
+            "unassigned_seconds": round(worst.unassigned_seconds, 3),
+            "late": len(late),
+        },
     )
+
+
+@dataclass(frozen=True)
+class _Restart:
+    """How long a partition with messages waiting took to deliver again after a step."""
+
+    seconds: float
+    unassigned_seconds: float
+    step: str
+
+    def __str__(self) -> str:
+        unassigned = self.unassigned_seconds
+        idle = f" (and {unassigned:.1f} s without an assignment)" if unassigned else ""
+        return f"{self.seconds:.1f} s" + (f" after {self.step}{idle}" if self.step else "")
 
 
 def membership_kept(recording: Recording, consumer: str) -> Finding:
