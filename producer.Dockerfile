@@ -12,5 +12,5 @@ COPY resources/scenarios resources/scenarios
 ENV PYTHONPATH=/app/libraries PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 # Nobody: it writes no file.
 USER 65534:65534
-ENTRYPOINT ["python3", "-m", "fairpoll.cli"]
+ENTRYPOINT ["python3", "-m", "fairpoll"]
 CMD ["produce", "--create-topics"]

@@ -25,11 +25,11 @@ import yaml
 from fairpoll.checkers import DELIVERY_GUARANTEES
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.recording.loading import load_recording
+from fairpoll.evidence.loading import load_recording
 from fairpoll.reports.report import Verdict, charts
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.modes import Yours, consumer_of
-from fairpoll.scenarios.scenario_file import load_scenario
+from fairpoll.scenarios.file import load_scenario
 
 MODE = "async"
 RUN_SECONDS = 900

@@ -26,14 +26,14 @@ from pathlib import Path
 import click
 
 from fairpoll.checkers import RUN_CRITERIA
-from fairpoll.events import dump
+from fairpoll.contract.events import dump
+from fairpoll.evidence import layout
+from fairpoll.evidence.loading import load_recording
 from fairpoll.producer.messages import build_message
-from fairpoll.recording import layout
-from fairpoll.recording.loading import load_recording
-from fairpoll.reports.offline import BY_DEFAULT
 from fairpoll.reports.report import Verdict
-from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts
+from fairpoll.verdicts.rejudge import BY_DEFAULT
 
 START_MS = 1_790_000_000_000.0
 HIGH_PARTITIONS = 4

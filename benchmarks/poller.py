@@ -37,13 +37,13 @@ from preloaded import (
     until,
 )
 
-from fairpoll.cluster.jars import COPY_GOAL, find_kafka
+from fairpoll.cluster.local.jars import COPY_GOAL, find_kafka
 from fairpoll.consumers import ConsumerConfig, FairConsumer
 from fairpoll.consumers.fair import FETCH_BACKOFF_MS, FETCH_WAIT_MS
 from fairpoll.consumers.record import Record
 from fairpoll.consumers.sink import FileSink
-from fairpoll.events import EventWriter
-from fairpoll.scenarios.scenario import PollSettings
+from fairpoll.contract.events import EventWriter
+from fairpoll.scenarios.model import PollSettings
 
 Reader = Callable[[str, int, Sequence[str]], Figures]
 BARE = "bare consume(1000)"

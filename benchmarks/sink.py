@@ -38,9 +38,9 @@ from fairpoll.consumers.base import consumed_event
 from fairpoll.consumers.fair import FETCH_BACKOFF_MS, FETCH_WAIT_MS
 from fairpoll.consumers.record import Record, runs
 from fairpoll.consumers.sink import FileSink
-from fairpoll.events import EventWriter
+from fairpoll.contract.events import EventWriter
 from fairpoll.producer.messages import build_message
-from fairpoll.scenarios.scenario import PollSettings, TopicPlan
+from fairpoll.scenarios.model import PollSettings, TopicPlan
 from fairpoll.scenarios.units import Bursts
 
 Reader = Callable[[str, int, Sequence[str]], Figures]

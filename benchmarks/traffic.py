@@ -24,16 +24,16 @@ from pathlib import Path
 import click
 import confluent_kafka
 
+from fairpoll.base.clock import now_seconds
 from fairpoll.checkers import judge
-from fairpoll.clock import now_seconds
 from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.events import EventWriter, read_events
+from fairpoll.contract.events import EventWriter, read_events
+from fairpoll.evidence import layout
+from fairpoll.evidence.loading import load_recording
 from fairpoll.producer.messages import build_message
 from fairpoll.producer.traffic import TrafficProducer
-from fairpoll.recording import layout
-from fairpoll.recording.loading import load_recording
-from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts
 
 TOPIC, PARTITIONS, RUN_ID = "traffic", 3, "run"

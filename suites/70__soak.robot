@@ -4,7 +4,7 @@ Documentation    Hours of traffic with faults at random: nothing may be lost, an
 ...              the two hours; the seed of the faults is printed, and SEED repeats them.
 
 Resource         ../resources/faults.resource
-Library          ../libraries/SoakLibrary.py
+Library          fairpoll.keywords.SoakLibrary
 
 Suite Setup      Bring Up Brokers That Can Be Harmed For Long
 Test Teardown    Undo All Harm

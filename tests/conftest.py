@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll.cluster.compose_cli import find_compose
-from fairpoll.cluster.docker_engine import engine
+from fairpoll.base.errors import ClusterError
+from fairpoll.cluster.compose.cli import find_compose
+from fairpoll.cluster.compose.engine import engine
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.errors import ClusterError
 
 
 @pytest.fixture(autouse=True)

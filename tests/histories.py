@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fairpoll.recording.deliveries import Deliveries
-from fairpoll.recording.history import ConsumerHistory, Recording
-from fairpoll.recording.records import Acked, Delivered, Messages
-from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.evidence.deliveries import Deliveries
+from fairpoll.evidence.history import ConsumerHistory, Recording
+from fairpoll.evidence.records import Acked, Delivered, Messages
+from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts
 
 SCENARIO = Scenario(

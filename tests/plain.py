@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fairpoll.recording.history import Committed
-from fairpoll.recording.records import Acked, Delivered, Partition, Spot
+from fairpoll.evidence.history import Committed
+from fairpoll.evidence.records import Acked, Delivered, Partition, Spot
 
 NEVER = float("inf")
 

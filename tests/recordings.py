@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from fairpoll.events import dump
+from fairpoll.contract.events import dump
+from fairpoll.evidence import layout
 from fairpoll.producer.messages import build_message
-from fairpoll.recording import layout
-from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts
 
 RUN_ID, TOPIC, START_MS = "20260101-000000-abcd", "low.r", 1_000_000.0

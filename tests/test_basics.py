@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll import client_config
-from fairpoll.errors import DeadlineError, HistoryError
-from fairpoll.events import EventWriter, Tail, read_events
+from fairpoll.base.errors import DeadlineError, HistoryError
+from fairpoll.base.waiting import wait_until
+from fairpoll.contract import client_config
+from fairpoll.contract.events import EventWriter, Tail, read_events
+from fairpoll.evidence.measures import jain_index, oldest_wait_curve
 from fairpoll.producer.messages import build_message, checksum_of
-from fairpoll.recording.measures import jain_index, oldest_wait_curve
 from fairpoll.scenarios.units import Bursts, parse_duration, parse_rate, parse_share
-from fairpoll.waiting import wait_until
 from histories import SCENARIO, acked, consumer, delivered, recording
 
 

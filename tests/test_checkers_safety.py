@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fairpoll.checkers import CRITERIA
-from fairpoll.recording.history import Committed
+from fairpoll.evidence.history import Committed
 from histories import SCENARIO, acked, consumer, delivered, event, recording
 
 THREE = acked("high", 0, 1, 2)

@@ -12,12 +12,12 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, Producer
 
+from fairpoll.base.errors import ClusterError, ClusterUnavailableError
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import ClusterOptions, open_cluster
-from fairpoll.cluster.jars import find_kafka
 from fairpoll.cluster.leftovers import Registry, clear_leftovers
-from fairpoll.cluster.local import LocalCluster
-from fairpoll.errors import ClusterError, ClusterUnavailableError
-from fairpoll.waiting import wait_until
+from fairpoll.cluster.local.cluster import LocalCluster
+from fairpoll.cluster.local.jars import find_kafka
 
 
 def opened(kind: str, tmp_path: Path, registry: Registry, **options):

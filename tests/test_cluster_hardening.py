@@ -16,13 +16,15 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from fairpoll.cluster import ClusterOptions, jars, local, open_cluster
+from fairpoll.base.errors import ClusterError
+from fairpoll.base.waiting import wait_until
+from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.external import ExternalCluster
 from fairpoll.cluster.leftovers import Registry, clear_leftovers, state_folder
-from fairpoll.cluster.local import LocalCluster
-from fairpoll.cluster.mock import MockCluster
-from fairpoll.errors import ClusterError
-from fairpoll.waiting import wait_until
+from fairpoll.cluster.local import cluster as local
+from fairpoll.cluster.local import jars
+from fairpoll.cluster.local.cluster import LocalCluster
+from fairpoll.cluster.mock.cluster import MockCluster
 
 
 @pytest.fixture

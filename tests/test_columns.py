@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from fairpoll.checkers import CRITERIA
 from fairpoll.checkers.model import spots_told
-from fairpoll.events import dump
-from fairpoll.recording import bulk
-from fairpoll.recording.blocks import blocks
-from fairpoll.recording.history import Committed
-from fairpoll.recording.loading import load_recording
-from fairpoll.recording.records import Acked, Delivered
-from fairpoll.recording.spelling import Names, Spelling, learn
+from fairpoll.contract.events import dump
+from fairpoll.evidence import bulk
+from fairpoll.evidence.blocks import blocks
+from fairpoll.evidence.history import Committed
+from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.records import Acked, Delivered
+from fairpoll.evidence.spelling import Names, Spelling, learn
 from histories import consumer, event, recording
 from plain import Plain
 from recordings import write_recording
@@ -166,7 +166,7 @@ def test_a_line_in_doubt_teaches_no_spelling(line: bytes):
 
 
 def test_lines_longer_than_a_block_and_a_cut_off_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("fairpoll.recording.blocks.BLOCK_BYTES", 16)
+    monkeypatch.setattr("fairpoll.evidence.blocks.BLOCK_BYTES", 16)
     lines = [b"a" * size for size in (3, 0, 100, 15, 16, 17, 1000, 1)]
     (tmp_path / "f").write_bytes(b"\n".join(lines) + b"\ncut off")
     found: Iterator[tuple[int, bytes]] = (
@@ -178,7 +178,7 @@ def test_lines_longer_than_a_block_and_a_cut_off_end(tmp_path: Path, monkeypatch
 
 
 def test_consumers_start_without_what_judging_needs():
-    loaded = "import sys, fairpoll.cli; print('numpy' in sys.modules)"
+    loaded = "import sys, fairpoll.cli.main; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

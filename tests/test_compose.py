@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from fairpoll.base.errors import ClusterError
 from fairpoll.cluster import ClusterOptions
-from fairpoll.cluster.compose import ComposeCluster
-from fairpoll.cluster.docker_engine import PROJECT_LABEL, containers_of, engine, remove_project
+from fairpoll.cluster.compose.cluster import ComposeCluster
+from fairpoll.cluster.compose.engine import PROJECT_LABEL, containers_of, engine, remove_project
 from fairpoll.cluster.leftovers import Registry, clear_leftovers
 from fairpoll.cluster.ports import free_ports
-from fairpoll.errors import ClusterError
 from test_cluster import opened, round_trip
 
 pytestmark = pytest.mark.docker
@@ -89,7 +89,7 @@ def test_a_port_taken_meanwhile_is_chosen_again(
         tried.append(0)
         return [taken] if len(tried) == 1 else free_ports(count)
 
-    monkeypatch.setattr("fairpoll.cluster.compose.free_ports", first_one_taken)
+    monkeypatch.setattr("fairpoll.cluster.compose.cluster.free_ports", first_one_taken)
     cluster, _ = opened("compose", tmp_path / "second", registry)
     cluster.stop()
     assert cluster.client_config != one_broker.client_config
@@ -102,7 +102,7 @@ def test_a_broker_that_ends_is_told_with_its_last_words(
     broken = tmp_path / "docker-compose.yml"
     good = (Path(__file__).parent.parent / "docker-compose.yml").read_text("utf-8")
     broken.write_text(good.replace('KAFKA_BROKER_ID: "1"', 'KAFKA_BROKER_ID: "one"'), "utf-8")
-    monkeypatch.setattr("fairpoll.cluster.compose.COMPOSE_FILE", broken)
+    monkeypatch.setattr("fairpoll.cluster.compose.cluster.COMPOSE_FILE", broken)
     cluster = ComposeCluster(ClusterOptions(tmp_path / "logs"), registry)
     with pytest.raises(ClusterError, match=r"kafka (ended|is exited)[\s\S]*broker\.id") as error:
         cluster.start()
@@ -116,7 +116,7 @@ def test_a_service_that_is_never_healthy_is_named(
     broken = tmp_path / "docker-compose.yml"
     good = (Path(__file__).parent.parent / "docker-compose.yml").read_text("utf-8")
     broken.write_text(good.replace("</dev/tcp/127.0.0.1/9092", "</dev/tcp/127.0.0.1/1"), "utf-8")
-    monkeypatch.setattr("fairpoll.cluster.compose.COMPOSE_FILE", broken)
+    monkeypatch.setattr("fairpoll.cluster.compose.cluster.COMPOSE_FILE", broken)
     cluster = ComposeCluster(ClusterOptions(tmp_path / "logs", start_timeout_seconds=12), registry)
     with pytest.raises(ClusterError, match=r"(?s)not healthy within 12 s:\s+kafka is .*its log") as error:
         cluster.start()
@@ -129,7 +129,7 @@ def test_an_image_that_cannot_be_pulled(tmp_path: Path, registry: Registry, monk
     file = tmp_path / "docker-compose.yml"
     good = (Path(__file__).parent.parent / "docker-compose.yml").read_text("utf-8")
     file.write_text(good.replace("confluentinc/cp-kafka:", "127.0.0.1:1/cp-kafka:"), "utf-8")
-    monkeypatch.setattr("fairpoll.cluster.compose.COMPOSE_FILE", file)
+    monkeypatch.setattr("fairpoll.cluster.compose.cluster.COMPOSE_FILE", file)
     message = r"image 127\.0\.0\.1:1/cp-kafka:\S+ cannot be pulled: .*(refused|failed).*; check the network"
     with pytest.raises(ClusterError, match=message):
         opened("compose", tmp_path, registry)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
-from fairpoll.cluster.compose_cli import find_compose
-from fairpoll.cluster.docker_engine import containers_of, engine, is_here, remove_project
+from fairpoll.cluster.compose.cli import find_compose
+from fairpoll.cluster.compose.engine import containers_of, engine, is_here, remove_project
 from fairpoll.cluster.ports import free_ports
-from fairpoll.recording.loading import load_recording
-from fairpoll.reports.offline import judge_again
-from fairpoll.waiting import wait_until
+from fairpoll.evidence.loading import load_recording
+from fairpoll.verdicts.rejudge import judge_again
 from test_compose import left_of
 
 ROOT = Path(__file__).parent.parent
@@ -104,7 +104,7 @@ def fetched(settings: Mapping[str, str], folder: Path) -> Path:
     """The recording of the last run, once all its parts have handed in."""
     servers = f"127.0.0.1:{settings['FAIRPOLL_BROKER_PORT']}"
     pull = ["evidence", "pull", "--bootstrap-servers", servers, "--wait-seconds", "60", str(folder)]
-    subprocess.run([sys.executable, "-m", "fairpoll.cli", *pull], env=dict(settings), check=True, timeout=100)
+    subprocess.run([sys.executable, "-m", "fairpoll", *pull], env=dict(settings), check=True, timeout=100)
     return folder
 
 

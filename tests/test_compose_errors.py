@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll.cluster import compose_cli
-from fairpoll.cluster.compose_cli import find_compose, last_words
-from fairpoll.cluster.docker_engine import engine
+from fairpoll.base.errors import ClusterError, ClusterUnavailableError
+from fairpoll.cluster.compose import cli as compose_cli
+from fairpoll.cluster.compose.cli import find_compose, last_words
+from fairpoll.cluster.compose.engine import engine
 from fairpoll.cluster.leftovers import Registry, clear_leftovers
 from fairpoll.cluster.ports import is_free, listening_process
-from fairpoll.errors import ClusterError, ClusterUnavailableError
 from test_cluster import opened
 
 ANOTHER_WAY = "or run with CLUSTER:local, which needs no Docker"
@@ -75,8 +75,8 @@ class TestNoEngine:
         """Root is denied nothing: as root the question is asked by a child that has become nobody."""
         program = """
 import os, sys
-from fairpoll.cluster.docker_engine import engine
-from fairpoll.errors import ClusterUnavailableError
+from fairpoll.cluster.compose.engine import engine
+from fairpoll.base.errors import ClusterUnavailableError
 import docker, requests
 if os.geteuid() == 0:
     os.setresgid(65534, 65534, 65534); os.setgroups([]); os.setresuid(65534, 65534, 65534)

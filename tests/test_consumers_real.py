@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from fairpoll.base.errors import ConsumerError
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.errors import ConsumerError
-from fairpoll.events import Tail
+from fairpoll.contract.events import Tail
 from fairpoll.run.processes import ChildProcess
-from fairpoll.waiting import wait_until
 
 VALUES = [b'{"id":"a"}', b"poison", b'{"id":"b"}']
 
@@ -31,7 +31,7 @@ def cluster(tmp_path: Path, registry: Registry) -> Iterator[Cluster]:
 
 
 def start(cluster: Cluster, folder: Path, mode: str, *options: str) -> ChildProcess:
-    command = [sys.executable, "-m", "fairpoll.cli", "consume", "--mode", mode, "--group", f"g-{mode}"]
+    command = [sys.executable, "-m", "fairpoll", "consume", "--mode", mode, "--group", f"g-{mode}"]
     command += ["--topic", "t=t.json", "--output-folder", str(folder), "--controlled", *options]
     servers = {"FAIRPOLL_BOOTSTRAP_SERVERS": cluster.client_config["bootstrap.servers"]}
     return ChildProcess(mode, command, servers, folder / "events.jsonl", folder / "client.log")

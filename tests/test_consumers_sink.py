@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers.base import consumed_event
 from fairpoll.consumers.record import runs
 from fairpoll.consumers.sink import MOST_BYTES, FileSink, PoisonError, UnwrittenError
-from fairpoll.errors import ConsumerError
-from fairpoll.events import dump
+from fairpoll.contract.events import dump
 from test_consumers_parts import Fake
 
 NASTY = [

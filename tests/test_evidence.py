@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from fairpoll.base.errors import HistoryError
 from fairpoll.checkers import judge
-from fairpoll.errors import HistoryError
-from fairpoll.events import dump
+from fairpoll.contract.events import dump
+from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.evidence import layout
+from fairpoll.evidence.history import Recording
+from fairpoll.evidence.loading import load_recording
 from fairpoll.producer.messages import checksum_of
-from fairpoll.recording import layout
-from fairpoll.recording.fields import OUR_FIELDS, Fields
-from fairpoll.recording.history import Recording
-from fairpoll.recording.loading import load_recording
 from fairpoll.run.outputs import DeliveryCounter
 from histories import SCENARIO, acked, consumer, delivered, recording
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.recording.loading import load_recording
+from fairpoll.evidence.loading import load_recording
 from fairpoll.reports.fault_table import fault_table
-from fairpoll.reports.offline import judge_again, recordings_in
-from fairpoll.waiting import wait_until
+from fairpoll.verdicts.rejudge import judge_again, recordings_in
 from test_cluster import opened
 from test_suites import SUITES, command, run
 
@@ -95,7 +95,7 @@ def test_what_a_killed_robot_leaves_can_be_judged(tmp_path: Path):
 
 
 def _broker_of(robot: int) -> psutil.Process | None:
-    words = ("kafka.Kafka", "fairpoll.cluster.mock_process")
+    words = ("kafka.Kafka", "fairpoll.cluster.mock.process")
     for process in psutil.Process(robot).children(recursive=True):
         with contextlib.suppress(psutil.Error):  # one that has just ended
             if any(word in argument for argument in process.cmdline() for word in words):

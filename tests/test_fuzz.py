@@ -11,20 +11,20 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fairpoll import client_config
+from fairpoll.base.errors import HistoryError, ScenarioError
+from fairpoll.base.text import plain, quoted
 from fairpoll.checkers import CRITERIA, judge
 from fairpoll.checkers.plan import recording_is_sound
-from fairpoll.errors import HistoryError, ScenarioError
-from fairpoll.recording.history import Recording
-from fairpoll.recording.loading import load_recording
+from fairpoll.contract import client_config
+from fairpoll.evidence.history import Recording
+from fairpoll.evidence.loading import load_recording
+from fairpoll.keywords.arguments import CONVERTERS
 from fairpoll.reports.report import Verdict
 from fairpoll.reports.tables import criteria_table
-from fairpoll.scenarios.scenario import Scenario
-from fairpoll.scenarios.scenario_file import load_scenario
+from fairpoll.scenarios.file import load_scenario
+from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.units import Action, Bursts, parse_duration, parse_rate, parse_share
-from fairpoll.text import plain, quoted
 from recordings import SCENARIO, write_recording
-from values import CONVERTERS
 
 # Modest, so that all of it takes well under half a minute; what is found is printed to be repeated.
 some = settings(

@@ -11,20 +11,20 @@ import pytest
 from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn
 
-import judging
 from bad_input.test_bad_arguments import messages
+from fairpoll.base.errors import FairpollError
 from fairpoll.checkers import judge
-from fairpoll.errors import FairpollError
-from fairpoll.recording.history import Recording
+from fairpoll.evidence.history import Recording
+from fairpoll.keywords import judging
+from fairpoll.keywords.session import SESSION
 from fairpoll.reports import summary_page
 from fairpoll.reports.charts import Limit, Panel, Series, line_chart, panels
 from fairpoll.reports.report import Verdict, charts
 from fairpoll.reports.svg import standalone
 from fairpoll.reports.tables import Row, criteria_table
-from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts
 from histories import acked, consumer, delivered, recording
-from session import SESSION
 
 RUN = "document.title=`RAN`"
 HOSTILE = f"\"><script>{RUN}</script><img src=x onerror={RUN}><svg onload={RUN}>' onload={RUN} x='"

@@ -3,7 +3,7 @@
 import pytest
 
 from fairpoll.checkers import Finding
-from judging import _told
+from fairpoll.keywords.judging import _told
 
 
 def finding(status: str, sentence: str = "async did what") -> Finding:

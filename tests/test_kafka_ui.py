@@ -15,8 +15,8 @@ from urllib.parse import unquote
 import pytest
 
 from fairpoll.cluster.admin import Admin
+from fairpoll.cluster.kafka_ui import cluster_differences, group_differences, topic_differences
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.kafka_ui import cluster_differences, group_differences, topic_differences
 from test_cluster import opened
 from test_suites import SUITES, run
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from docker.models.containers import Container
 
-from fairpoll.cli import main
-from fairpoll.cluster.docker_engine import engine, is_here
+from fairpoll.cli.main import main
+from fairpoll.cluster.compose.engine import engine, is_here
 from fairpoll.cluster.leftovers import Registry
 from test_cluster import opened
 

@@ -13,17 +13,17 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from fairpoll.cli import main
+from fairpoll.base.errors import ConsumerError, LeagueError
+from fairpoll.base.waiting import wait_until
+from fairpoll.cli.main import main
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.errors import ConsumerError, LeagueError
 from fairpoll.league.contestants import Contestant, build, built_in, chosen, load_examples
 from fairpoll.league.pages import Setting, as_json, console, html, markdown, write_pages
 from fairpoll.league.rows import CONDITIONS, Row, rows_of
 from fairpoll.league.runs import League, write_without_backlog
 from fairpoll.reports.report import Verdict
-from fairpoll.scenarios.scenario_file import load_scenario
-from fairpoll.waiting import wait_until
+from fairpoll.scenarios.file import load_scenario
 from histories import acked, consumer, delivered, recording
 from test_tables import HOSTILE, Reader
 
@@ -312,7 +312,7 @@ def test_a_plain_poll_loop_starves_and_the_built_in_async_does_not(
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_whoever_ends_it_early_leaves_nothing_running(tmp_path: Path, number: signal.Signals):
-    command = [sys.executable, "-m", "fairpoll.cli", "league", "--cluster", "mock", "--only", "async"]
+    command = [sys.executable, "-m", "fairpoll", "league", "--cluster", "mock", "--only", "async"]
     process = subprocess.Popen(
         [*command, "--output-folder", str(tmp_path)], cwd=ROOT, stdout=subprocess.DEVNULL
     )

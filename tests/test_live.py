@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fairpoll.events import dump
-from fairpoll.recording import layout
-from fairpoll.recording.fields import OUR_FIELDS, Fields
+from fairpoll.contract.events import dump
+from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.evidence import layout
 from fairpoll.run.live import MOST_ROWS, LiveCounts, LiveRow, table
 from fairpoll.run.outputs import DeliveryCounter
 from recordings import SCENARIO, START_MS, TOPIC, write_recording

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll.errors import HistoryError, ScenarioError
-from fairpoll.parts.clocks import ClockOffset, measure, over_a_run
-from fairpoll.parts.fetching import facts_of
-from fairpoll.parts.plan import facts_of_plan
-from fairpoll.parts.roster import Roster
-from fairpoll.parts.run_topic import Note
+from fairpoll.base.errors import HistoryError, ScenarioError
+from fairpoll.evidence import layout
+from fairpoll.evidence.loading import load_recording
 from fairpoll.producer.shards import Shard
-from fairpoll.recording import layout
-from fairpoll.recording.loading import load_recording
 from fairpoll.reports.report import Verdict
-from fairpoll.scenarios.scenario_file import load_scenario
+from fairpoll.run.distributed.clocks import ClockOffset, measure, over_a_run
+from fairpoll.run.distributed.fetching import facts_of
+from fairpoll.run.distributed.plan import facts_of_plan
+from fairpoll.run.distributed.roster import Roster
+from fairpoll.run.distributed.run_topic import Note
+from fairpoll.scenarios.file import load_scenario
 from recordings import RUN_ID, SCENARIO, write_recording
 
 SPECIFIED = Path(__file__).parent.parent / "resources" / "scenarios" / "specified.yaml"

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from fairpoll.base.errors import ClusterError, HistoryError
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.errors import ClusterError, HistoryError
-from fairpoll.parts.handover import CHUNK_BYTES, pull, push
-from fairpoll.parts.run_topic import RunTopic
-from fairpoll.recording import layout
-from fairpoll.recording.loading import load_recording
-from fairpoll.reports.offline import judge_again
+from fairpoll.evidence import layout
+from fairpoll.evidence.loading import load_recording
 from fairpoll.reports.report import Verdict
-from fairpoll.waiting import wait_until
+from fairpoll.run.distributed.handover import CHUNK_BYTES, pull, push
+from fairpoll.run.distributed.run_topic import RunTopic
+from fairpoll.verdicts.rejudge import judge_again
 
 ROOT = Path(__file__).parent.parent
 TOPIC = "the-run-topic"
@@ -69,7 +69,7 @@ class Parts:
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "libraries"), **self._told, **told}
         log = (self._folder / f"{len(self.processes)}.log").open("w")
         process = subprocess.Popen(
-            [sys.executable, "-m", "fairpoll.cli", *command],
+            [sys.executable, "-m", "fairpoll", *command],
             env=environment,
             stdout=log,
             stderr=subprocess.PIPE,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll.errors import ScenarioError
+from fairpoll.base.errors import ScenarioError
 from fairpoll.producer.produce_options import changed
-from fairpoll.scenarios.scenario_file import load_scenario
+from fairpoll.scenarios.file import load_scenario
 
 SCENARIOS = Path(__file__).parent.parent / "resources" / "scenarios"
 

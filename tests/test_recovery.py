@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from fairpoll.base.errors import ClusterError
 from fairpoll.checkers import judge
-from fairpoll.cluster.local_faults import Network
+from fairpoll.cluster.local.faults import Network
 from fairpoll.cluster.ports import HOST, free_ports
 from fairpoll.consumers.sink import FileSink
-from fairpoll.errors import ClusterError
-from fairpoll.events import mend_end
+from fairpoll.contract.events import mend_end
 from histories import acked, consumer, delivered, recording
 
 

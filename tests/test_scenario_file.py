@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll.errors import ScenarioError
+from fairpoll.base.errors import ScenarioError
 from fairpoll.producer.traffic import live_plan
-from fairpoll.scenarios.scenario import Scenario
-from fairpoll.scenarios.scenario_file import load_scenario
+from fairpoll.scenarios.file import load_scenario
+from fairpoll.scenarios.model import Scenario
 
 ROOT = Path(__file__).parent.parent
 SPECIFIED = ROOT / "resources" / "scenarios" / "specified.yaml"

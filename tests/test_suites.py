@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import ClusterOptions
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.cluster.local import LocalCluster
-from fairpoll.recording.loading import load_recording
-from fairpoll.waiting import wait_until
+from fairpoll.cluster.local.cluster import LocalCluster
+from fairpoll.evidence.loading import load_recording
 from test_cluster import LOGIN, SASL
 
 ROOT = Path(__file__).parent.parent

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll.recording.history import Recording
+from fairpoll.evidence.history import Recording
 from fairpoll.reports.headline import headline
 from fairpoll.reports.report import Verdict
 from fairpoll.reports.summary_page import MOST_SENTENCES, SHORT_TABLE, Shown, page
-from fairpoll.scenarios.scenario import Scenario
+from fairpoll.scenarios.model import Scenario
 from histories import SCENARIO, acked, consumer, delivered, recording
 
 SERVED = consumer("async", *(delivered("low", n, 3 * n + 0.6) for n in range(20)))

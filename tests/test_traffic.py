@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
+from fairpoll.base.errors import TrafficError
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.errors import TrafficError
-from fairpoll.events import Event, EventWriter
+from fairpoll.contract.events import Event, EventWriter
 from fairpoll.producer.messages import build_message, checksum_of
 from fairpoll.producer.traffic import BACKLOG_BATCH, PIECE, TrafficProducer, deliverable_in, live_plan
-from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts
 from histories import SCENARIO
 from test_cluster import opened

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from fairpoll.cli import main
-from fairpoll.errors import HistoryError
+from fairpoll.base.errors import HistoryError
+from fairpoll.cli.main import main
 from fairpoll.reports.compare import changes
-from fairpoll.reports.offline import judge_again
 from fairpoll.reports.summary import MOST_UNMET, summary
 from fairpoll.reports.trend import read_all, trend
-from fairpoll.reports.verdicts import read_runs, worst
+from fairpoll.verdicts.rejudge import judge_again
+from fairpoll.verdicts.verdict_json import read_runs, worst
 from recordings import write_recording
 from test_inert import HOSTILE, TAGS, Reader
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fairpoll.cli import main
+from fairpoll.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 CI = ROOT / ".github" / "workflows" / "ci.yml"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fairpoll import bizon
-from fairpoll.bizon import __main__ as runner
-from fairpoll.errors import ConsumerError
+from fairpoll.base.errors import ConsumerError
+from fairpoll.consumers import bizon
+from fairpoll.consumers.bizon import __main__ as runner
 from fairpoll.run.modes import Yours, consumer_of
 from test_suites import ROOT, SUITES, run
 

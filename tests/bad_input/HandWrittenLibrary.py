@@ -2,9 +2,9 @@
 
 from robot.api.deco import keyword, library
 
+from fairpoll.keywords.session import SESSION
 from fairpoll.reports.report import Verdict
 from histories import acked, consumer, delivered, recording
-from session import SESSION
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN")

@@ -44,7 +44,7 @@ DRY = {
     "negative records": (MEET.format("async", "-5", "1%"), no("high_at_least", "-5", "Bound", NO_RECORDS.format("-5"))),
     "records without end": (MEET.format("async", "9" * 13, "1%"), no("high_at_least", "9" * 13, "Bound", NO_RECORDS.format("9" * 13))),
     "unknown mode": (MEET.format("turbo", "1 000", "1%"), f"ValueError: Argument 'mode' got value 'turbo' {MODES}"),
-    "a missing cell": ("Delivery Should Meet    async    1 000    20    -", "Keyword 'VerdictLibrary.Delivery Should Meet' expected 5 arguments, got 4."),
+    "a missing cell": ("Delivery Should Meet    async    1 000    20    -", "Keyword 'fairpoll.keywords.VerdictLibrary.Delivery Should Meet' expected 5 arguments, got 4."),
     "a negative time": (WAIT.format("-5 seconds"), no("budget", "-5 seconds", "Duration", NO_TIME.format("-5 seconds"))),
     "no time": (WAIT.format("0 seconds"), no("budget", "0 seconds", "Duration", NO_TIME.format("0 seconds"))),
     "an unknown unit": (WAIT.format("5 parsecs"), no("budget", "5 parsecs", "Duration", NO_TIME.format("5 parsecs"))),
@@ -103,7 +103,7 @@ WRONG = "title: x\nduration: 10 s\nsink: 10\ntopics:\n  t: {volume: low, partiti
 def messages(table: Mapping[str, tuple[str, str]], folder: Path, *options: str) -> dict[str, str]:
     """Run every row's step as a test of its own; row -> the test's message."""
     libraries = [
-        ROOT / "libraries" / f"{name}Library.py"
+        f"fairpoll.keywords.{name}Library"
         for name in ("Cluster", "Scenario", "Verdict", "Guarantee", "Fault")
     ]
     libraries.append(Path(__file__).parent / "HandWrittenLibrary.py")

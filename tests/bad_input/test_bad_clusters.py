@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fairpoll.base.errors import ClusterError
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.cluster.local import LocalCluster
-from fairpoll.errors import ClusterError
+from fairpoll.cluster.local.cluster import LocalCluster
 from test_cluster import LOGIN, SASL
 
 NO_ANSWER = (

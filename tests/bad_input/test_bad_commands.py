@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from fairpoll.base.errors import ConsumerError, FairpollError
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.errors import ConsumerError, FairpollError
 from fairpoll.run import processes
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.run.modes import Yours, consumer_of
-from fairpoll.scenarios.scenario_file import load_scenario
+from fairpoll.scenarios.file import load_scenario
 
 SCENARIO = """
 title: short

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fairpoll.cli import main
-from fairpoll.errors import ClusterError, ConsumerError, ScenarioError
+from fairpoll.base.errors import ClusterError, ConsumerError, ScenarioError
+from fairpoll.cli.main import main
 
 SPECIFIED = Path(__file__).parents[2] / "resources" / "scenarios" / "specified.yaml"
 NOBODY = "127.0.0.1:1"
@@ -83,7 +83,7 @@ def test_what_is_found_wrong_later_is_one_sentence(row: str, monkeypatch: pytest
 
 def fairpoll(command: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "fairpoll.cli", *command.split()],
+        [sys.executable, "-m", "fairpoll", *command.split()],
         cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

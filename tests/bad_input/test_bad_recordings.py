@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from fairpoll.base.errors import HistoryError
 from fairpoll.checkers import judge
 from fairpoll.checkers.plan import recording_is_sound
-from fairpoll.errors import HistoryError
-from fairpoll.recording import layout
-from fairpoll.recording.loading import load_recording
-from fairpoll.reports.offline import judge_again, recordings_in
+from fairpoll.evidence import layout
+from fairpoll.evidence.loading import load_recording
 from fairpoll.reports.report import Verdict
+from fairpoll.verdicts.rejudge import judge_again, recordings_in
 from recordings import RUN_ID, write_recording
 
 Edit = Callable[[Path], None]

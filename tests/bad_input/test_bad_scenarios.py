@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fairpoll.errors import ScenarioError
-from fairpoll.scenarios.scenario_file import load_scenario
+from fairpoll.base.errors import ScenarioError
+from fairpoll.scenarios.file import load_scenario
 
 SPECIFIED = Path(__file__).parents[2] / "resources" / "scenarios" / "specified.yaml"
 PARTITIONS = "How many partitions the topic has, 1 to 1000."

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from fairpoll.base.errors import ConsumerError, FairpollError
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.consumers.sink import FileSink
-from fairpoll.errors import ConsumerError, FairpollError
-from fairpoll.events import is_cut_off, read_events
-from fairpoll.recording import layout
-from fairpoll.recording.loading import load_recording
+from fairpoll.contract.events import is_cut_off, read_events
+from fairpoll.evidence import layout
+from fairpoll.evidence.loading import load_recording
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.run.processes import ChildProcess
-from fairpoll.scenarios.scenario_file import load_scenario
-from fairpoll.waiting import wait_until
+from fairpoll.scenarios.file import load_scenario
 
 SCENARIO = """
 title: until the disk is full

@@ -9,10 +9,10 @@ from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, Finding, Status
+from fairpoll.keywords.judging import settle
+from fairpoll.keywords.session import SESSION
 from fairpoll.reports.tables import Row, criteria_table
 from fairpoll.run.members import ConsumerUnderTest
-from judging import settle
-from session import SESSION
 
 HERE = Path(__file__).parent
 NO_MORE = "-"

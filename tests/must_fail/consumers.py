@@ -13,13 +13,13 @@ from collections import deque
 
 from confluent_kafka import OFFSET_END, TopicPartition
 
-from fairpoll.cli import consume
+from fairpoll.base.errors import ConsumerError
+from fairpoll.cli.main import consume
 from fairpoll.consumers import MODES, FairConsumer
 from fairpoll.consumers.base import partition_set
 from fairpoll.consumers.buffers import PartitionBuffers
 from fairpoll.consumers.sink import FileSink
-from fairpoll.errors import ConsumerError
-from fairpoll.events import mend_end
+from fairpoll.contract.events import mend_end
 
 
 def is_low(topic: str) -> bool:

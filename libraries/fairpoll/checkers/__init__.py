@@ -12,7 +12,7 @@ from fairpoll.checkers import backpressure, commits, delivery, liveness, recover
 from fairpoll.checkers.coarse import allowed_for, commit_interval, in_doubt
 from fairpoll.checkers.model import Finding, Status
 from fairpoll.checkers.plan import producer_kept_plan, recording_is_sound
-from fairpoll.recording.history import Evidence, Recording
+from fairpoll.evidence.history import Evidence, Recording
 
 CRITERIA: dict[str, Callable[..., Finding]] = {
     check.__name__: check

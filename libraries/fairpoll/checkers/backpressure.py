@@ -3,8 +3,8 @@
 import numpy as np
 
 from fairpoll.checkers.model import Finding, dropped_by_the_broker
-from fairpoll.recording.history import Recording
-from fairpoll.recording.records import Partition
+from fairpoll.evidence.history import Recording
+from fairpoll.evidence.records import Partition
 
 MEBIBYTE = 1024 * 1024
 

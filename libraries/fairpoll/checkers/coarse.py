@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from fairpoll.checkers.model import Finding
-from fairpoll.recording.history import ConsumerHistory
+from fairpoll.evidence.history import ConsumerHistory
 
 
 def commit_interval(history: ConsumerHistory) -> float:

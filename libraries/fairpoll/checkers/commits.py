@@ -5,8 +5,8 @@ from collections import defaultdict
 import numpy as np
 
 from fairpoll.checkers.model import Finding, spots_told
-from fairpoll.recording.history import Recording
-from fairpoll.recording.records import NEVER, Array, Partition
+from fairpoll.evidence.history import Recording
+from fairpoll.evidence.records import NEVER, Array, Partition
 
 # Two processes read the same clock by way of their own offsets; they may differ by so much, real seconds.
 CLOCK_SLACK_SECONDS = 0.05

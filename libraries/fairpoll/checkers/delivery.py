@@ -12,9 +12,9 @@ from itertools import chain
 import numpy as np
 
 from fairpoll.checkers.model import Finding, spots_told
-from fairpoll.recording.deliveries import Deliveries
-from fairpoll.recording.history import ConsumerHistory, Recording
-from fairpoll.recording.records import Array, Partition, Spot
+from fairpoll.evidence.deliveries import Deliveries
+from fairpoll.evidence.history import ConsumerHistory, Recording
+from fairpoll.evidence.records import Array, Partition, Spot
 
 
 def nothing_lost(recording: Recording, consumer: str) -> Finding:

@@ -7,9 +7,9 @@ import numpy as np
 
 from fairpoll.checkers.assignment import overlap, unassigned
 from fairpoll.checkers.model import Finding, budget_at_speed, budget_told, seconds_told
-from fairpoll.recording.history import ConsumerHistory, Recording
-from fairpoll.recording.measures import acked_at, passed_at
-from fairpoll.recording.records import NEVER, Array, Partition
+from fairpoll.evidence.history import ConsumerHistory, Recording
+from fairpoll.evidence.measures import acked_at, passed_at
+from fairpoll.evidence.records import NEVER, Array, Partition
 
 
 def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from fairpoll.recording import layout
-from fairpoll.recording.history import Recording
-from fairpoll.recording.measures import oldest_wait
-from fairpoll.recording.records import Spot
+from fairpoll.evidence import layout
+from fairpoll.evidence.history import Recording
+from fairpoll.evidence.measures import oldest_wait
+from fairpoll.evidence.records import Spot
 
 Status = Literal["pass", "fail", "inconclusive"]
 

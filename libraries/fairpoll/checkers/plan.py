@@ -1,7 +1,7 @@
 """Was the experiment what it was meant to be? Judged first; nothing else counts without it."""
 
 from fairpoll.checkers.model import Finding, load_doubts, plan_missed
-from fairpoll.recording.history import Recording
+from fairpoll.evidence.history import Recording
 
 
 def producer_kept_plan(recording: Recording) -> Finding:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from fairpoll.checkers.model import Finding
-from fairpoll.recording.history import Fault, Recording
-from fairpoll.recording.measures import acked_at, passed_at
-from fairpoll.recording.records import Acked
+from fairpoll.evidence.history import Fault, Recording
+from fairpoll.evidence.measures import acked_at, passed_at
+from fairpoll.evidence.records import Acked
 
 
 def recovers_within(recording: Recording, consumer: str, *, seconds: float) -> Finding:

@@ -17,9 +17,9 @@ from fairpoll.checkers.model import (
     seconds_told,
     void_doubts,
 )
-from fairpoll.recording.history import Recording
-from fairpoll.recording.measures import live_waits, oldest_wait, percentiles
-from fairpoll.recording.records import Acked
+from fairpoll.evidence.history import Recording
+from fairpoll.evidence.measures import live_waits, oldest_wait, percentiles
+from fairpoll.evidence.records import Acked
 
 
 def delivered_at_least(recording: Recording, consumer: str, *, volume: str, records: int) -> Finding:

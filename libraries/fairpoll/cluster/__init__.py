@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
+from fairpoll.base.errors import ClusterError, ClusterUnavailableError
 from fairpoll.cluster.base import Cluster, ClusterOptions
 from fairpoll.cluster.external import ExternalCluster
 from fairpoll.cluster.leftovers import Registry, clear_leftovers
-from fairpoll.cluster.local import LocalCluster
-from fairpoll.cluster.mock import MockCluster
-from fairpoll.errors import ClusterError, ClusterUnavailableError
+from fairpoll.cluster.local.cluster import LocalCluster
+from fairpoll.cluster.mock.cluster import MockCluster
 
 KINDS = ("local", "mock", "compose", "external")
 
@@ -49,7 +49,7 @@ def _new(kind: str, options: ClusterOptions, registry: Registry, warn: Tell, pro
             return ExternalCluster(options, warn)
         case "compose":
             # Only here: the other kinds need not load the Docker SDK.
-            from fairpoll.cluster.compose import ComposeCluster  # noqa: PLC0415
+            from fairpoll.cluster.compose.cluster import ComposeCluster  # noqa: PLC0415
 
             return ComposeCluster(options, registry, warn, progress)
         case _:

@@ -19,9 +19,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     OffsetSpec,
 )
 
+from fairpoll.base.errors import ClusterError, DeadlineError
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.base import wrong_partitions
-from fairpoll.errors import ClusterError, DeadlineError
-from fairpoll.waiting import wait_until
 
 REQUEST_SECONDS = 10.0
 # Metadata spreads to every broker within a few heartbeats; a busy machine may need much longer.

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from confluent_kafka import KafkaError
 
-from fairpoll.client_config import check_servers
+from fairpoll.base.errors import ClusterError
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import ClusterOptions
-from fairpoll.errors import ClusterError
-from fairpoll.waiting import wait_until
+from fairpoll.contract.client_config import check_servers
 
 # Long enough for a login over TLS far away, short enough for a mistyped address.
 ANSWER_SECONDS = 6.0

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from fairpoll.errors import ClusterError
+from fairpoll.base.errors import ClusterError
 
 # psutil reads creation times in clock ticks; two readings of one process may differ by one.
 SAME_CREATION_SECONDS = 0.05
@@ -115,7 +115,7 @@ def _clear_projects(projects: list[str]) -> list[str]:
     if not projects:
         return []
     # Only here: who never used Compose need not load the Docker SDK.
-    from fairpoll.cluster.docker_engine import remove_project  # noqa: PLC0415
+    from fairpoll.cluster.compose.engine import remove_project  # noqa: PLC0415
 
     return [f"Compose project {project}" for project in projects if remove_project(project)]
 

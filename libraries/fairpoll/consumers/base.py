@@ -13,12 +13,12 @@ from typing import cast
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from fairpoll.clock import now_ms
+from fairpoll.base.clock import now_ms
+from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers.record import Partition, Record
 from fairpoll.consumers.sink import FileSink, PoisonError, UnwrittenError
-from fairpoll.errors import ConsumerError
-from fairpoll.events import EventWriter, dump
-from fairpoll.scenarios.scenario import PollSettings
+from fairpoll.contract.events import EventWriter, dump
+from fairpoll.scenarios.model import PollSettings
 
 # Errors a poll may return that pass by themselves: the topic is being created, a leader moves.
 PASSING_ERRORS = (

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping
 
-from fairpoll.clock import now_seconds
+from fairpoll.base.clock import now_seconds
 
 # How much of its schedule a late sink makes up for: what a busy machine takes from it, not what a
 # consumer that does not keep up lets pass.

@@ -4,9 +4,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fairpoll.base.text import plain
 from fairpoll.reports.charts import COLORS
 from fairpoll.reports.svg import INK, WIDTH, inline
-from fairpoll.text import plain
 
 # In px at full width: the room for names, headings and the axis, and the height of a bar.
 LEFT, HEAD, FOOT, RIGHT, BAR = 200, 62, 48, 60, 13

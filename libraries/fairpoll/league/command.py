@@ -10,15 +10,15 @@ from pathlib import Path
 
 import click
 
-from fairpoll import client_config
 from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.contract import client_config
 from fairpoll.league.contestants import Contestant, bizon_modes, built_in, chosen, load_examples
 from fairpoll.league.pages import Setting, console, write_pages
 from fairpoll.league.rows import Row
 from fairpoll.league.runs import League
 from fairpoll.run.progress import ConsoleProgress
-from fairpoll.scenarios.scenario_file import load_scenario
+from fairpoll.scenarios.file import load_scenario
 
 SPECIFIED = Path("resources/scenarios/specified.yaml")
 

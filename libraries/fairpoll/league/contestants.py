@@ -14,8 +14,8 @@ from typing import Any
 import confluent_kafka
 import yaml
 
-from fairpoll.errors import LeagueError
-from fairpoll.recording.fields import OUR_FIELDS, Fields
+from fairpoll.base.errors import LeagueError
+from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.run.modes import Yours, consumer_of
 from fairpoll.run.processes import last_lines

@@ -11,13 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fairpoll.base.text import plain
 from fairpoll.checkers.model import UNSCALED_SECONDS
 from fairpoll.league.bars import Bar, bar_chart
 from fairpoll.league.contestants import Contestant
 from fairpoll.league.rows import CONDITIONS, STALL_SECONDS, WAIT_SECONDS, Condition, Row
 from fairpoll.reports.page import html_page, wide
 from fairpoll.reports.tables import aligned, html_table, markdown_table, markdown_text
-from fairpoll.text import plain
 
 NOTHING = "-"
 HEADING = "Which consumers starve a quiet topic?"

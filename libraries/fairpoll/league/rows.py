@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fairpoll.evidence.history import Recording
 from fairpoll.league.contestants import CONTROL, Contestant
-from fairpoll.recording.history import Recording
 from fairpoll.reports.report import Verdict
 
 # Starved means that the criterion of the specified scenario fails: some low-volume message waits longer.

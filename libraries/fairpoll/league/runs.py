@@ -8,15 +8,15 @@ from pathlib import Path
 
 import yaml
 
+from fairpoll.base.errors import ConsumerError, DeadlineError, HistoryError, LeagueError
 from fairpoll.cluster import Cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.errors import ConsumerError, DeadlineError, HistoryError, LeagueError
+from fairpoll.evidence.loading import load_recording
 from fairpoll.league.contestants import CONTROL, Contestant, build, built_in
 from fairpoll.league.rows import CONDITIONS, Condition, Row, rows_of
-from fairpoll.recording.loading import load_recording
 from fairpoll.reports.report import Verdict
 from fairpoll.run.experiment import Experiment
-from fairpoll.scenarios.scenario_file import load_scenario
+from fairpoll.scenarios.file import load_scenario
 
 Tell = Callable[[str], None]
 # What one contestant may do to its batch; anything else that goes wrong ends the league.

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fairpoll.events import dump
-from fairpoll.scenarios.scenario import TopicPlan
+from fairpoll.contract.events import dump
+from fairpoll.scenarios.model import TopicPlan
 
 
 class Messages:

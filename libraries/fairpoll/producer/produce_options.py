@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fairpoll.errors import ClusterError, ScenarioError
-from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.base.errors import ClusterError, ScenarioError
+from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts, parse_duration
 
 if TYPE_CHECKING:

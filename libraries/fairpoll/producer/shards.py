@@ -6,9 +6,9 @@ they are with a single one.
 
 from dataclasses import dataclass
 
-from fairpoll.errors import ScenarioError
-from fairpoll.scenarios.scenario import Scenario
-from fairpoll.text import quoted
+from fairpoll.base.errors import ScenarioError
+from fairpoll.base.text import quoted
+from fairpoll.scenarios.model import Scenario
 
 # As many as a scenario can have partitions for; a wrong number would otherwise be waited for in vain.
 MOST_SHARDS = 10_000

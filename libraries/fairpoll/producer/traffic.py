@@ -17,11 +17,11 @@ from time import monotonic
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from fairpoll.clock import now_ms, now_seconds, sleep_until
-from fairpoll.errors import TrafficError
-from fairpoll.events import EventWriter, dump, read_events
+from fairpoll.base.clock import now_ms, now_seconds, sleep_until
+from fairpoll.base.errors import TrafficError
+from fairpoll.contract.events import EventWriter, dump, read_events
 from fairpoll.producer.messages import Messages
-from fairpoll.scenarios.scenario import Scenario, TopicPlan
+from fairpoll.scenarios.model import Scenario, TopicPlan
 
 # Of the last messages at least one must be acked in so long, or they count as failed. A broker that opens
 # thousands of partitions takes longer for all of them.

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fairpoll.base.text import plain
 from fairpoll.reports.svg import INK, WIDTH, inline
-from fairpoll.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

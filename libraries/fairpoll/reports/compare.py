@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fairpoll.reports.tables import markdown_table
-from fairpoll.reports.verdicts import JudgedFinding, JudgedRun, worst
+from fairpoll.verdicts.verdict_json import JudgedFinding, JudgedRun, worst
 
 Kind = Literal["worse", "went", "appeared", "better", "same"]
 ORDER: tuple[Kind, ...] = ("worse", "went", "appeared", "better", "same")  # what matters most comes first

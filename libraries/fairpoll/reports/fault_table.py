@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fairpoll.errors import HistoryError
+from fairpoll.base.errors import HistoryError
 from fairpoll.reports.tables import markdown_table
 
 HEAD = ("what was done", "messages acked", "lost", "repeated without need", "recovery", "verdict")

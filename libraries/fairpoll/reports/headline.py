@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fairpoll.checkers import Finding
 from fairpoll.reports.report import Verdict
-from fairpoll.reports.verdicts import worst
+from fairpoll.verdicts.verdict_json import worst
 
 CONTROL = "sync"
 OF_WAITING = "oldest_wait_at_most"

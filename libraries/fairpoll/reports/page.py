@@ -3,7 +3,7 @@
 from html import escape
 from pathlib import Path
 
-from fairpoll.text import plain
+from fairpoll.base.text import plain
 
 _STYLE = Path(__file__).with_suffix(".css")
 

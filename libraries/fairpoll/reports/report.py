@@ -11,10 +11,10 @@ import numpy as np
 
 from fairpoll.checkers import Finding, judge
 from fairpoll.checkers.model import budget_at_speed
-from fairpoll.events import dump
-from fairpoll.recording import layout
-from fairpoll.recording.history import Recording
-from fairpoll.recording.measures import (
+from fairpoll.contract.events import dump
+from fairpoll.evidence import layout
+from fairpoll.evidence.history import Recording
+from fairpoll.evidence.measures import (
     cumulative,
     jain_index,
     latency,
@@ -24,7 +24,7 @@ from fairpoll.recording.measures import (
 )
 from fairpoll.reports.charts import Color, Limit, Panel, Series, Style, panels
 from fairpoll.reports.svg import standalone
-from fairpoll.reports.verdicts import worst
+from fairpoll.verdicts.verdict_json import worst
 
 Figures = dict[str, Any]
 

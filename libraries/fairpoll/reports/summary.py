@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fairpoll.reports.tables import markdown_table, markdown_text
-from fairpoll.reports.verdicts import JudgedRun, worst
+from fairpoll.verdicts.verdict_json import JudgedRun, worst
 
 RUNS = ("scenario", "consumer", "criteria met", "oldest low-volume wait", "records/s", "verdict")
 UNMET = ("scenario", "consumer", "criterion", "expected", "measured", "verdict")

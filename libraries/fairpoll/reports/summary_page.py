@@ -14,14 +14,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fairpoll.checkers import Finding
-from fairpoll.recording import layout
-from fairpoll.recording.history import Recording
+from fairpoll.evidence import layout
+from fairpoll.evidence.history import Recording
 from fairpoll.reports.fault_table import HEAD, fault_rows
 from fairpoll.reports.headline import counted, headline, seconds_waited, served
 from fairpoll.reports.page import html_page, inert, wide
 from fairpoll.reports.report import Figures, Verdict
 from fairpoll.reports.tables import Row, criteria_table, html_table
-from fairpoll.reports.verdicts import worst
+from fairpoll.verdicts.verdict_json import worst
 
 NAME = "summary.html"
 LOG = "log.html"

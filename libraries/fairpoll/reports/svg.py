@@ -8,7 +8,7 @@ import hashlib
 import re
 import xml.etree.ElementTree as ET
 
-from fairpoll.text import plain
+from fairpoll.base.text import plain
 
 INK = "#010203"  # what text, axes and grid are drawn in; becomes currentColor
 FONT = "Helvetica,Arial,sans-serif"

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import Literal
 
-from fairpoll.text import plain
+from fairpoll.base.text import plain
 
 Status = Literal["pass", "fail", "inconclusive"]
 

@@ -8,12 +8,12 @@ from html import escape
 from itertools import cycle
 from pathlib import Path
 
-from fairpoll.errors import HistoryError
-from fairpoll.recording import layout
+from fairpoll.base.errors import HistoryError
+from fairpoll.evidence import layout
 from fairpoll.reports.charts import Color, Panel, Point, Series, Style, panels
 from fairpoll.reports.page import html_page, wide
 from fairpoll.reports.tables import html_table
-from fairpoll.reports.verdicts import JudgedRun, read_runs
+from fairpoll.verdicts.verdict_json import JudgedRun, read_runs
 
 WAIT, THROUGHPUT = "low_volume_oldest_wait_seconds", "records_per_second"
 COLUMNS = ("run", "made (UTC)", "cluster", "consumer", "oldest low-volume wait (s)", "records/s", "verdict")

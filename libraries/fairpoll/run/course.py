@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fairpoll import clock
-from fairpoll.errors import DeadlineError
+from fairpoll.base import clock
+from fairpoll.base.errors import DeadlineError
+from fairpoll.base.waiting import wait_until
 from fairpoll.run.members import Members
 from fairpoll.run.outputs import DeliveryCounter
-from fairpoll.scenarios.scenario import Scenario
-from fairpoll.waiting import wait_until
+from fairpoll.scenarios.model import Scenario
 
 # With its sink set free, a consumer that delivers nothing for this long has stalled.
 DRAIN_STALL_SECONDS = 10.0

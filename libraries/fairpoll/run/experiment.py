@@ -19,15 +19,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from fairpoll import client_config, clock
+from fairpoll.base import clock
+from fairpoll.base.disk import writing_to
+from fairpoll.base.errors import ClusterError, FairpollError
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.disk import writing_to
-from fairpoll.errors import ClusterError, FairpollError
-from fairpoll.events import dump
+from fairpoll.contract import client_config
+from fairpoll.contract.events import dump
+from fairpoll.contract.output_fields import OUR_FIELDS
+from fairpoll.evidence import layout
 from fairpoll.producer.traffic import deliverable_in
-from fairpoll.recording import layout
-from fairpoll.recording.fields import OUR_FIELDS
 from fairpoll.run.course import Course, Progress
 from fairpoll.run.host import HostMonitor
 from fairpoll.run.members import ConsumerUnderTest, Members, environment_of
@@ -35,7 +36,7 @@ from fairpoll.run.outputs import DeliveryCounter
 from fairpoll.run.processes import STOP_SECONDS, ChildProcess
 from fairpoll.run.readiness import READY_SECONDS, wait_for_event, wait_until_assigned
 from fairpoll.run.sampler import Sampler
-from fairpoll.scenarios.scenario import Scenario
+from fairpoll.scenarios.model import Scenario
 
 # The last messages must have been acked so long after the end of the traffic.
 PRODUCED_SECONDS = 60.0
@@ -209,7 +210,7 @@ class Experiment:
         wait_for_event(self._producer, "backlog_complete", BACKLOG_SECONDS, self._check)
 
     def _launch_producer(self, *more: str) -> ChildProcess:
-        command = (sys.executable, "-m", "fairpoll.cli", "produce", "--controlled", *more)
+        command = (sys.executable, "-m", "fairpoll", "produce", "--controlled", *more)
         environment = {
             "FAIRPOLL_SCENARIO_FILE": str(self.scenario_file),
             "FAIRPOLL_SPEED": f"{self.speed:g}",

@@ -7,7 +7,7 @@ consumers and producers may have stood still as well (the idea of Gil Tene's jHi
 import os
 import time
 
-from fairpoll.background import Repeating
+from fairpoll.base.background import Repeating
 
 TICK_SECONDS = 0.02
 

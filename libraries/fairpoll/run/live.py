@@ -12,13 +12,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fairpoll import clock
-from fairpoll.events import Event, Tail
-from fairpoll.recording import layout
+from fairpoll.base import clock
+from fairpoll.base.text import plain
+from fairpoll.contract.events import Event, Tail
+from fairpoll.evidence import layout
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.outputs import DeliveryCounter
 from fairpoll.run.progress import TERMINAL_SECONDS
-from fairpoll.text import plain
 
 # More rows than this do not fit many terminals: those that have waited longest are shown.
 MOST_ROWS = 14

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairpoll.recording.fields import OUR_FIELDS, Fields
-from fairpoll.recording.layout import SECOND_MEMBER
+from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.evidence.layout import SECOND_MEMBER
 from fairpoll.run.processes import ChildProcess
-from fairpoll.scenarios.scenario import Scenario
+from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.units import Action
 
 Start = Callable[[str, tuple[str, ...], Mapping[str, str], Path], ChildProcess]
@@ -28,7 +28,7 @@ class ConsumerUnderTest:
 
     @classmethod
     def built_in(cls, mode: str) -> "ConsumerUnderTest":
-        return cls(mode, (sys.executable, "-m", "fairpoll.cli", "consume", "--mode", mode, "--controlled"))
+        return cls(mode, (sys.executable, "-m", "fairpoll", "consume", "--mode", mode, "--controlled"))
 
 
 def environment_of(scenario: Scenario, topic_names: Mapping[str, str], group: str) -> dict[str, str]:

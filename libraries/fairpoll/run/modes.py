@@ -4,9 +4,9 @@ import shlex
 import sys
 from dataclasses import dataclass
 
-from fairpoll import bizon
-from fairpoll.errors import ConsumerError
-from fairpoll.recording.fields import Fields
+from fairpoll.base.errors import ConsumerError
+from fairpoll.consumers import bizon
+from fairpoll.contract.output_fields import Fields
 from fairpoll.run.members import ConsumerUnderTest
 
 MODES = ("sync", "async", "bizon-sync", "bizon-async", "yours")
@@ -47,7 +47,14 @@ def consumer_of(mode: str, yours: Yours) -> ConsumerUnderTest:
             return ConsumerUnderTest.built_in(mode)
         case "bizon-sync" | "bizon-async":
             config = ("--config", yours.bizon_config) if yours.bizon_config else ()
-            command = (sys.executable, "-m", "fairpoll.bizon", "--mode", mode.removeprefix("bizon-"), *config)
+            command = (
+                sys.executable,
+                "-m",
+                "fairpoll.consumers.bizon",
+                "--mode",
+                mode.removeprefix("bizon-"),
+                *config,
+            )
             return ConsumerUnderTest(mode, command, bizon.OUTPUT_FIELDS)
         case "yours" if not yours.command:
             raise ConsumerError(

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fairpoll.events import Event, Tail
-from fairpoll.recording.fields import Fields
-from fairpoll.recording.layout import EVENTS, SAMPLES, SECOND_MEMBER
-from fairpoll.scenarios.scenario import Scenario
+from fairpoll.contract.events import Event, Tail
+from fairpoll.contract.output_fields import Fields
+from fairpoll.evidence.layout import EVENTS, SAMPLES, SECOND_MEMBER
+from fairpoll.scenarios.model import Scenario
 
 Counts = dict[str, dict[str, int]]
 

@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fairpoll.errors import ConsumerError
-from fairpoll.events import mend_end
+from fairpoll.base.errors import ConsumerError
+from fairpoll.contract.events import mend_end
 
 # A process asked to stop finishes the record in hand, commits and leaves its group: seconds at most.
 STOP_SECONDS = 15.0

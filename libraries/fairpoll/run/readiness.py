@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from fairpoll.base.errors import ClusterError, DeadlineError, HistoryError, TrafficError
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
-from fairpoll.errors import ClusterError, DeadlineError, HistoryError, TrafficError
-from fairpoll.events import Event, Tail, dump
-from fairpoll.recording import layout
-from fairpoll.recording.evidence import check_event
-from fairpoll.recording.records import Partition
+from fairpoll.contract.events import Event, Tail, dump
+from fairpoll.evidence import layout
+from fairpoll.evidence.records import Partition
+from fairpoll.evidence.strict import check_event
 from fairpoll.run.processes import ChildProcess, last_lines
-from fairpoll.waiting import wait_until
 
 # Joining a group takes a broker's session of a few rounds, a cold Python and its client a second.
 READY_SECONDS = 60.0

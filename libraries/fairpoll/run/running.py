@@ -2,8 +2,8 @@
 
 import threading
 
+from fairpoll.base.waiting import wait_until
 from fairpoll.run.experiment import Experiment
-from fairpoll.waiting import wait_until
 
 # From the order to the first live message: backlog, start of the consumers, assignment.
 BEGIN_SECONDS = 300.0

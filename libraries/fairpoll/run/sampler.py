@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from fairpoll.background import Repeating
-from fairpoll.events import EventWriter
+from fairpoll.base.background import Repeating
+from fairpoll.contract.events import EventWriter
 
 # Often enough to see a commit before what it covers is delivered; a request takes about a millisecond.
 INTERVAL_SECONDS = 0.25

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from fairpoll.base.waiting import wait_until
 from fairpoll.run.course import Progress
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.running import RunningExperiment
-from fairpoll.waiting import wait_until
 
 # The slowest of those that run at once brings its backlog up and its consumers in within this time.
 MEET_SECONDS = 240.0

@@ -7,7 +7,7 @@ beyond any use is refused as well: numbers that overflow, and runs that would ne
 import re
 from dataclasses import dataclass
 
-from fairpoll.text import quoted
+from fairpoll.base.text import quoted
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "second": 1.0, "seconds": 1.0, "minute": 60.0, "minutes": 60.0}
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"

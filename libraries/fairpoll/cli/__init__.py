@@ -1,0 +1,1 @@
+"""The `fairpoll` command, a module for each group of subcommands."""

@@ -1,0 +1,134 @@
+"""Options of `fairpoll consume` and what they may be, checked before anything is started."""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fairpoll.base.text import quoted
+from fairpoll.contract.client_config import check_servers
+
+RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers that "nan" is not in."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{quoted(value)} is not a valid number.", param, ctx)
+        return number
+
+
+RATE = FiniteRange(min=0, min_open=True)
+# As in a scenario file: option, least, most, default, help.
+_SETTINGS = (
+    ("--poll-interval-ms", 1, 60_000, 50, "The longest a poll waits."),
+    ("--max-poll-records", 1, 1_000_000, 100, "The most records a poll takes."),
+    ("--partition-pause-threshold", 1, 1_000_000, 500, "Buffered records that pause a partition (async)."),
+    ("--session-timeout-ms", 500, 3_600_000, 45_000, "Silent for this long, the group takes it for dead."),
+    ("--max-poll-interval-ms", 500, 86_400_000, 300_000, "Not polling for this long, likewise."),
+)
+
+
+def poll_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that are fields of PollSettings and numbers."""
+    for name, least, most, default, told in reversed(_SETTINGS):
+        kind = click.IntRange(least, most)
+        command = click.option(name, type=kind, default=default, help=told, show_envvar=True)(command)
+    return command
+
+
+def checked_servers(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    """The addresses, if they can be such."""
+    try:
+        check_servers(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return text
+
+
+bootstrap_option = click.option(
+    "--bootstrap-servers",
+    required=True,
+    callback=checked_servers,
+    metavar="HOST:PORT[,...]",
+    help="Where the cluster answers.",
+    show_envvar=True,
+)
+
+
+def checked_topic(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """The name, if a topic can have it; "" as not given."""
+    if text and not TOPIC.fullmatch(text):
+        raise click.BadParameter(f"{quoted(text)} is not the name of a topic")
+    return text or None
+
+
+def checked_run_id(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """The name, if it can stand in those of topics, groups and files; "" as not given."""
+    if text and not RUN_ID.fullmatch(text):
+        raise click.BadParameter(
+            f"{quoted(text)} is not a name for a run; letters, digits, '.', '_' and '-', at most 100"
+        )
+    return text or None
+
+
+def evidence_topic_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option that names the topic through which the parts of a run agree."""
+    told = "Topic through which the parts of a run agree and hand in their evidence."
+    return click.option(
+        "--evidence-topic",
+        callback=checked_topic,
+        default="fairpoll-evidence" if required else None,
+        metavar="NAME",
+        help=told,
+        show_envvar=True,
+    )
+
+
+def outputs(pairs: Iterable[str]) -> dict[str, str]:
+    """Topic -> the name of its output file. Raises click.BadParameter."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        topic, file = _halves(pair, "--topic", "TOPIC=FILE, for example alerts=alerts.json")
+        if not TOPIC.fullmatch(topic):
+            raise _bad("--topic", f"{quoted(topic)} is not the name of a topic")
+        if Path(file).name != file or "\0" in file:
+            raise _bad("--topic", f"{quoted(file)} is not a plain file name; the folder is --output-folder's")
+        if topic in found or file in found.values():
+            raise _bad("--topic", f"{quoted(topic if topic in found else file)} is there twice")
+        found[topic] = file
+    return found
+
+
+def topic_rates(pairs: Iterable[str], topics: Iterable[str]) -> dict[str, float]:
+    """Topic -> records per second. Raises click.BadParameter."""
+    found: dict[str, float] = {}
+    for pair in pairs:
+        topic, rate = _halves(pair, "--topic-sink-rate", "TOPIC=RATE, for example alerts=5")
+        if topic not in topics:
+            raise _bad("--topic-sink-rate", f"{quoted(topic)} is not one of the topics")
+        try:
+            found[topic] = RATE.convert(rate, None, None)
+        except click.BadParameter as error:
+            raise _bad("--topic-sink-rate", f"{quoted(topic)}: {error.message}") from None
+    return found
+
+
+def _halves(pair: str, option: str, wanted: str) -> tuple[str, str]:
+    name, equals, value = pair.partition("=")
+    if not (name and equals and value):
+        raise _bad(option, f"{quoted(pair)} is not {wanted}")
+    return name, value
+
+
+def _bad(option: str, told: str) -> click.BadParameter:
+    return click.BadParameter(told, param_hint=f"'{option}'")

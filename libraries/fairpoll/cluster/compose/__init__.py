@@ -1,0 +1,1 @@
+"""The brokers of docker-compose.yml, on a Docker engine."""

@@ -1,0 +1,1 @@
+"""Apache Kafka as JVM processes on this machine."""

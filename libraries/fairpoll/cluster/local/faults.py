@@ -1,0 +1,134 @@
+"""Faults of the `local` cluster: signals to its processes, and a proxy between consumers and brokers."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairpoll.base.errors import ClusterError
+from fairpoll.cluster.ports import HOST
+
+if TYPE_CHECKING:
+    from fairpoll.cluster.local.broker import Broker
+    from fairpoll.cluster.local.cluster import LocalCluster
+
+STOP_SECONDS = 20.0
+
+
+class LocalFaults:
+    """See `base.Faults`. Brokers are named by their node ids, 1 to 3."""
+
+    def __init__(self, cluster: "LocalCluster", network: "Network") -> None:
+        self._cluster = cluster
+        self._network = network
+        # Brokers that were ended on purpose.
+        self.down: set[int] = set()
+
+    def kill(self, node: int) -> None:
+        process = self._running(node)
+        self.down.add(node)
+        process.kill()
+        process.wait()
+
+    def stop(self, node: int) -> None:
+        process = self._running(node)
+        self.down.add(node)
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise ClusterError(f"broker {node} did not stop within {STOP_SECONDS:g} s") from None
+
+    def start(self, node: int) -> None:
+        if self._process(node).poll() is not None:
+            self._cluster.launch(self._broker(node))
+            self.down.discard(node)
+
+    def freeze(self, node: int) -> None:
+        self._running(node).send_signal(signal.SIGSTOP)
+
+    def thaw(self, node: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process(node).send_signal(signal.SIGCONT)
+
+    def cut(self, node: int) -> None:
+        self._network.order("cut", node)
+
+    def swallow(self, node: int) -> None:
+        self._network.order("swallow", node)
+
+    def delay(self, node: int, seconds: float) -> None:
+        self._network.order("delay", node, f"{seconds * 1000:g}")
+
+    def heal(self, node: int) -> None:
+        self._network.order("heal", node)
+
+    def _broker(self, node: int) -> "Broker":
+        for broker in self._cluster.brokers:
+            if broker.node_id == node:
+                return broker
+        raise ClusterError(f"there is no broker {node}; the cluster has 1 to {len(self._cluster.brokers)}")
+
+    def _process(self, node: int) -> subprocess.Popen[bytes]:
+        process = self._broker(node).process
+        if process is None:
+            raise ClusterError(f"broker {node} was never started")
+        return process
+
+    def _running(self, node: int) -> subprocess.Popen[bytes]:
+        process = self._process(node)
+        if process.poll() is not None:
+            raise ClusterError(f"broker {node} is not running")
+        return process
+
+
+class Network:
+    """The proxy's process; `ports` maps a broker's node id to (the proxy's port, the broker's own)."""
+
+    def __init__(self, ports: Mapping[int, tuple[int, int]], log: Path) -> None:
+        """Raises ClusterError when the proxy cannot listen."""
+        self._ports = ports
+        self._log = log
+        pairs = [f"{front}:{back}" for front, back in ports.values()]
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "fairpoll.cluster.local.proxy", *pairs],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+        self._expect("ready")
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where the brokers are reached through the proxy."""
+        return ",".join(f"{HOST}:{front}" for front, _ in self._ports.values())
+
+    def order(self, verb: str, node: int, *more: str) -> None:
+        if node not in self._ports:
+            raise ClusterError(f"there is no broker {node}; the cluster has 1 to {len(self._ports)}")
+        line = " ".join([verb, str(self._ports[node][0]), *more])
+        if self._process.stdin:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(line + "\n")
+                self._process.stdin.flush()
+        self._expect(line)
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _expect(self, line: str) -> None:
+        said = self._process.stdout.readline().strip() if self._process.stdout else ""
+        if said != line:
+            raise ClusterError(f"the proxy before the brokers ended on its own; see {self._log}")

@@ -1,0 +1,117 @@
+"""The network between the consumers and the brokers of one machine, with faults that can be ordered.
+
+`python -m fairpoll.cluster.local.proxy LISTEN:TARGET ...` forwards each listening port of loopback to its
+target. Orders come one a line on standard input; the end of the input ends the process:
+
+    cut PORT           hold back everything, both ways
+    swallow PORT       hold back only what the target answers
+    delay PORT MS      everything arrives so much later, both ways, in order
+    heal PORT          none of these any more
+
+What is held back is delivered after the healing, as TCP sends again what a network has lost in the
+meantime; until then neither side can tell, which is what a broken network is like. Each order is
+answered by the same line on standard output.
+"""
+
+import asyncio
+import contextlib
+import sys
+from dataclasses import dataclass, field
+
+from fairpoll.cluster.ports import HOST
+
+CHUNK_BYTES = 65_536
+
+
+@dataclass
+class Line:
+    """One port and what is wrong with it now. A gate that is not set holds back its direction."""
+
+    target: int
+    delay_seconds: float = 0.0
+    requests: asyncio.Event = field(default_factory=asyncio.Event)
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def heal(self) -> None:
+        self.delay_seconds = 0.0
+        self.requests.set()
+        self.answers.set()
+
+    async def serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        """Forward one connection until either side ends it."""
+        try:
+            broker, to_broker = await asyncio.open_connection(HOST, self.target)
+        except OSError:
+            to_client.close()  # as a broker that is gone refuses
+            return
+        ways = [
+            asyncio.create_task(self._forward(client, to_broker, self.requests)),
+            asyncio.create_task(self._forward(broker, to_client, self.answers)),
+        ]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        for writer in (to_broker, to_client):
+            writer.close()
+
+    async def _forward(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event
+    ) -> None:
+        """Read ahead while earlier data is on its way, so that a delay costs time and not throughput."""
+        loop = asyncio.get_running_loop()
+        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=64)
+
+        async def deliver() -> None:
+            while True:
+                due, data = await under_way.get()
+                await asyncio.sleep(max(0.0, due - loop.time()))
+                await gate.wait()
+                if not data:
+                    return
+                writer.write(data)
+                await writer.drain()
+
+        delivering = asyncio.create_task(deliver())
+        try:
+            with contextlib.suppress(ConnectionError):
+                while data := await reader.read(CHUNK_BYTES):
+                    await under_way.put((loop.time() + self.delay_seconds, data))
+            await under_way.put((loop.time(), b""))
+            with contextlib.suppress(ConnectionError):
+                await delivering
+        finally:
+            delivering.cancel()
+
+
+def obey(order: str, lines: dict[int, Line]) -> None:
+    """Carry one order out. Raises ValueError for one that is not known."""
+    match order.split():
+        case ["cut", port]:
+            lines[int(port)].requests.clear()
+            lines[int(port)].answers.clear()
+        case ["swallow", port]:
+            lines[int(port)].answers.clear()
+        case ["delay", port, milliseconds]:
+            lines[int(port)].delay_seconds = float(milliseconds) / 1000
+        case ["heal", port]:
+            lines[int(port)].heal()
+        case _:
+            raise ValueError(f"unknown order '{order}'")
+
+
+async def serve(pairs: list[str]) -> None:
+    lines: dict[int, Line] = {}
+    for pair in pairs:
+        port, _, target = pair.partition(":")
+        line = lines[int(port)] = Line(int(target))
+        line.heal()
+        await asyncio.start_server(line.serve, HOST, int(port))
+    print("ready", flush=True)
+    while order := (await asyncio.to_thread(sys.stdin.readline)).strip():
+        obey(order, lines)
+        print(order, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""librdkafka's mock cluster, in a process of its own."""

@@ -1,0 +1,17 @@
+"""Bizon pipelines under test: the released one, and one with our fair poller as its source.
+
+`python -m fairpoll.consumers.bizon --mode sync|async` is configured like any consumer, by environment
+variables, and runs Bizon with a configuration made from them. Needs what requirements-bizon.txt installs.
+"""
+
+from fairpoll.contract.output_fields import Fields
+
+MODES = ("sync", "async")
+# Where a line of Bizon's file destination has what a delivery is told by.
+OUTPUT_FIELDS = Fields(
+    topic="source_data.topic",
+    partition="source_data.partition",
+    offset="source_data.offset",
+    value="source_data.value",
+    delivered="bizon_loaded_at",
+)

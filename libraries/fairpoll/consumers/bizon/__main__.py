@@ -1,0 +1,117 @@
+"""Runs Bizon as a consumer under test: `python -m fairpoll.consumers.bizon --mode sync|async`."""
+
+import os
+import sys
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from fairpoll.base.errors import ConsumerError
+from fairpoll.consumers.bizon import MODES
+from fairpoll.contract import client_config
+
+CONFIG = "bizon.yml"
+FAIR_SOURCE = Path(__file__).parent / "fair_source.py"
+# The longest that Bizon's read waits for a full batch: whole seconds, and 10 by default.
+CONSUMER_TIMEOUT_SECONDS = 1
+INSTALL = "pip install -r requirements-bizon.txt"
+
+
+@click.command()
+@click.option("--mode", type=click.Choice(MODES), required=True)
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="To begin from.")
+def main(mode: str, config: Path | None) -> None:
+    """Run Bizon with a configuration made from the environment of a consumer under test.
+
+    --config names a Bizon configuration of your own: what the scenario decides (topics, group, addresses,
+    the sink) is put into it, all else stays.
+    """
+    try:
+        run(mode, config)
+    except ConsumerError as error:
+        click.echo(f"fairpoll: {error}", err=True)
+        sys.exit(1)
+
+
+def run(mode: str, config: Path | None) -> None:
+    """Write the configuration into the output folder and become Bizon, there. Raises ConsumerError."""
+    if find_spec("bizon") is None:
+        raise ConsumerError(f"Bizon is not installed: {INSTALL}")
+    connection = client_config.from_environment(os.environ)
+    if any(name.startswith("sasl.") for name in connection):
+        raise ConsumerError("Bizon's modes write no login into its configuration; use a cluster without one")
+    folder = Path(os.environ["FAIRPOLL_OUTPUT_FOLDER"])
+    folder.mkdir(parents=True, exist_ok=True)
+    own = yaml.safe_load(config.read_text("utf-8")) if config else {}
+    made = bizon_config(mode, own, dict(os.environ), connection)
+    (folder / CONFIG).write_text(yaml.safe_dump(made, sort_keys=False), "utf-8")
+    click.echo(f"Bizon {version('bizon')}, mode {mode}, {source_told(mode)}", err=True)
+    os.chdir(folder)  # its file destination writes where it runs
+    environment = {**os.environ, "ENVIRONMENT": "production"}  # else it commits nothing
+    command = [sys.executable, "-m", "bizon", "run", CONFIG, "--runner", "stream"]
+    os.execve(sys.executable, command, environment)
+
+
+def has_async_polling() -> bool:
+    """Whether the installed Bizon's own Kafka source declares `enable_async_polling`."""
+    from bizon.connectors.sources.kafka.src.config import KafkaSourceConfig  # noqa: PLC0415
+
+    return "enable_async_polling" in KafkaSourceConfig.model_fields
+
+
+def source_told(mode: str) -> str:
+    """Which source reads, for the log."""
+    if mode == "sync":
+        return "its own Kafka source"
+    return "its own asynchronous polling" if has_async_polling() else "our fair poller as its source"
+
+
+def bizon_config(
+    mode: str, own: dict[str, Any], environment: dict[str, str], connection: dict[str, str]
+) -> dict[str, Any]:
+    """The configuration: `own` with what the scenario decides put over it."""
+    source, destination = dict(own.get("source") or {}), dict(own.get("destination") or {})
+    outputs = dict(pair.split("=", 1) for pair in environment["FAIRPOLL_TOPICS"].split())
+    batch = int(environment["FAIRPOLL_MAX_POLL_RECORDS"])
+    client = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "security.protocol": "PLAINTEXT"}
+    timeouts = {
+        "session.timeout.ms": int(environment["FAIRPOLL_SESSION_TIMEOUT_MS"]),
+        "max.poll.interval.ms": int(environment["FAIRPOLL_MAX_POLL_INTERVAL_MS"]),
+    }
+    told = {name: value for name, value in connection.items() if name != "bootstrap.servers"}
+    source |= {
+        "name": "kafka",
+        "stream": "topic",
+        "sync_mode": "stream",
+        "topics": [{"name": t, "destination_id": Path(file).stem} for t, file in outputs.items()],
+        "bootstrap_servers": environment["FAIRPOLL_BOOTSTRAP_SERVERS"],
+        "group_id": environment["FAIRPOLL_GROUP"],
+        "batch_size": batch,
+        "consumer_config": {**client, **(source.get("consumer_config") or {}), **timeouts, **told},
+    }
+    source.setdefault("consumer_timeout", CONSUMER_TIMEOUT_SECONDS)
+    source.setdefault("message_encoding", "utf-8")
+    source.setdefault("authentication", {"type": "basic", "params": {"username": "", "password": ""}})
+    if mode == "async":
+        source |= {
+            "enable_async_polling": True,
+            "poll_interval_ms": int(environment["FAIRPOLL_POLL_INTERVAL_MS"]),
+            "max_poll_records": batch,
+            "partition_pause_threshold": int(environment["FAIRPOLL_PARTITION_PAUSE_THRESHOLD"]),
+        }
+        if not has_async_polling():
+            source["source_file_path"] = str(FAIR_SOURCE)
+    destination |= {"name": "file"}
+    destination.setdefault("config", {"format": "json", "destination_id": "none"})
+    from fairpoll.consumers.bizon.slow_sink import TRANSFORM  # noqa: PLC0415
+
+    transforms = [*(own.get("transforms") or ()), {"label": "the sink's speed", "python": TRANSFORM}]
+    return {**own, "name": "fairpoll", "source": source, "destination": destination, "transforms": transforms}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""A Bizon source: Kafka, polled all the time and handed over fairly. For Bizon's `source_file_path`.
+
+Bizon's own Kafka source reads a batch in the order of its arrival and reads no more until that is
+written. This one puts our fair poller under it: a thread polls into bounded buffers for each partition,
+and each iteration of Bizon gets a few records of every partition that has any.
+"""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from bizon.connectors.sources.kafka.src.config import KafkaSourceConfig
+from bizon.connectors.sources.kafka.src.source import KafkaSource
+from bizon.source.models import SourceIteration
+from pydantic import Field
+
+from fairpoll.base.errors import ConsumerError
+from fairpoll.consumers import ConsumerConfig, FairConsumer
+from fairpoll.consumers.record import Record
+from fairpoll.consumers.sink import FileSink
+from fairpoll.contract.events import EventWriter
+from fairpoll.scenarios.model import PollSettings
+
+# Records of each partition in an iteration of Bizon, which has its own cost: some ten milliseconds on a
+# busy machine. The more, the longer a quiet partition waits for the next.
+TURNS = 2
+
+
+class FairKafkaSourceConfig(KafkaSourceConfig):
+    """Bizon's, with the settings of asynchronous polling by the specification's names."""
+
+    enable_async_polling: bool = Field(True, description="Poll in a thread of its own, and hand over fairly")
+    poll_interval_ms: int = Field(50, description="The longest one poll waits for records, in milliseconds")
+    max_poll_records: int = Field(100, description="The most records one poll takes")
+    partition_pause_threshold: int = Field(500, description="Buffered records at which a partition is paused")
+
+
+class HandedOver(FairConsumer):
+    """The fair poller without a sink of its own: records are asked for, and confirmed when written.
+
+    While a round is in Bizon's hands, `delivering` is held: no partition is revoked under it.
+    """
+
+    _in_hand = False
+
+    def open_sink(self) -> FileSink:
+        """One without files: Bizon writes them."""
+        return FileSink(self.config.output_folder, {}, None)
+
+    def start_polling(self) -> None:
+        """Poll from now on, in a thread which makes all calls to the client; SIGTERM ends it and Bizon."""
+        self._thread = threading.Thread(target=self._poll, name="poll", daemon=True)
+        self._thread.start()
+        signal.signal(signal.SIGTERM, lambda *_: self._end())
+
+    def next_round(self, wait_seconds: float) -> list[Record]:
+        """The records of TURNS turns of each partition that has any; waits for the first of them.
+
+        Raises ConsumerError when the poller has failed.
+        """
+        self._let_go_of_round()
+        self.buffers.wait(wait_seconds)
+        if self._worker_error:
+            raise ConsumerError(f"the poller failed: {self._worker_error}") from self._worker_error
+        self.delivering.acquire()
+        self._in_hand = True
+        records: list[Record] = []
+        for _ in range(TURNS * len(self.assigned)):
+            records += self.buffers.take()
+        self._round = records
+        return records
+
+    def confirm_round(self) -> None:
+        """Bizon has written the round: the poll thread may commit it."""
+        for record in self._round:
+            self.uncommitted[(record.topic(), record.partition())] = record.offset() + 1
+        self._let_go_of_round()
+
+    def _let_go_of_round(self) -> None:
+        self._round = []
+        if self._in_hand:
+            self._in_hand = False
+            self.delivering.release()
+
+    def _poll(self) -> None:
+        try:
+            self.emit("startup_complete")
+            self.subscribe()
+            try:
+                self._poll_until_stopped()
+            finally:
+                self.commit(wait=True)
+                self.client.close()
+                self.emit("shutdown_complete")
+        except BaseException as error:
+            self._worker_error = error  # raised again where Bizon asks for records
+
+    def _end(self) -> None:
+        """In Bizon's thread: what it has in its hands was not written, and will come again."""
+        self._let_go_of_round()
+        self.stop()
+        self._thread.join()
+        os._exit(0)  # Bizon knows no other way to end a stream
+
+
+class FairKafkaSource(KafkaSource):
+    """Bizon's Kafka source, reading through `HandedOver` unless `enable_async_polling` is off."""
+
+    def __init__(self, config: FairKafkaSourceConfig) -> None:
+        super().__init__(config)
+        self._poller: HandedOver | None = None
+
+    @staticmethod
+    def get_config_class() -> type[KafkaSourceConfig]:
+        return FairKafkaSourceConfig
+
+    def get(self, pagination: dict[str, Any] | None = None) -> SourceIteration:
+        if not self.config.enable_async_polling:
+            return super().get(pagination)
+        if self._poller is None:  # Bizon makes several sources and reads from one
+            self._poller = HandedOver(self._poller_config(), EventWriter())
+            self._poller.start_polling()
+        records = self.parse_encoded_messages(self._poller.next_round(self.config.consumer_timeout))
+        return SourceIteration(next_pagination={}, records=records)
+
+    def commit(self) -> None:
+        if self._poller is None:
+            super().commit()
+        else:
+            self._poller.confirm_round()
+
+    def _poller_config(self) -> ConsumerConfig:
+        ours = ("group.id", "error_cb", "session.timeout.ms", "max.poll.interval.ms")
+        settings = PollSettings(
+            poll_interval_ms=self.config.poll_interval_ms,
+            max_poll_records=self.config.max_poll_records,
+            partition_pause_threshold=self.config.partition_pause_threshold,
+            session_timeout_ms=self.config.consumer_config.get("session.timeout.ms", 45_000),
+            max_poll_interval_ms=self.config.consumer_config.get("max.poll.interval.ms", 300_000),
+        )
+        return ConsumerConfig(
+            group=self.config.group_id,
+            outputs={topic.name: "" for topic in self.config.topics},
+            output_folder=Path(),
+            sink_rate=None,
+            client_config={k: v for k, v in self.config.consumer_config.items() if k not in ours},
+            settings=settings,
+        )

@@ -1,0 +1,88 @@
+"""Where a line of a consumer's output file has what a delivery is told by."""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from fairpoll.base.text import quoted
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Paths into one line's JSON object; `a.b` is field b of a, also where a holds JSON as text.
+
+    A record is known by `topic`, `partition` and `offset`, or by the message's `id` alone where that is
+    given. `delivered` is milliseconds since the epoch or an ISO 8601 time (UTC when it names no zone).
+    `value` is the message's body, also where it stands as text.
+    """
+
+    topic: str = "topic"
+    partition: str = "partition"
+    offset: str = "offset"
+    delivered: str = "delivered_ms"
+    value: str = "value"
+    id: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Fields":
+        """`topic=meta.topic offset=meta.offset`; what is not named is as by default. Raises ValueError."""
+        pairs = [pair.partition("=") for pair in text.split()]
+        known = [field.name for field in fields(cls)]
+        for name, equals, path in pairs:
+            if name not in known or not equals or not path:
+                raise ValueError(
+                    f"'{name}{equals}{path}' is not one of {', '.join(known)} with =path.to.field"
+                )
+        return cls(**{name: path for name, _, path in pairs})
+
+    def read(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        """The line in the spelling of our own consumers. Raises KeyError with a path that is not there."""
+        if self == OUR_FIELDS:
+            return dict(line)
+        places = (
+            {"id": self.id} if self.id else {n: getattr(self, n) for n in ("topic", "partition", "offset")}
+        )
+        found = {name: pick(line, path) for name, path in places.items()}
+        found["delivered_ms"] = _milliseconds(pick(line, self.delivered))
+        with contextlib.suppress(KeyError):  # without it, its content cannot be judged
+            found["value"] = _body(pick(line, self.value))
+        return found
+
+
+OUR_FIELDS = Fields()
+
+
+def pick(line: Any, path: str) -> Any:
+    """The value at this path. Raises KeyError with the path."""
+    value = line
+    for name in path.split("."):
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                raise KeyError(path) from None
+        if not isinstance(value, Mapping) or name not in value:
+            raise KeyError(path)
+        value = value[name]
+    return value
+
+
+def _body(value: Any) -> Any:
+    """A message's body that stands there as text is what that text says."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return json.loads(value)
+    return value
+
+
+def _milliseconds(moment: object) -> float:
+    if isinstance(moment, int | float):
+        return float(moment)
+    try:
+        parsed = datetime.fromisoformat(str(moment))
+    except ValueError:
+        raise ValueError(f"the time of delivery is no time but {quoted(moment)}") from None
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000

@@ -1,0 +1,184 @@
+"""What a consumer delivered, kept as columns beside the messages that it was given."""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from fairpoll.evidence.records import (
+    NEVER,
+    NOT_TOLD,
+    PART_ROWS,
+    Array,
+    Column,
+    Delivered,
+    Messages,
+    Partition,
+    Rows,
+    Spot,
+)
+
+
+class Deliveries(Rows[Delivered]):
+    """What a consumer delivered, in the order of time.
+
+    `record` says which record a delivery is: the row of the acked message; or, from `len(messages)` on,
+    one of `foreign`, the spots that were never acked. Of acked messages `message_id` is not kept.
+    """
+
+    def __init__(self, messages: Messages, found: "Found") -> None:
+        self.messages = messages
+        self.foreign: tuple[Spot, ...] = tuple(found.foreign)
+        self._outputs, self.members = tuple(found.outputs), tuple(found.members)
+        at = found.columns["at"].values
+        order = None if np.all(at[1:] >= at[:-1]) else np.argsort(at, kind="stable").astype(np.int32)
+        del at
+
+        def in_order(name: str) -> Array:
+            values = found.columns.pop(name).values
+            return values if order is None else values[order]
+
+        self.at = in_order("at")
+        self.record = in_order("record")
+        self.checksum = in_order("checksum")
+        self._output = in_order("output")
+        self._member = in_order("member")
+        place = {int(row): now for now, row in enumerate(order)} if found.ids and order is not None else None
+        self.ids = {place[row] if place else row: text for row, text in found.ids.items()}
+
+    @classmethod
+    def of(cls, messages: Messages, delivered: Iterable[Delivered]) -> "Deliveries":
+        """Of records in any order; those of one time stay in theirs."""
+        found = Found(messages)
+        for row, one in enumerate(delivered):
+            checksum = NOT_TOLD if one.checksum is None else one.checksum
+            found.extend(np.array([found.number(one.spot)]), [one.at], [checksum], one.output, one.member)
+            found.ids[row] = one.message_id
+        return cls(messages, found)
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def row(self, row: int) -> Delivered:
+        topic, partition, offset = self.spot(row)
+        checksum = int(self.checksum[row])
+        return Delivered(
+            topic,
+            partition,
+            offset,
+            float(self.at[row]),
+            self.ids.get(row, ""),
+            None if checksum == NOT_TOLD else checksum,
+            self._outputs[self._output[row]],
+            self.members[self._member[row]],
+        )
+
+    def spot(self, row: int) -> Spot:
+        """Which record it is."""
+        record = int(self.record[row])
+        known = len(self.messages)
+        return self.messages.spot(record) if record < known else self.foreign[record - known]
+
+    def spots(self, rows: Iterable[int]) -> Iterator[Spot]:
+        """Which records they are."""
+        return (self.spot(int(row)) for row in rows)
+
+    @cached_property
+    def first(self) -> Array:
+        """When each record was first delivered, of every acked message and then of `foreign`; or NEVER."""
+        first = np.full(len(self.messages) + len(self.foreign), NEVER)
+        for end in range(len(self), 0, -PART_ROWS):
+            part = slice(max(end - PART_ROWS, 0), end)
+            first[self.record[part][::-1]] = self.at[part][::-1]  # of a record twice in it, the earlier
+        last = self.messages.last_of_spot
+        if last is not None:
+            first[: len(last)] = first[last]
+        return first
+
+    @property
+    def first_of_acked(self) -> Array:
+        """When each acked message was first delivered, or NEVER."""
+        first: Array = self.first[: len(self.messages)]
+        return first
+
+    def by_partition(self) -> Iterator[tuple[Partition, Array]]:
+        """The rows of each partition that anything was delivered of, in the order of time."""
+        known, partitions = len(self.messages), list(self.messages.partitions)
+        numbers = dict(self.messages.numbers)
+        for topic, partition, _ in self.foreign:
+            if (topic, partition) not in numbers:
+                numbers[(topic, partition)] = len(partitions)
+                partitions.append((topic, partition))
+        beyond = np.array([numbers[spot[:2]] for spot in self.foreign], np.int64)
+        place = np.empty(len(self), np.uint16 if len(partitions) < 1 << 16 else np.int64)
+        for start in range(0, len(self), PART_ROWS):
+            record = self.record[start : start + PART_ROWS]
+            some = self.messages.places(record)
+            some[record >= known] = beyond[record[record >= known] - known]
+            place[start : start + PART_ROWS] = some
+        bounds = np.concatenate(([0], np.cumsum(np.bincount(place, minlength=len(partitions)))))
+        order = np.argsort(place, kind="stable")
+        del place
+        order = order.astype(np.int32)
+        for number in np.flatnonzero(np.diff(bounds)):
+            yield partitions[number], order[bounds[number] : bounds[number + 1]]
+
+    def offsets(self, rows: Array) -> Array:
+        """The offsets of these rows."""
+        record, known = self.record[rows], len(self.messages)
+        if not self.foreign:
+            return self.messages.offset[record]
+        offset = np.empty(len(rows), np.int64)
+        acked = record < known
+        offset[acked] = self.messages.offset[record[acked]]
+        offset[~acked] = [self.foreign[number - known][2] for number in record[~acked]]
+        return offset
+
+    def in_output(self, rows: Array, output: str) -> Array:
+        """Whether each of these rows stands in this output."""
+        number = self._outputs.index(output) if output in self._outputs else -1
+        stands: Array = self._output[rows] == number
+        return stands
+
+    def by_member(self, rows: Array, member: str) -> Array:
+        """Whether it was this member that delivered each of these rows."""
+        its: Array = self._member[rows] == self.members.index(member)
+        return its
+
+
+class Found:
+    """Deliveries in the order in which they are found."""
+
+    def __init__(self, messages: Messages) -> None:
+        self.messages = messages
+        self.columns = {
+            "at": Column(np.float64),
+            "record": Column(np.int32),
+            "checksum": Column(np.uint32),
+            "output": Column(np.int16),
+            "member": Column(np.int8),
+        }
+        self.foreign: dict[Spot, int] = {}
+        # The id of what was never acked, by row.
+        self.ids: dict[int, str] = {}
+        self.outputs: dict[str, int] = {}
+        self.members: dict[str, int] = {}
+        self.count = 0
+
+    def number(self, spot: Spot) -> int:
+        """The number of the record at this spot, acked or not."""
+        row = self.messages.find_one(spot)
+        return row if row >= 0 else len(self.messages) + self.foreign.setdefault(spot, len(self.foreign))
+
+    def extend(
+        self, records: Array, at: npt.ArrayLike, checksum: npt.ArrayLike, output: str, member: str
+    ) -> None:
+        """Deliveries of these records into one output, by one member."""
+        self.columns["record"].extend(records)
+        self.columns["at"].extend(at)
+        self.columns["checksum"].extend(checksum)
+        for name, numbers, value in (("output", self.outputs, output), ("member", self.members, member)):
+            number = numbers.setdefault(value, len(numbers))
+            self.columns[name].extend(np.full(len(records), number))
+        self.count += len(records)

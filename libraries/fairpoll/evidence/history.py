@@ -1,0 +1,197 @@
+"""The recorded evidence of one run, read back as plain data in the scenario's own time.
+
+Second 0 is the start of the live traffic, `duration` its end; backlog messages have negative times.
+At SPEED 10 one real second is ten of these. Topics carry the scenario's names, not the cluster's.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from fairpoll.base.errors import HistoryError
+from fairpoll.contract.events import Event
+from fairpoll.evidence.deliveries import Deliveries
+from fairpoll.evidence.layout import producer_name
+from fairpoll.evidence.records import Array, Delivered, Messages, Partition, Spot
+from fairpoll.scenarios.model import Scenario
+
+# What there is to judge a consumer by: which records it delivered, what they hold, which output they
+# stand in, and which partitions were assigned to it.
+Evidence = Literal["records", "contents", "places", "assignments"]
+ALL_EVIDENCE: frozenset[Evidence] = frozenset({"records", "contents", "places", "assignments"})
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What the group had committed at some moment, by the consumer's word or the broker's."""
+
+    at: float
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that was done on purpose. `until` is `since` for what was over at once.
+
+    `target` is broker, network, consumer, producer or output; `what` reads as `killed broker 2`.
+    """
+
+    target: str
+    what: str
+    since: float
+    until: float
+
+
+@dataclass(frozen=True)
+class ConsumerHistory:
+    """What one consumer did: its deliveries and, in the order of time, the other events it reported.
+
+    `records_consumed` and `offsets_committed` stand in `delivered` and `commits`, not in `events`.
+    `commits` are in the order of time; `final_offsets` is what was committed when all had stopped.
+    Without the evidence of records, `delivered` is taken from the commits seen from outside: a record
+    then counts as delivered when an offset beyond it had been committed.
+    """
+
+    name: str
+    delivered: Deliveries
+    events: Sequence[Event] = ()
+    commits: Sequence[Committed] = ()
+    final_offsets: Mapping[Partition, int] | None = None
+    dead_letters: Sequence[Delivered] = ()
+    peak_memory_bytes: int = 0
+    evidence: frozenset[Evidence] = ALL_EVIDENCE
+
+    def rejected(self, policy: str | None = None) -> dict[Spot, float]:
+        """When each poison record was reported as rejected, under this policy or under any."""
+        return {
+            (spot["topic"], spot["partition"], spot["offset"]): event["at"]
+            for event in self.events_named("record_rejected")
+            if policy in (None, event.get("policy"))
+            for spot in event["records"]
+        }
+
+    def events_named(self, *names: str) -> list[Event]:
+        return [event for event in self.events if event.get("name") in names]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One run: what was planned, what was acked, and what each consumer did with it."""
+
+    folder: Path
+    run_id: str
+    scenario: Scenario
+    speed: float
+    acked: Messages
+    consumers: Mapping[str, ConsumerHistory]
+    failed_ids: frozenset[str] = frozenset()
+    cluster: str = ""
+    longest_pause_seconds: float = 0.0
+    complete: bool = True
+    log_start: Mapping[Partition, int] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    # Files whose last line is cut off, and was passed over.
+    cut_off: tuple[str, ...] = ()
+    # Ledgers that there must be and are not.
+    missing: tuple[str, ...] = ()
+
+    @property
+    def clock_error_seconds(self) -> float:
+        """By how much a time may be wrong that two machines' clocks were needed for, in scenario seconds.
+
+        0 for a run on one machine, infinite where the clock of a part was not measured.
+        """
+        clocks = self.facts.get("clocks", {})
+        if self.facts.get("shards") is None:
+            return 0.0
+        producers = [producer_name(number + 1) for number in range(self.facts["shards"])]
+        errors = {part: clock["error_ms"] for part, clock in clocks.items()}
+        return (
+            self.speed
+            / 1000
+            * sum(
+                max((errors.get(part, math.inf) for part in parts), default=0.0)
+                for parts in (producers, self.consumers)
+            )
+        )
+
+    @property
+    def steps(self) -> list[tuple[float, str, float | None]]:
+        """The timeline as it was carried out: (time, verb, rate)."""
+        start = self.facts.get("start_ms", 0.0)
+        return [
+            ((step["at_ms"] - start) / 1000 * self.speed, step["verb"], step["rate"])
+            for step in self.facts.get("timeline", ())
+        ]
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What was done to the run's parts on purpose, in the order of time."""
+        start: float = self.facts.get("start_ms", 0.0)
+
+        def seconds(ms: float) -> float:
+            return (ms - start) / 1000 * self.speed
+
+        return [
+            Fault(fault["target"], fault["what"], seconds(fault["from_ms"]), seconds(fault["until_ms"]))
+            for fault in sorted(self.facts.get("faults", ()), key=lambda fault: fault["from_ms"])
+        ]
+
+    @property
+    def watched_until(self) -> float:
+        """When the last consumer had stopped, drain included, in scenario seconds."""
+        stopped = self.facts.get("stopped_ms")
+        return self.duration if stopped is None else (stopped - self.facts["start_ms"]) / 1000 * self.speed
+
+    @property
+    def duration(self) -> float:
+        """Length of the judged window, in scenario seconds."""
+        return self.scenario.duration_seconds
+
+    def topics_of(self, volume: str) -> list[str]:
+        """The topics of this volume, `high` or `low`, or the one topic of this name.
+
+        Raises HistoryError when there is no such topic.
+        """
+        names = [topic.name for topic in self.scenario.topics]
+        if volume in ("high", "low"):
+            return [topic.name for topic in self.scenario.of_volume(volume)]
+        if volume not in names:
+            raise HistoryError(
+                f"no topic '{volume}' in this run; say high, low, or one of: {', '.join(names)}"
+            )
+        return [volume]
+
+    def first(self, consumer: str) -> Array:
+        """When each acked message was first delivered by this consumer; infinite if it never was."""
+        return self.consumers[consumer].delivered.first_of_acked
+
+    def delivered_in_window(self, consumer: str, topics: Sequence[str]) -> int:
+        """Different records of these topics delivered while the live traffic ran."""
+        return self.delivered_between(consumer, topics, 0, math.nextafter(self.duration, math.inf))
+
+    def delivered_between(self, consumer: str, topics: Sequence[str], start: float, end: float) -> int:
+        """Different records of these topics first delivered from `start` on and before `end`."""
+        firsts = self.first_deliveries(consumer, topics)
+        return sum(int(np.count_nonzero((start <= first) & (first < end))) for first in firsts)
+
+    def first_deliveries(self, consumer: str, topics: Sequence[str]) -> Iterator[Array]:
+        """When each record of these topics, acked or not, was first delivered; infinite if it never was.
+
+        Partition by partition, and last of all those that were never acked.
+        """
+        delivered = self.consumers[consumer].delivered
+        last = self.acked.last_of_spot
+        for rows in self.acked.of_topics(topics):
+            first = delivered.first[rows]
+            # A record that was acked twice is one record.
+            yield first if last is None else first[last[rows] == np.arange(rows.start, rows.stop)]
+        known = len(self.acked)
+        foreign = [known + n for n, (topic, _, _) in enumerate(delivered.foreign) if topic in topics]
+        yield delivered.first[foreign]

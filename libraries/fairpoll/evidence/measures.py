@@ -1,0 +1,132 @@
+"""What can be measured on a recording, before anybody judges it: waiting, latency, running counts."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from fairpoll.evidence.history import Recording
+from fairpoll.evidence.records import NEVER, Acked, Array, Partition, parts
+
+
+def waits(recording: Recording, consumer: str, topics: Sequence[str]) -> Iterator[tuple[Array, Array]]:
+    """How long the acked messages of these topics waited for their delivery, and which rows they are.
+
+    In scenario seconds, in parts of at most PART_ROWS messages. Poison messages, which no sink can take,
+    are left out.
+
+    Counted from the intended send time to the first delivery, or to the end of the window when
+    there was none: a message that never arrives goes on waiting.
+    """
+    messages, end = recording.acked, recording.duration
+    for rows in parts(messages.of_topics(topics)):
+        intended = messages.intended[rows]
+        waited = np.minimum(recording.first(consumer)[rows], end) - intended
+        judged = (intended <= end) & ~messages.poison[rows]
+        yield waited[judged], rows.start + np.flatnonzero(judged)
+
+
+def oldest_wait(recording: Recording, consumer: str, topics: Sequence[str]) -> tuple[float, Acked | None]:
+    """The longest of these waits and its message; of several the one that was acked first."""
+    longest: list[tuple[float, Array]] = []
+    for waited, rows in waits(recording, consumer, topics):
+        if len(waited):
+            most = waited.max()
+            longest.append((float(most), rows[waited == most]))
+    if not longest:
+        return 0.0, None
+    most = max(wait for wait, _ in longest)
+    return most, recording.acked.earliest(np.concatenate([rows for wait, rows in longest if wait == most]))
+
+
+def live_waits(recording: Recording, consumer: str, topics: Sequence[str]) -> Array:
+    """The waits of the live messages of these topics, those of the backlog left out; not sorted."""
+    found, size = np.empty(recording.acked.count_of(topics)), 0
+    for waited, rows in waits(recording, consumer, topics):
+        live = waited[~recording.acked.backlog[rows]]
+        found[size : size + len(live)] = live
+        size += len(live)
+    return found[:size]
+
+
+def percentiles(values: Array, percents: Sequence[int]) -> list[float]:
+    """The values that so many percent of all are below; they are put into another order."""
+    places = [min(len(values) - 1, len(values) * percent // 100) for percent in percents]
+    values.partition(places)
+    return [float(values[place]) for place in places]
+
+
+def passed_at(recording: Recording, consumer: str, partition: Partition) -> tuple[Array, Array]:
+    """When the consumer had got past each acked message of a partition, and their rows.
+
+    That is its delivery or that of any later one: a message passed over may be lost, but it is not
+    waiting any more, and a consumer that goes on has not stalled because of it. Infinite if it never did;
+    so these times never fall from one message to the next. Poison messages are left out.
+    """
+    rows = recording.acked.by_partition[partition]
+    passed = np.minimum.accumulate(recording.first(consumer)[rows][::-1])[::-1]
+    sound = ~recording.acked.poison[rows]
+    return passed[sound], (rows.start + np.flatnonzero(sound)).astype(np.int32)
+
+
+def acked_at(recording: Recording, rows: Array) -> Array:
+    """When these messages were acked, from which time on they can be read; the intended time if not known."""
+    # fmax: of a number and none the number.
+    return np.fmax(recording.acked.intended[rows], recording.acked.acked[rows])
+
+
+def oldest_wait_curve(recording: Recording, consumer: str, topics: Sequence[str]) -> Array:
+    """Age of the oldest waiting message over the window: (time, age) corner points, a sawtooth.
+
+    Age at t = t - intended time of the oldest message sent by then and not delivered by then.
+    """
+    end, none = recording.duration, np.empty(0)
+    spans = recording.acked.of_topics(topics)
+    sound = [rows.start + np.flatnonzero(~recording.acked.poison[rows]) for rows in spans]
+    intended = np.concatenate([none, *(recording.acked.intended[rows] for rows in sound)])
+    first = np.concatenate([none, *(recording.first(consumer)[rows] for rows in sound)])
+    order = np.lexsort((first, intended))
+    intended, first = intended[order], first[order]
+    moments = np.concatenate(([0.0, end], intended, first))
+    moments = np.unique(moments[(moments >= 0) & (moments <= end)])
+    sent = np.searchsorted(intended, moments, side="right")
+    # How many of the oldest are all delivered by each moment.
+    done = np.searchsorted(np.maximum.accumulate(first), moments, side="right")
+    padded = np.append(intended, NEVER)
+    done_before = np.concatenate(([0], done[:-1]))
+    before = np.where(done_before < sent, moments - padded[done_before], 0.0)
+    after = np.where(done < sent, moments - padded[done], 0.0)
+    corners = np.stack((np.repeat(moments, 2), np.stack((before, after), axis=1).ravel()), axis=1)
+    kept = np.ones(len(corners), bool)
+    kept[1::2] = after != before
+    return corners[kept]
+
+
+def cumulative(times: Array, end: float) -> Array:
+    """A running count as step points: (time, how many so far), up to `end`."""
+    moments, counts = np.unique(np.maximum(times[times <= end], 0.0), return_counts=True)
+    total = np.cumsum(counts)
+    moments = np.concatenate(([0.0], moments, [end]))
+    return np.stack((moments, np.concatenate(([0.0], total, total[-1:] if len(total) else [0.0]))), axis=1)
+
+
+def latency(recording: Recording, consumer: str, topic: str) -> dict[str, float]:
+    """Percentiles of intended send time to sink, over the topic's live messages.
+
+    A message not delivered counts with its age at the end: leaving it out would flatter a starver.
+    """
+    ages = live_waits(recording, consumer, [topic])
+    if not len(ages):
+        return {}
+    named = {"p50": 50, "p95": 95, "p99": 99, "max": 100}
+    found = percentiles(ages, list(named.values()))
+    return {name: round(value, 3) for name, value in zip(named, found, strict=True)}
+
+
+def jain_index(shares: Sequence[float]) -> float:
+    """Jain's fairness index, (sum x)^2 / (n * sum x^2): 1 when all are served equally, 1/n for one alone.
+
+    Shown, never judged by: with one of a hundred topics starved it still says 0.99.
+    Source: Jain, Chiu, Hawe, "A Quantitative Measure of Fairness and Discrimination", 1984.
+    """
+    squares = sum(x * x for x in shares)
+    return sum(shares) ** 2 / (len(shares) * squares) if squares else 0.0

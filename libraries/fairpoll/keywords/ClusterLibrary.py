@@ -1,0 +1,120 @@
+"""Keywords that bring a Kafka cluster up and say which one it is."""
+
+from typing import Literal
+
+from robot import result, running
+from robot.api import SkipExecution, logger
+from robot.api.deco import keyword, library
+from robot.api.types import Secret
+
+from fairpoll.base.errors import ClusterError
+from fairpoll.cluster import ClusterOptions
+from fairpoll.keywords.session import SESSION
+from fairpoll.reports.tables import html_table
+
+
+@library(scope="GLOBAL", doc_format="MARKDOWN", listener="SELF")
+class ClusterLibrary:
+    """Brings up the Kafka cluster that the suites judge on, and stops it at the end of the run.
+
+    There is one cluster in a Robot run. It is started by the first `Ensure Cluster` and stopped when
+    Robot ends, also after Ctrl-C.
+    """
+
+    @keyword
+    def ensure_cluster(
+        self,
+        kind: str = "",
+        *,
+        brokers: int | None = None,
+        keep: Literal["yes", "no"] = "no",
+        bootstrap_servers: str = "",
+        security_protocol: str = "",
+        sasl_mechanism: str = "",
+        sasl_username: str = "",
+        sasl_password: Secret | str = "",
+        ssl_ca_location: str = "",
+    ) -> None:
+        """Starts the cluster, unless it runs already, and waits until it answers.
+
+        Args:
+            kind: `local` (Apache Kafka on this machine), `mock` (librdkafka's mock cluster),
+                `compose` or `external`. Not given: local, or mock with a warning where there is no
+                Java or no way to get Kafka's jars.
+            brokers: how many brokers, 1 or 3; default 1. For local, mock and compose.
+            keep: `yes` leaves a compose cluster up at the end, and tell its address.
+            bootstrap_servers: `host:port[,...]` of an external cluster.
+            security_protocol: of an external cluster, such as `SASL_SSL`.
+            sasl_mechanism: such as `SCRAM-SHA-512`.
+            sasl_username: who logs in.
+            sasl_password: as Robot's Secret, from an environment variable.
+            ssl_ca_location: the file of the certificates to trust.
+
+        Fails if the cluster does not answer within 90 seconds, or cannot run here; the message says
+        why and what to do about it.
+
+        Example: `Ensure Cluster    local    brokers=3`
+        """
+        password = sasl_password.value if isinstance(sasl_password, Secret) else sasl_password
+        security = {
+            "security.protocol": security_protocol,
+            "sasl.mechanism": sasl_mechanism,
+            "sasl.username": sasl_username,
+            "sasl.password": password,
+            "ssl.ca.location": ssl_ca_location,
+        }
+        options = ClusterOptions(
+            log_folder=SESSION.results.folder / "evidence" / "cluster",
+            brokers=brokers or 1,
+            keep=keep == "yes",
+            bootstrap_servers=bootstrap_servers,
+            security={name: value for name, value in security.items() if value},
+        )
+        SESSION.ensure_cluster(kind, options)
+
+    @keyword
+    def stop_cluster(self) -> None:
+        """Stops the cluster that `Ensure Cluster` started and deletes its data; its logs stay.
+
+        Logs where the time of the run went. Does nothing when none runs. Called for you at the end of the
+        run.
+
+        Example: `Stop Cluster`
+        """
+        SESSION.close()
+        rows = [(part, f"{seconds:,.1f}") for part, seconds in SESSION.results.times().items()]
+        logger.info(html_table(("part", "seconds"), rows, "Where the time went"), html=True)
+
+    @keyword
+    def cluster_should_answer(self) -> str:
+        """Fails if no cluster runs, or if it does not answer a request for its metadata.
+
+        Returns what answered, such as `Apache Kafka 4.3.1 (KRaft), 1 broker`.
+
+        Example: `Cluster Should Answer`
+        """
+        if SESSION.cluster is None:
+            raise ClusterError("no cluster is running; begin with the keyword 'Ensure Cluster'")
+        return SESSION.cluster.description
+
+    @keyword
+    def real_broker_is_needed(self, reason: str) -> None:
+        """Skips the tests that follow, with this reason, when they run on the mock cluster.
+
+        Does nothing on a real broker. `--exclude real-broker` leaves such tests out altogether.
+
+        Args:
+            reason: what the mock cannot do; stands in the skipped tests' message.
+
+        Example: `Real Broker Is Needed    the mock keeps only 5 MB of a partition`
+        """
+        if SESSION.cluster is not None and SESSION.cluster.kind == "mock":
+            raise SkipExecution(f"needs a real broker: {reason}; run with CLUSTER:local")
+
+    def end_test(self, _data: running.TestCase, result: result.TestCase) -> None:
+        """Robot calls this after each test of a suite that imports this library."""
+        SESSION.results.note_test(result)
+
+    def close(self) -> None:
+        """Robot calls this once after everything, also after Ctrl-C and SIGTERM."""
+        SESSION.close()

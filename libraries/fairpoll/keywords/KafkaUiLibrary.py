@@ -1,0 +1,125 @@
+"""Keywords that hold what Kafka UI shows against what the brokers say."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from robot.api import Failure, SkipExecution, logger
+from robot.api.deco import keyword, library
+
+from fairpoll.base.errors import ClusterError, ClusterUnavailableError
+from fairpoll.cluster.kafka_ui import cluster_differences, group_differences, topic_differences
+from fairpoll.keywords.session import SESSION
+
+if TYPE_CHECKING:
+    from fairpoll.cluster.compose.cluster import ComposeCluster
+
+
+@library(scope="GLOBAL", doc_format="MARKDOWN")
+class KafkaUiLibrary:
+    """Starts Kafka UI and judges the answers of its API; RequestsLibrary fetches them.
+
+    Topics and groups are those of the scenario that was run last.
+    """
+
+    @keyword
+    def find_kafka_ui(self, address: str = "") -> str:
+        """Returns the address of a Kafka UI that looks at our cluster; starts one on a compose cluster.
+
+        Args:
+            address: of one that runs already, such as `http://localhost:8080`; taken as it is.
+
+        Skips the tests that follow, with the reason, on a cluster that has no Kafka UI, and where its
+        image cannot be had. Fails if it does not become healthy within 90 seconds.
+
+        Example: `${address}=    Find Kafka UI`
+        """
+        if address:
+            return address
+        # Looked at by its kind: with its module comes the Docker SDK, which other runs need not load.
+        is_compose = SESSION.cluster is not None and SESSION.cluster.kind == "compose"
+        cluster = cast("ComposeCluster", SESSION.cluster)
+        if not is_compose or len(cluster.brokers) > 1:
+            raise SkipExecution(
+                "Kafka UI runs beside the one broker of CLUSTER:compose; set KAFKA_UI for another"
+            )
+        try:
+            return cluster.start_ui()
+        except ClusterUnavailableError as error:
+            logger.warn(f"Kafka UI was not exercised: {error}")
+            raise SkipExecution(f"Kafka UI was not exercised: {error}") from None
+
+    @keyword
+    def cluster_should_be_shown_online(self, answer: Any, name: str) -> None:
+        """Fails unless the cluster of this name is shown as online, with as many brokers as answer us.
+
+        Args:
+            answer: the JSON of /api/clusters.
+            name: the cluster's name in Kafka UI.
+
+        Example: `Cluster Should Be Shown Online    ${response.json()}    fairpoll`
+        """
+        metadata = SESSION.admin().metadata()
+        if metadata is None:
+            raise ClusterError("the brokers do not answer; there is nothing to hold Kafka UI against")
+        _agree(cluster_differences(answer, name, len(metadata.brokers)))
+
+    @keyword
+    def topic_on_the_cluster(self, topic: str) -> str:
+        """Returns the name that a topic of the scenario has on the cluster, which carries the run id.
+
+        Fails if the scenario has no such topic.
+
+        Args:
+            topic: its name in the scenario.
+
+        Example: `${name}=    Topic On The Cluster    async-test-low-volume`
+        """
+        return SESSION.name_on_cluster("topics", topic)
+
+    @keyword
+    def group_on_the_cluster(self, mode: str) -> str:
+        """Returns the name of this consumer's group on the cluster, which carries the run id.
+
+        Fails if the run has no such consumer.
+
+        Args:
+            mode: the consumer, such as `async`.
+
+        Example: `${name}=    Group On The Cluster    async`
+        """
+        return SESSION.name_on_cluster("groups", mode)
+
+    @keyword
+    def topic_should_be_shown(self, answer: Any, topic: str, partitions: int) -> None:
+        """Fails unless the topic is shown with this many partitions, each ending where the broker says.
+
+        Args:
+            answer: the JSON of /api/clusters/.../topics/...
+            topic: its name in the scenario.
+            partitions: how many it must have.
+
+        Example: `Topic Should Be Shown    ${response.json()}    async-test-low-volume    1`
+        """
+        name = SESSION.name_on_cluster("topics", topic)
+        ends = SESSION.admin().end_offsets([(name, partition) for partition in range(partitions)])
+        _agree(topic_differences(answer, name, [ends[(name, partition)] for partition in range(partitions)]))
+
+    @keyword
+    def lag_should_be_shown(self, answer: Any, mode: str) -> None:
+        """Fails unless the group's committed offsets, ends and lag are those that the brokers tell.
+
+        Args:
+            answer: the JSON of /api/clusters/.../consumer-groups/...
+            mode: the consumer, such as `async`.
+
+        Example: `Lag Should Be Shown    ${response.json()}    async`
+        """
+        group, admin = SESSION.name_on_cluster("groups", mode), SESSION.admin()
+        committed = admin.committed_offsets(group)
+        if not committed:
+            raise Failure(f"group {group} has committed nothing; there is no lag to show")
+        _agree(group_differences(answer, group, committed, admin.end_offsets(list(committed))))
+
+
+def _agree(differences: list[str]) -> None:
+    if differences:
+        raise Failure("; ".join(differences))

@@ -1,0 +1,248 @@
+"""Keywords that judge the current recording. Each is a sentence that holds or fails."""
+
+from typing import Literal
+
+from robot.api import Failure
+from robot.api.deco import keyword, library
+from robot.libraries.BuiltIn import BuiltIn
+
+from fairpoll.checkers import Finding
+from fairpoll.keywords.arguments import (
+    CONVERTERS,
+    Amount,
+    Bound,
+    Criterion,
+    Duration,
+    Mode,
+    Percentile,
+    Share,
+    Topics,
+)
+from fairpoll.keywords.judging import check_mode, find, judge, judge_run, log_charts, log_waits, settle
+from fairpoll.keywords.session import SESSION
+
+
+@library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
+class VerdictLibrary:
+    """Judges the recording of the scenario that was run last.
+
+    Times are in the scenario's own time: `5 seconds` is half a second of real time at SPEED 10, plus
+    what SPEED cannot scale (about one real second, said in the message). `topics` is `high`, `low` or
+    the name of one topic.
+
+    A criterion that cannot be judged fails with the prefix `INCONCLUSIVE:` and the reason: the producer
+    missed its plan, the control did not starve, or the machine stood still.
+    """
+
+    @keyword
+    def delivery_should_meet(
+        self,
+        mode: Mode,
+        high_at_least: Bound,
+        low_at_least: Bound,
+        low_at_most: Bound,
+        low_share_at_least: Share,
+    ) -> None:
+        """Fails if the consumer's deliveries do not meet every criterion given; the table's template.
+
+        Args:
+            mode: the consumer, such as `async`.
+            high_at_least: records of the high-volume topics, at least.
+            low_at_least: records of the low-volume topics, at least.
+            low_at_most: records of the low-volume topics, at most.
+            low_share_at_least: low-volume share of all deliveries, with a percent sign.
+
+        Each may be `-` for no criterion. Counted are different records that reached the sink while the
+        live traffic ran. Logs the criteria with what was measured, and the charts.
+
+        Example: `Delivery Should Meet    async    1 000    20    -    1%`
+        """
+        verdict = SESSION.verdict()
+        check_mode(verdict, mode)
+        findings: list[Finding] = []
+        for check, volume, bound in (
+            ("delivered_at_least", "high", high_at_least),
+            ("delivered_at_least", "low", low_at_least),
+            ("delivered_at_most", "low", low_at_most),
+        ):
+            if bound.records is not None:
+                findings.append(find(verdict, check, mode, volume=volume, records=bound.records))
+        if low_share_at_least.fraction is not None:
+            share = low_share_at_least.fraction
+            findings.append(find(verdict, "share_at_least", mode, volume="low", share=share))
+        if not findings:
+            raise ValueError("no criterion is given; at least one of the four must be other than -")
+        log_charts(verdict, [mode])
+        settle(verdict, findings)
+
+    @keyword
+    def oldest_message_should_wait_at_most(self, mode: Mode, topics: Topics, budget: Duration) -> None:
+        """Fails if any acked message of these topics waited longer than the budget for the sink.
+
+        Waiting is counted from the intended send time, and goes on when nothing arrives. Logs the chart of
+        waiting with the budget in it.
+
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high`, `low`, or the name of one topic.
+            budget: in the scenario's time, such as `5 seconds`.
+
+        Example: `Oldest Message Should Wait At Most    async    low    5 seconds`
+        """
+        verdict = SESSION.verdict()
+        check_mode(verdict, mode)
+        finding = find(verdict, "oldest_wait_at_most", mode, volume=topics.named, seconds=budget.seconds)
+        log_waits(verdict)
+        settle(verdict, [finding])
+
+    @keyword
+    def oldest_message_should_wait_at_most_times_solo(
+        self, mode: Mode, topics: Literal["high", "low"], times: Amount
+    ) -> None:
+        """Fails if a message waited longer than so many times what it waits when its volume is alone.
+
+        Runs the scenario once more for that, with the topics of this volume only, unless it has been.
+        A solo wait below half a second counts as half a second.
+
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high` or `low`.
+            times: how many times the solo wait, such as `4`.
+
+        Example: `Oldest Message Should Wait At Most Times Solo    async    low    4`
+        """
+        check_mode(SESSION.verdict(), mode)
+        solo_seconds = round(SESSION.solo_wait(mode, topics), 3)
+        judge(
+            "oldest_wait_at_most_times_solo",
+            mode,
+            volume=topics,
+            times=times.number,
+            solo_seconds=solo_seconds,
+        )
+
+    @keyword
+    def oldest_message_should_wait_at_least(self, mode: Mode, topics: Topics, floor: Duration) -> None:
+        """Fails if no message of these topics waited this long: a control that must starve.
+
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high`, `low`, or the name of one topic.
+            floor: in the scenario's time, such as `30 seconds`.
+
+        Example: `Oldest Message Should Wait At Least    sync    low    30 seconds`
+        """
+        judge("oldest_wait_at_least", mode, volume=topics.named, seconds=floor.seconds)
+
+    @keyword
+    def due_messages_should_be_delivered(self, mode: Mode, topics: Topics, age: Duration) -> None:
+        """Fails if an acked message that was older than this at the end had not been delivered by then.
+
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high`, `low`, or the name of one topic.
+            age: in the scenario's time, such as `5 seconds`; younger messages are not due.
+
+        Example: `Due Messages Should Be Delivered    async    low    5 seconds`
+        """
+        judge("due_messages_delivered", mode, volume=topics.named, seconds=age.seconds)
+
+    @keyword
+    def throughput_should_be_at_least(self, mode: Mode, share: Share, *, of: Mode = "sync") -> None:
+        """Fails if the consumer delivered less than this share of what another one of the run did.
+
+        Fairness by slowing everything down is a failure too.
+
+        Args:
+            mode: the consumer, such as `async`.
+            share: of the other's records, with a percent sign, such as `95%`.
+            of: the other consumer; default `sync`.
+
+        Example: `Throughput Should Be At Least    async    95%    of=sync`
+        """
+        check_mode(SESSION.verdict(), of)
+        if share.fraction is None:
+            raise ValueError("the share is missing; write for example 95%")
+        judge("throughput_at_least", mode, of=of, share=share.fraction)
+
+    @keyword
+    def latency_should_be_at_most(
+        self, mode: Mode, topics: Topics, percentile: Percentile, budget: Duration
+    ) -> None:
+        """Fails if this percentile of the waits of live messages exceeds the budget.
+
+        Messages not delivered count with their age at the end.
+
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high`, `low`, or the name of one topic.
+            percentile: a whole number from 1 to 100, such as `99`.
+            budget: in the scenario's time, such as `2 seconds`.
+
+        Example: `Latency Should Be At Most    async    low    99    2 seconds`
+        """
+        judge(
+            "latency_at_most",
+            mode,
+            volume=topics.named,
+            percentile=percentile.percent,
+            seconds=budget.seconds,
+        )
+
+    @keyword
+    def service_should_be_at_least(self, mode: Mode, topics: Topics, share: Share) -> None:
+        """Fails if less than this share of what was sent was delivered while both volumes were live.
+
+        Args:
+            mode: the consumer, such as `async`.
+            topics: `high`, `low`, or the name of one topic.
+            share: of what was sent, with a percent sign, such as `90%`.
+
+        Example: `Service Should Be At Least    async    low    90%`
+        """
+        if share.fraction is None:
+            raise ValueError("the share is missing; write for example 90%")
+        judge("service_at_least", mode, volume=topics.named, share=share.fraction)
+
+    @keyword
+    def producer_should_have_kept_its_plan(self) -> None:
+        """Fails as INCONCLUSIVE if planned messages were not acked, or were sent late (p99 over 500 ms).
+
+        Example: `Producer Should Have Kept Its Plan`
+        """
+        judge_run("producer_kept_plan")
+
+    @keyword
+    def finding_should_be_as_known(
+        self, mode: Mode, criterion: Criterion, status: Literal["pass", "fail"]
+    ) -> None:
+        """Fails if a criterion without thresholds comes to another verdict than the one that is known.
+
+        For a table of what is known of a consumer that is not ours to mend: what is found stands in the
+        report as found, and a change, for the worse or for the better, is told.
+
+        Args:
+            mode: the consumer, such as `bizon-sync`.
+            criterion: its name in verdict.json, such as `no_forbidden_duplicates`.
+            status: pass or fail.
+
+        Example: `Finding Should Be As Known    bizon-sync    nothing_lost    pass`
+        """
+        verdict = SESSION.verdict()
+        check_mode(verdict, mode)
+        finding = find(verdict, criterion.name, mode)
+        SESSION.results.write_verdicts()
+        if finding.status != status:
+            raise Failure(f"known is {status}, found is {finding.status}: {finding.sentence}")
+        BuiltIn().set_test_message(f"{finding.status}, as known: {finding.sentence}")
+
+    @keyword
+    def run_should_be_sound(self) -> None:
+        """Fails as INCONCLUSIVE if anything keeps the run from proving something, and says what.
+
+        Looked at are the producer's plan, whether the control starved, whether this machine stood still
+        for more than a second, and whether the run went to its end.
+
+        Example: `Run Should Be Sound`
+        """
+        judge_run("recording_is_sound")

@@ -1,0 +1,1 @@
+"""Robot Framework keyword libraries, and the only package that imports Robot Framework."""

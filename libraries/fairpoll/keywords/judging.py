@@ -1,0 +1,98 @@
+"""From a criterion to a passed or failed test: judge, log the table, tell the figures."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from urllib.parse import quote
+
+from robot.api import Failure, logger
+from robot.libraries.BuiltIn import BuiltIn
+
+from fairpoll.checkers import Finding
+from fairpoll.keywords.session import SESSION
+from fairpoll.reports.report import Verdict, charts, wait_chart, write_charts
+from fairpoll.reports.tables import Row, criteria_table
+
+INCONCLUSIVE = "INCONCLUSIVE: "
+
+
+def judge(check: str, mode: str, **thresholds: object) -> None:
+    verdict = SESSION.verdict()
+    check_mode(verdict, mode)
+    settle(verdict, [find(verdict, check, mode, **thresholds)])
+
+
+def judge_run(check: str) -> None:
+    """A criterion of the run itself, whoever consumed."""
+    verdict = SESSION.verdict()
+    settle(verdict, [find(verdict, check, "run")])
+
+
+def find(verdict: Verdict, check: str, mode: str, **thresholds: object) -> Finding:
+    """Judge one criterion; the finding is kept, and settled by the caller."""
+    with SESSION.results.stopwatch("judged"):
+        return verdict.judge(check, mode, **thresholds)
+
+
+def check_mode(verdict: Verdict, mode: str) -> None:
+    known = verdict.recording.consumers
+    if mode not in known:
+        raise ValueError(f"unknown mode '{mode}'; this run has: {', '.join(known)}")
+
+
+def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
+    """Log the table, write verdict.json, then pass with the figures or fail with every unmet criterion."""
+    with SESSION.results.stopwatch("verdicts written"):
+        SESSION.results.write_verdicts()
+    rows = [Row(f.criterion, f.expected, f.measured, f.status) for f in findings]
+    consumer = findings[0].consumer
+    logger.info(criteria_table(rows, caption=f"{consumer}, {verdict.recording.cluster}"), html=True)
+    unmet = [finding for finding in findings if finding.status != "pass"]
+    if not unmet:
+        told = "; ".join(f"{f.criterion}: {f.measured}{_allowed(f)}" for f in findings)
+        BuiltIn().set_test_message(f"{consumer}: {told}", append=True, separator="\n")
+        return
+    raise Failure(_told(unmet, len(findings), f"evidence: {verdict.recording.folder}"))
+
+
+def _allowed(finding: Finding) -> str:
+    """What was allowed for, where that is more than the test says."""
+    return f", {finding.expected}" if "SPEED" in finding.expected else ""
+
+
+def _told(unmet: Sequence[Finding], judged: int, evidence: str) -> str:
+    """The message of a test that did not pass; one failure outweighs any number of inconclusive ones."""
+    failed = [finding for finding in unmet if finding.status == "fail"]
+    prefix = "" if failed else INCONCLUSIVE
+    if len(unmet) == 1:
+        return f"{prefix}{unmet[0].sentence}; {evidence}"
+    lines = [
+        f"- {INCONCLUSIVE if failed and finding.status == 'inconclusive' else ''}{finding.sentence}"
+        for finding in unmet
+    ]
+    return "\n".join([f"{prefix}{len(unmet)} of {judged} criteria not met; {evidence}", *lines])
+
+
+def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:
+    """The charts in the log, and links to them as files of their own."""
+    with SESSION.results.stopwatch("charts drawn"):
+        _log(verdict, consumers, charts(verdict.recording, consumers))
+
+
+def log_waits(verdict: Verdict) -> None:
+    """The chart of waiting once more, with the budgets that its topics have been judged by until now."""
+    budgets: dict[str, float] = {}
+    for check, thresholds, _ in verdict.findings:
+        if check == "oldest_wait_at_most":
+            topics, seconds = str(thresholds["volume"]), float(str(thresholds["seconds"]))
+            budgets[topics] = min(seconds, budgets.get(topics, seconds))
+    consumers = list(verdict.recording.consumers)
+    with SESSION.results.stopwatch("charts drawn"):
+        _log(verdict, consumers, wait_chart(verdict.recording, consumers, budgets))
+
+
+def _log(verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:
+    paths = write_charts(verdict.recording, drawn)
+    SESSION.results.keep_charts(verdict, consumers, drawn)
+    for svg, path in zip(drawn.values(), paths, strict=True):
+        link = quote(path.relative_to(SESSION.results.folder).as_posix())
+        logger.info(f"{svg}<p><a href='{link}'>{escape(path.name)}</a></p>", html=True)

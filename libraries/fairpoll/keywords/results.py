@@ -1,0 +1,122 @@
+"""What a whole Robot run leaves beside its log: verdict.json and summary.html."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from robot import result
+from robot.api import logger
+from robot.libraries.BuiltIn import BuiltIn
+
+from fairpoll.base.errors import FairpollError
+from fairpoll.contract.events import dump
+from fairpoll.evidence import layout
+from fairpoll.reports.report import Verdict
+from fairpoll.reports.stopwatch import Stopwatch
+from fairpoll.reports.summary_page import NAME as SUMMARY
+from fairpoll.reports.summary_page import Shown, page
+from fairpoll.verdicts.verdict_json import worst
+
+RECORDED = "scenarios recorded"
+# How Robot begins the message of a test whose suite's setup failed.
+PARENT_FAILED = "Parent suite setup failed:\n"
+
+
+class Results:
+    """The verdicts of a Robot run, in the order of their recordings, and what else came of it."""
+
+    def __init__(self) -> None:
+        self.verdicts: list[Verdict] = []
+        self.stopwatch = Stopwatch()
+        # What else belongs into verdict.json, by key.
+        self.extra: dict[str, object] = {}
+        # What could not be run to its end, or not be judged, and why: neither file keeps quiet about it.
+        self._not_judged: dict[str, str] = {}
+        # The test that tells a sentence of a finding, by its id in the log.
+        self._tests: dict[str, str] = {}
+        # Of each verdict, the charts that show all of its consumers; by its folder.
+        self._charts: dict[Path, dict[str, str]] = {}
+        # Where the summary goes, and what it lies beside; asked while Robot runs, which `close` may not.
+        self._place: tuple[Path, list[str]] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Robot's output folder."""
+        return Path(BuiltIn().get_variable_value("${OUTPUT DIR}"))
+
+    def open(self) -> None:
+        """There will be a summary, whatever comes of the run; log and report link to it."""
+        BuiltIn().set_suite_metadata("Summary", f"[{SUMMARY}|{SUMMARY}]", top=True)
+        self._place = (self.folder, _pages_of_robot(self.folder))
+
+    @contextlib.contextmanager
+    def noting(self, name: str) -> Iterator[None]:
+        """An error that keeps this from being run to its end is told in both files as well."""
+        try:
+            yield
+        except FairpollError as error:
+            self._not_judged[name] = str(error)
+            self.write_verdicts()
+            raise
+
+    def note_test(self, test: result.TestCase) -> None:
+        """A test that failed for another reason than a finding proves nothing, and is told as such.
+
+        Each finding that did not hold is linked to the test that tells it.
+        """
+        if self._place is None or not test.failed:
+            return
+        told = [f for v in self.verdicts for _, _, f in v.findings if f.status != "pass"]
+        mine = [finding.sentence for finding in told if finding.sentence in test.message]
+        self._tests |= dict.fromkeys(mine, test.id)
+        message = test.message.removeprefix(PARENT_FAILED)
+        if not mine and message not in self._not_judged.values():
+            self._not_judged[test.name] = message
+            self._tests[message] = test.id
+            self.write_verdicts()
+
+    def keep_charts(self, verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:
+        """For the summary, which takes the latest charts of all consumers of a run side by side."""
+        if set(consumers) == set(verdict.recording.consumers):
+            self._charts.setdefault(verdict.recording.folder, {}).update(drawn)
+
+    def has_charts(self, verdict: Verdict) -> bool:
+        """Whether they have been drawn, and so stand in the log."""
+        return verdict.recording.folder in self._charts
+
+    def write_verdicts(self) -> None:
+        """verdict.json of the whole Robot run, and one beside each recording."""
+        for verdict in self.verdicts:
+            verdict.write()
+        runs = [verdict.to_json() for verdict in self.verdicts]
+        not_judged = [{"name": name, "reason": reason} for name, reason in self._not_judged.items()]
+        verdicts = [*(run["verdict"] for run in runs), *("inconclusive" for _ in not_judged)]
+        whole = {"verdict": worst(verdicts), "runs": runs, "not_judged": not_judged, **self.extra}
+        (self.folder / layout.VERDICT).write_text(dump(whole) + "\n", "utf-8")
+
+    def times(self) -> dict[str, float]:
+        """Where the time of the run has gone until now, in seconds."""
+        return self.stopwatch.parts(RECORDED, [verdict.recording.facts for verdict in self.verdicts])
+
+    def close(self, cluster: str) -> None:
+        """Write the page for those who do not read logs; a full disk is told as a warning."""
+        if self._place is None:
+            return
+        (folder, pages), self._place = self._place, None
+        runs = [Shown(verdict, self._charts.get(verdict.recording.folder, {})) for verdict in self.verdicts]
+        seconds = "; ".join(f"{part} {seconds:,.1f} s" for part, seconds in self.times().items())
+        beside = [*pages, *([layout.VERDICT] if (folder / layout.VERDICT).exists() else [])]
+        try:
+            told = page(
+                runs, self._not_judged, cluster, folder, beside, tests=self._tests, foot=f"Time: {seconds}"
+            )
+            (folder / SUMMARY).write_text(told, "utf-8")
+            logger.console(f"Summary: {folder / SUMMARY}")
+        except OSError as error:
+            logger.warn(f"{SUMMARY} could not be written: {error}")
+
+
+def _pages_of_robot(folder: Path) -> list[str]:
+    """The log and the report, where they are written, and written into this folder."""
+    paths = [Path(BuiltIn().get_variable_value(f"${{{kind} FILE}}")) for kind in ("LOG", "REPORT")]
+    return [path.name for path in paths if path.parent == folder]

@@ -1,0 +1,66 @@
+"""The recording of a run that was spread over machines, put together from what its parts handed in."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fairpoll.contract.events import dump
+from fairpoll.evidence import layout
+from fairpoll.run.distributed.clocks import over_a_run
+from fairpoll.run.distributed.handover import pull
+from fairpoll.run.distributed.roster import Roster, RunNotes
+from fairpoll.run.distributed.run_topic import RunTopic
+
+ASK_SECONDS = 1.0
+
+
+def fetch(topic: RunTopic, run: RunNotes, folder: Path) -> None:
+    """Write a run's recording, as far as it was handed in, into the folder. Raises FairpollError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cut_off = pull(topic, run.run_id, folder)
+    (folder / layout.RUN).write_text(dump(facts_of(run, cut_off)), "utf-8")
+
+
+def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
+    """run.json of a run, by what its parts have told; times by the broker's clock."""
+    told = [f"{who}: {done['error']}" for who, done in run.done.items() if done.get("error")]
+    told += [f"{who} did not hand in its evidence" for who in run.missing(run.done)]
+    told += [f"{name} was handed in in part" for name in cut_off]
+    facts: dict[str, Any] = {
+        **run.facts,
+        "shards": run.shards,
+        "complete": not told,
+        "incomplete": "; ".join(told),
+    }
+    if run.start_ms is not None:
+        lasts = run.scenario.duration_seconds / run.speed * 1000
+        facts |= {"start_ms": run.start_ms, "end_ms": run.start_ms + lasts}
+    ends = [run.done[name] for name in run.consumers if name in run.done]
+    stopped = [end["stopped_ms"] for end in ends if "stopped_ms" in end]
+    if stopped and len(stopped) == len(run.consumers):
+        facts["stopped_ms"] = max(stopped)
+    for name in ("timeline", "drain_ms", "drained_ms"):
+        if found := [end[name] for end in ends if name in end]:
+            facts[name] = found[0]
+    hosts = [done["host"]["longest_pause_seconds"] for done in run.done.values() if "host" in done]
+    facts["host"] = {"longest_pause_seconds": max(hosts, default=0.0)}
+    facts["clocks"] = {who: over_a_run(measured).to_json() for who, measured in run.clocks.items()}
+    return facts
+
+
+def awaited_run(topic: RunTopic, run_id: str | None, wait_seconds: float) -> RunNotes | None:
+    """The run of this name, or the last one planned, once all its parts have ended or so long from now.
+
+    None where nothing tells of such a run. Raises ClusterError.
+    """
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        late = time.monotonic() >= deadline
+        roster = Roster()
+        for note in topic.all_notes():
+            roster.add(note)
+        run = roster.runs.get(run_id) if run_id else next(reversed(roster.runs.values()), None)
+        if late or (run and not run.missing(run.done)):
+            return run
+        time.sleep(ASK_SECONDS)

@@ -1,0 +1,162 @@
+"""The plan of a run that is spread over machines, and its producers. `consumer_part` has the consumers.
+
+What `experiment` does in one place, each part does for itself; `crew` keeps them in step. Each writes its
+evidence to a folder of its own and hands it in at its end.
+"""
+
+import os
+import secrets
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from fairpoll.base.errors import FairpollError, ScenarioError
+from fairpoll.base.text import quoted
+from fairpoll.contract.events import EventWriter
+from fairpoll.evidence import layout
+from fairpoll.producer.produce_options import create_missing
+from fairpoll.producer.shards import Shard
+from fairpoll.producer.traffic import TrafficProducer, deliverable_in
+from fairpoll.run.distributed.crew import Crew, handed_in
+from fairpoll.run.distributed.run_topic import RunTopic
+from fairpoll.run.host import HostMonitor
+from fairpoll.scenarios.model import Scenario
+
+# Folders and files of a recording that are nobody's.
+TAKEN_NAMES = ("ledger", "samples", "charts", layout.RUN, layout.VERDICT, layout.LEDGER, layout.SAMPLES, "")
+
+
+def new_run_id() -> str:
+    """By date and time, as the suites name theirs."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def facts_of_plan(
+    run_id: str,
+    scenario: Scenario,
+    speed: float,
+    servers: str,
+    *,
+    topics: Mapping[str, str],
+    consumers: Sequence[str] = (),
+    shards: int = 1,
+) -> dict[str, Any]:
+    """What run.json says of a run before it begins. Raises ScenarioError for names that cannot be folders."""
+    for name in consumers:
+        if name in TAKEN_NAMES or Path(name).name != name or name in (".", ".."):
+            raise ScenarioError(f"{quoted(name)} cannot be the name of a consumer")
+    return {
+        "run_id": run_id,
+        "scenario": scenario.to_json(),
+        "speed": speed,
+        "cluster": {"kind": "external", "description": f"cluster at {servers}"},
+        "topics": dict(topics),
+        "consumers": list(consumers),
+        "groups": {name: f"fairpoll.{run_id}.{name}" for name in consumers},
+        "shards": shards,
+    }
+
+
+def plan(topic: RunTopic, config: Mapping[str, str], facts: Mapping[str, Any]) -> None:
+    """Create a run's topics and tell its plan. Raises ClusterError."""
+    topic.create()
+    scenario = Scenario.from_json(facts["scenario"])
+    create_missing({facts["topics"][one.name]: one.partitions for one in scenario.topics}, config)
+    topic.tell("plan", facts=facts)
+
+
+class _Both:
+    """A stream into two: what is printed is kept as well."""
+
+    def __init__(self, *streams: IO[str]) -> None:
+        self._streams = streams
+
+    def write(self, text: str) -> None:
+        for stream in self._streams:
+            stream.write(text)
+
+    def flush(self) -> None:
+        for stream in self._streams:
+            stream.flush()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a producer is told to send; of a planned run it is the plan that counts."""
+
+    scenario: Scenario
+    speed: float
+    topics: Mapping[str, str]
+    create_topics: bool
+    shard: Shard | None = None
+    run_id: str | None = None
+
+
+def produce_together(
+    wanted: Wanted, config: Mapping[str, str], evidence_topic: str, stop: threading.Event
+) -> None:
+    """Be one of several producers; see `fairpoll produce --help`. Raises FairpollError.
+
+    An indexed Job of Kubernetes numbers its pods in JOB_COMPLETION_INDEX, from 0.
+    """
+    index = os.environ.get("JOB_COMPLETION_INDEX", "")
+    index = index if index.isdecimal() else ""
+    shard = wanted.shard
+    if (shard or index) and not wanted.run_id:
+        raise ScenarioError("a shard is one of a planned run: give its --run-id")
+    topic = RunTopic(config, evidence_topic)
+    topic.create()
+    crew = Crew(topic, stop.is_set)
+    if wanted.run_id and (shard or index):
+        number = shard.number if shard else int(index) + 1
+        run = crew.find(wanted.run_id, layout.producer_name(number))
+        if number > run.shards or (shard and shard.count != run.shards):
+            raise ScenarioError(f"run {run.run_id} has {run.shards} shards, this is {shard or number}")
+        shard = Shard(number, run.shards)
+    else:
+
+        def facts() -> Mapping[str, Any]:
+            run_id, servers = wanted.run_id or new_run_id(), config["bootstrap.servers"]
+            return facts_of_plan(run_id, wanted.scenario, wanted.speed, servers, topics=wanted.topics)
+
+        _, shard = crew.join(wanted.run_id or "", facts)
+    produce_share(crew, shard, config, stop, create_topics=wanted.create_topics)
+    topic.close()
+
+
+def produce_share(
+    crew: Crew, shard: Shard, config: Mapping[str, str], stop: threading.Event, *, create_topics: bool
+) -> None:
+    """Be one of a run's producers, from the backlog to the ledger that is handed in. Raises FairpollError."""
+    run = crew.run
+    scenario = run.scenario.at_speed(run.speed)
+    if create_topics:
+        create_missing({run.topics[one.name]: one.partitions for one in scenario.topics}, config)
+    with tempfile.TemporaryDirectory(prefix="fairpoll-producer-") as folder:
+        ledger = Path(folder) / layout.LEDGER
+        told: dict[str, object] = {}
+        with (
+            ledger.open("a", encoding="utf-8") as file,
+            handed_in(crew, lambda: [(ledger, layout.ledger_of(shard.number))], told),
+        ):
+            emit = EventWriter(_Both(sys.stdout, file))  # type: ignore[arg-type]
+            crew.measure_clock()
+            producer = TrafficProducer(
+                scenario, run.run_id, run.topics, config, emit, shard.partitions(scenario)
+            )
+            emit("startup_complete", run_id=run.run_id, shard=str(shard))
+            producer.produce_backlog()
+            start = crew.agreed_start()
+            host = HostMonitor()
+            with host:
+                producer.produce_live(start, stop)
+            told["host"] = host.figures()
+            emit("shutdown_complete", failed=producer.failed)
+            crew.tell("produced", acked=deliverable_in(ledger))
+            if stop.is_set():
+                raise FairpollError("stopped before the traffic's end")

@@ -1,0 +1,90 @@
+"""What must hold between the keys of a scenario file, which its schema cannot say."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from fairpoll.evidence.layout import DEAD_LETTERS
+from fairpoll.scenarios.model import PollSettings, Step, TopicPlan
+from fairpoll.scenarios.source import Place
+
+# More than this takes hours, or the machine's memory; a typing error is likelier than a wish.
+MOST_MESSAGES = 10_000_000
+MOST_PARTITIONS = 10_000
+
+Broken = tuple[Place, str]
+
+
+def topic_rules(
+    entries: Mapping[str, Sequence[TopicPlan]], duration_seconds: float | None
+) -> Iterator[Broken]:
+    """Of the topics, each alone and all together; `entries` gives those that each key stands for.
+
+    Without a duration, what depends on it is passed over.
+    """
+    topics = [topic for several in entries.values() for topic in several]
+    outputs = Counter(topic.output for topic in topics)
+    names = Counter(topic.name for topic in topics)
+    for key, several in entries.items():
+        for place, sentence in _one_topics_rules(several[0], duration_seconds):
+            yield ("topics", key, place), sentence
+        if twice := next((topic.output for topic in several if outputs[topic.output] > 1), None):
+            yield ("topics", key, "output"), f"{twice} is another topic's output too"
+        if twice := next((topic.name for topic in several if names[topic.name] > 1), None):
+            yield ("topics", key), f"{twice} is another topic's name too"
+    partitions = sum(topic.partitions for topic in topics)
+    if partitions > MOST_PARTITIONS:
+        yield ("topics",), f"have {partitions:,} partitions in all; at most {MOST_PARTITIONS:,}"
+    if duration_seconds is not None:
+        messages = sum(topic.planned_messages(duration_seconds) for topic in topics)
+        if messages > MOST_MESSAGES:
+            yield ("topics",), f"plan {messages:,} messages in all; at most {MOST_MESSAGES:,}"
+
+
+def _one_topics_rules(topic: TopicPlan, duration_seconds: float | None) -> Iterator[tuple[str, str]]:
+    if topic.weights and (len(topic.weights) != topic.partitions or not sum(topic.weights)):
+        yield "weights", f"needs one number for each of the {topic.partitions} partitions, not all 0"
+    if topic.output == DEAD_LETTERS:
+        yield "output", f"{DEAD_LETTERS} is where records go that no output can take; choose another name"
+    if duration_seconds is None:
+        return
+    if topic.starts_after_seconds >= duration_seconds:
+        yield "starts_after", f"must be before the end of the run, {duration_seconds:g} s"
+    planned = topic.planned_messages(duration_seconds)
+    if topic.poison and max(topic.poison) >= planned:
+        yield "poison", f"there is no message {max(topic.poison)}; the topic's {planned:,} are counted from 0"
+
+
+def run_rules(
+    duration_seconds: float, control_seconds: float | None, timeline: Sequence[Step], settings: PollSettings
+) -> Iterator[Broken]:
+    """Of what concerns the run as a whole."""
+    if control_seconds is not None and control_seconds > duration_seconds:
+        yield ("control_waits_at_least",), f"is longer than the run, {duration_seconds:g} s"
+    yield from _timeline_rules(timeline, duration_seconds)
+    session, poll = settings.session_timeout_ms, settings.max_poll_interval_ms
+    if poll < session:
+        yield (
+            ("consumer",),
+            f"max_poll_interval_ms, {poll}, must be at least session_timeout_ms, {session}: Kafka's own rule",
+        )
+
+
+def _timeline_rules(steps: Sequence[Step], duration_seconds: float) -> Iterator[Broken]:
+    """Each step must come before the end, and find what it acts on."""
+    running = {"first": True, "second": False}
+    # What a step needs, and what it leaves: which member, was it running, does it run then.
+    effects = {
+        "join": ("second", False, "a second member has joined already"),
+        "leave": ("second", True, "no second member has joined"),
+        "stop": ("first", True, "the first member is not running"),
+        "kill": ("first", True, "the first member is not running"),
+        "start": ("first", False, "the first member is running already"),
+    }
+    for index, step in sorted(enumerate(steps), key=lambda numbered: numbered[1].at_seconds):
+        if step.at_seconds >= duration_seconds:
+            yield ("timeline", index, "at"), f"must be before the end of the run, {duration_seconds:g} s"
+        if step.action.verb in effects:
+            member, needed, sentence = effects[step.action.verb]
+            if running[member] is not needed:
+                yield ("timeline", index, "do"), f"'{step.action.verb}' can do nothing then: {sentence}"
+            running[member] = not needed

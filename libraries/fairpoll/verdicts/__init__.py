@@ -1,0 +1,1 @@
+"""Judging a recording, judging it again, and reading verdict.json."""

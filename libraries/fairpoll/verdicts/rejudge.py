@@ -1,0 +1,70 @@
+"""Judges recordings that are there already: again, or for the first time where a run was cut off."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairpoll.base.errors import HistoryError
+from fairpoll.checkers import DELIVERY_GUARANTEES, RUN_CRITERIA
+from fairpoll.evidence import layout
+from fairpoll.evidence.loading import load_recording
+from fairpoll.reports.report import Verdict
+
+# What a recording is judged by that no suite has judged: what must hold in any scenario.
+BY_DEFAULT: dict[str, dict[str, object]] = {
+    "oldest_wait_at_most": {"volume": "low", "seconds": 5},
+    **{name: {} for name in DELIVERY_GUARANTEES},
+    "no_stall": {"seconds": 10},
+}
+
+
+@dataclass
+class Rejudged:
+    """A recording judged from its files alone. `same` is None where there was no verdict before."""
+
+    folder: Path
+    verdict: Verdict
+    same: bool | None
+
+    @property
+    def told(self) -> str:
+        """How it compares with what stood there, as people read it."""
+        if self.same is None:
+            return "judged for the first time, by what must hold in any scenario"
+        return "the same verdict as before" if self.same else "NOT the same verdict as before"
+
+
+def recordings_in(place: Path) -> list[Path]:
+    """The folders of recordings at or below this one, in the order of their names. Raises HistoryError."""
+    found = sorted(path.parent for path in place.rglob(layout.RUN))
+    if not found:
+        raise HistoryError(f"{place}: no recording in it (no folder with a {layout.RUN})")
+    return found
+
+
+def judge_again(folder: Path) -> Rejudged:
+    """Judge a recording by the criteria and thresholds of the verdict.json beside it, if there is one.
+
+    Raises HistoryError.
+    """
+    verdict = Verdict(load_recording(folder))
+    path = folder / layout.VERDICT
+    if not path.exists():
+        for criterion in RUN_CRITERIA:
+            verdict.judge(criterion, "run")
+        control_waits = verdict.recording.scenario.control_wait_seconds
+        for consumer in verdict.recording.consumers:
+            for criterion, thresholds in BY_DEFAULT.items():
+                if consumer == "sync" and control_waits and criterion == "oldest_wait_at_most":
+                    # The control, which the scenario is made to starve.
+                    verdict.judge("oldest_wait_at_least", consumer, volume="low", seconds=control_waits)
+                else:
+                    verdict.judge(criterion, consumer, **thresholds)
+        return Rejudged(folder, verdict, None)
+    try:
+        before = path.read_text("utf-8")
+        for finding in json.loads(before)["findings"]:
+            verdict.judge(finding["check"], finding["consumer"], **finding["thresholds"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise HistoryError(f"{path}: not a verdict of this version: {error!r}") from None
+    return Rejudged(folder, verdict, verdict.to_text() == before)
