@@ -4,7 +4,7 @@ FROM python:3.11.14-slim-bookworm
 WORKDIR /app
 # The versions that requirements.txt pins, of what producing needs; the rest is for Robot Framework.
 COPY requirements.txt .
-RUN grep -E '^(confluent-kafka|pyyaml|jsonschema|click|psutil|orjson|numpy)==' requirements.txt > producing.txt \
+RUN grep -E '^(confluent-kafka|pyyaml|jsonschema|click|psutil|orjson|msgspec|numpy)==' requirements.txt > producing.txt \
     && pip install --no-cache-dir --root-user-action ignore --break-system-packages -r producing.txt
 COPY libraries/fairpoll libraries/fairpoll
 COPY resources/scenarios resources/scenarios
