@@ -6,7 +6,7 @@ Documentation    The pipeline of the specification: Kafka, Bizon, files. The rel
 ...              waits is then served between two batches now and then, ten of forty messages at SPEED 1 where the
 ...              plain loop serves none, and waits for a minute and a half all the same.
 ...
-...              Needs Bizon (`pip install -r requirements-bizon.txt`) and a real broker.
+...              Needs Bizon (`pip install 'fairpoll[bizon]'`) and a real broker.
 
 Resource         ../resources/acceptance.resource
 

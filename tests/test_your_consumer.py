@@ -63,7 +63,7 @@ def test_without_a_consumer_the_suite_is_skipped_with_the_reason(tmp_path: Path)
 
 def test_bizon_is_skipped_with_the_reason_on_the_mock(tmp_path: Path):
     done = run(tmp_path, "--variable", "CLUSTER:mock", "--include", "bizon", str(SUITES))
-    assert "run with CLUSTER:local" in done.stdout or "requirements-bizon.txt" in done.stdout
+    assert "run with CLUSTER:local" in done.stdout or "fairpoll[bizon]" in done.stdout
     assert " 0 failed" in done.stdout
 
 
@@ -115,5 +115,5 @@ def test_bizon_that_is_not_installed_or_would_need_a_login(monkeypatch: pytest.M
     with pytest.raises(ConsumerError, match="use a cluster without one"):
         runner.run("sync", None)
     monkeypatch.setattr(runner, "find_spec", lambda _name: None)
-    with pytest.raises(ConsumerError, match="requirements-bizon"):
+    with pytest.raises(ConsumerError, match=r"fairpoll\[bizon\]"):
         runner.run("sync", None)

@@ -49,7 +49,10 @@ def _new(kind: str, options: ClusterOptions, registry: Registry, warn: Tell, pro
             return ExternalCluster(options, warn)
         case "compose":
             # Only here: the other kinds need not load the Docker SDK.
-            from fairpoll.cluster.compose.cluster import ComposeCluster  # noqa: PLC0415
+            try:
+                from fairpoll.cluster.compose.cluster import ComposeCluster  # noqa: PLC0415
+            except ModuleNotFoundError as error:
+                raise ClusterError(f"{error}; CLUSTER:compose needs pip install 'fairpoll[docker]'") from None
 
             return ComposeCluster(options, registry, warn, progress)
         case _:

@@ -159,7 +159,7 @@ class ScenarioLibrary:
         Example: `Bizon Is Needed`
         """
         if find_spec("bizon") is None:
-            raise SkipExecution("Bizon is not installed: pip install -r requirements-bizon.txt")
+            raise SkipExecution("Bizon is not installed: pip install 'fairpoll[bizon]'")
         if SESSION.cluster is not None and SESSION.cluster.kind == "mock":
             raise SkipExecution("needs a real broker, to tell a group's assignment: run with CLUSTER:local")
 

@@ -1,7 +1,7 @@
 """Bizon pipelines under test: the released one, and one with our fair poller as its source.
 
 `python -m fairpoll.consumers.bizon --mode sync|async` is configured like any consumer, by environment
-variables, and runs Bizon with a configuration made from them. Needs what requirements-bizon.txt installs.
+variables, and runs Bizon with a configuration made from them. Needs the extra `bizon`.
 """
 
 from fairpoll.contract.output_fields import Fields

@@ -18,7 +18,7 @@ CONFIG = "bizon.yml"
 FAIR_SOURCE = Path(__file__).parent / "fair_source.py"
 # The longest that Bizon's read waits for a full batch: whole seconds, and 10 by default.
 CONSUMER_TIMEOUT_SECONDS = 1
-INSTALL = "pip install -r requirements-bizon.txt"
+INSTALL = "pip install 'fairpoll[bizon]'"
 
 
 @click.command()
