@@ -220,7 +220,7 @@ def judge(folder: Path) -> None:
         verdict.judge(criterion, CONSUMER, **thresholds)
     verdict.to_text()
     seconds = time.monotonic() - began
-    statuses = [finding.status for _, _, finding in verdict.findings]
+    statuses = [finding.status for finding in verdict.findings]
     told = ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     click.echo(json.dumps({"seconds": seconds, "peak_mib": peak, "findings": told}))

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from fairpoll.checkers import CRITERIA
-from fairpoll.checkers.model import load_doubts, seconds_told
+from fairpoll.checkers.budgets import seconds_text
+from fairpoll.checkers.doubts import load_doubts
 from histories import SCENARIO, acked, consumer, delivered, recording
 
 ON_TIME = acked("low", 0, 3, 6)
@@ -201,7 +202,7 @@ def test_latency_counts_what_never_came():
     ],
 )
 def test_a_time_is_told_apart_from_its_bound(seconds: float, bound: float, told: str):
-    assert seconds_told(seconds, bound) == told
+    assert seconds_text(seconds, bound) == told
 
 
 def test_silence_counts_from_the_ack_for_nobody_can_deliver_what_the_broker_has_not_taken():

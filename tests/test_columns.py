@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fairpoll.checkers import CRITERIA
-from fairpoll.checkers.model import spots_told
+from fairpoll.checkers.finding import examples
 from fairpoll.contract.events import dump
 from fairpoll.evidence import bulk
 from fairpoll.evidence.blocks import blocks
@@ -86,7 +86,7 @@ def test_columns_and_lists_agree(plain: Plain):
     ):  # fmt: skip
         wrong, finding = getattr(plain, criterion)(), judged(criterion)
         assert finding.status == ("fail" if wrong else "pass"), criterion
-        assert finding.sentence.endswith(spots_told(wrong, len(wrong))), criterion
+        assert finding.sentence.endswith(examples(wrong, len(wrong))), criterion
         assert len(wrong) in finding.figures.values(), criterion
     for volume in ("high", "low"):
         wait = judged("oldest_wait_at_most", volume=volume, seconds=5).figures["oldest_wait_seconds"]

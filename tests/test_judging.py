@@ -7,7 +7,9 @@ from fairpoll.keywords.judging import _told
 
 
 def finding(status: str, sentence: str = "async did what") -> Finding:
-    return Finding("c", "async", "e", "m", sentence, status)  # type: ignore[arg-type]
+    return Finding(
+        criterion="c", consumer="async", expected="e", measured="m", sentence=sentence, status=status
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_producers_started_together_share_the_traffic(parts: Parts, tmp_path: Pa
     folder = tmp_path / "pulled"
     parts.run("evidence", "pull", str(folder))
     again = judge_again(folder)
-    assert again.verdict.worst == "pass", [f.sentence for _, _, f in again.verdict.findings]
+    assert again.verdict.worst == "pass", [f.sentence for f in again.verdict.findings]
     # A backlog of 60, 20 bursts of 5; 20 quiet ones, all of them with one producer.
     assert len(again.verdict.recording.acked) == 60 + 100 + 20
     ledgers = [(folder / layout.ledger_of(number)).read_text() for number in (1, 2, 3, 4)]
@@ -150,7 +150,7 @@ def test_a_planned_run_with_a_consumer_whose_clock_is_wrong(
     parts.run("evidence", "pull", "--wait-seconds", "100", str(folder), **told)
     parts.ended()
     first = judge_again(folder)
-    assert first.verdict.worst == "pass", [f.sentence for _, _, f in first.verdict.findings]
+    assert first.verdict.worst == "pass", [f.sentence for f in first.verdict.findings]
     recording = first.verdict.recording
     assert abs(recording.facts["clocks"]["async"]["offset_ms"] - SHIFT_SECONDS * 1000) < 100
 

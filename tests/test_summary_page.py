@@ -109,11 +109,9 @@ def test_the_first_run_stands_open_and_of_the_others_what_did_not_hold(tmp_path:
 
 def test_long_tables_are_folded_and_long_lists_end(tmp_path: Path):
     made = verdict()
-    for _ in range(SHORT_TABLE):
-        made.judge("right_place", "async")
+    made.findings += [made.judge("right_place", "async")] * (SHORT_TABLE - len(made.findings) - 1)
     assert "criterion by criterion" not in page([Shown(made)], {}, "", tmp_path)
-    for _ in range(MOST_SENTENCES + 3):
-        made.judge("nothing_lost", "async")
+    made.findings += [made.judge("nothing_lost", "async")] * (MOST_SENTENCES + 2)
     text = page([Shown(made)], {}, "", tmp_path)
     assert "<details open><summary>Expected and measured, criterion by criterion" in text
     assert text.count("<li>") == MOST_SENTENCES
@@ -175,7 +173,7 @@ def test_only_what_was_judged_is_said_to_be_served():
 
 def test_what_did_not_hold_leads_to_the_test_in_the_log(tmp_path: Path):
     made = verdict(nothing_lost={})
-    ((_, _, finding),) = made.findings
+    (finding,) = made.findings
     text = page([Shown(made)], {}, "", tmp_path, ["log.html"], tests={finding.sentence: "s1-t1"})
     assert "<a href='log.html#s1-t1'>in the log</a>" in text
     assert "#s1-t1" not in page([Shown(made)], {}, "", tmp_path, [], tests={finding.sentence: "s1-t1"})

@@ -2,13 +2,16 @@
 
 import numpy as np
 
-from fairpoll.checkers.model import Finding, dropped_by_the_broker
+from fairpoll.checkers.doubts import dropped_by_the_broker
+from fairpoll.checkers.finding import Finding
+from fairpoll.checkers.registry import Mebibytes, criterion
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.records import Partition
 
 MEBIBYTE = 1024 * 1024
 
 
+@criterion("buffers bounded", keyword="Buffers Should Be Bounded")
 def buffers_bounded(recording: Recording, consumer: str) -> Finding:
     """No partition ever had more records buffered than the pause threshold plus one poll.
 
@@ -25,8 +28,6 @@ def buffers_bounded(recording: Recording, consumer: str) -> Finding:
     ]
     highest, topic, partition = max(levels, default=(0, "", 0))
     return Finding(
-        criterion="buffers bounded",
-        consumer=consumer,
         expected=f"at most {limit:,} records a partition",
         measured=f"{highest:,} records" if levels else "not told",
         sentence=f"{consumer} had {highest:,} records of {topic}/{partition} buffered, "
@@ -39,6 +40,7 @@ def buffers_bounded(recording: Recording, consumer: str) -> Finding:
     )
 
 
+@criterion("pauses and resumes pair up", keyword="Pauses And Resumes Should Pair Up")
 def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
     """Each paused partition was resumed or given back later, and none resumed that was not paused.
 
@@ -69,8 +71,6 @@ def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
             if _unread(recording, consumer, spot[1]):
                 wrong.append(f"{_told(spot)} paused at second {at:.1f} and never resumed")
     return Finding(
-        criterion="pauses and resumes pair up",
-        consumer=consumer,
         expected="0 unpaired",
         measured=f"{len(wrong):,} unpaired",
         sentence=f"{consumer} left {len(wrong):,} pauses and resumes unpaired, expected none"
@@ -80,14 +80,13 @@ def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
     )
 
 
-def memory_bounded(recording: Recording, consumer: str, *, mebibytes: float) -> Finding:
+@criterion("memory bounded", keyword="Memory Should Stay Below")
+def memory_bounded(recording: Recording, consumer: str, *, mebibytes: Mebibytes) -> Finding:
     """The consumer's processes never had more resident memory than this, all members together."""
     peak = recording.consumers[consumer].peak_memory_bytes / MEBIBYTE
     doubt = dropped_by_the_broker(recording)
     told = f"{consumer} had {peak:,.0f} MiB of memory, expected at most {mebibytes:,.0f} MiB"
     return Finding(
-        criterion="memory bounded",
-        consumer=consumer,
         expected=f"at most {mebibytes:,.0f} MiB",
         measured=f"{peak:,.0f} MiB" if peak else "not seen",
         sentence=f"{doubt} ({told})" if doubt else told,

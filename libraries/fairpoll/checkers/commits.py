@@ -4,7 +4,8 @@ from collections import defaultdict
 
 import numpy as np
 
-from fairpoll.checkers.model import Finding, spots_told
+from fairpoll.checkers.finding import Finding, examples
+from fairpoll.checkers.registry import criterion
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.records import NEVER, Array, Partition
 
@@ -12,6 +13,12 @@ from fairpoll.evidence.records import NEVER, Array, Partition
 CLOCK_SLACK_SECONDS = 0.05
 
 
+@criterion(
+    "commits never ahead of the sink",
+    keyword="Commits Should Never Be Ahead",
+    needs="records",
+    guarantee=True,
+)
 def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     """Whenever an offset was committed, the sink held every acked message before it.
 
@@ -33,17 +40,18 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
         numbers += [committed[partition][index] for index in np.flatnonzero(too_soon)]
     ahead = [history.commits[number] for number in sorted(numbers)]
     return Finding(
-        criterion="commits never ahead of the sink",
-        consumer=consumer,
         expected="0 ahead",
         measured=f"{len(ahead):,} ahead of {len(history.commits):,} seen",
         sentence=f"{consumer} committed {len(ahead):,} times ahead of what its sink held, expected never"
-        + spots_told(((c.topic, c.partition, c.offset) for c in ahead), len(ahead)),
+        + examples(((c.topic, c.partition, c.offset) for c in ahead), len(ahead)),
         status="fail" if ahead else "pass",
         figures={"ahead": len(ahead), "seen": len(history.commits)},
     )
 
 
+@criterion(
+    "commits caught up at the end", keyword="Commits Should Have Caught Up", needs="records", guarantee=True
+)
 def commits_caught_up(recording: Recording, consumer: str) -> Finding:
     """When all had stopped, each partition's committed offset was the next one to read.
 
@@ -67,8 +75,6 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
         for (topic, number), wanted, got in wrong[:20]
     )
     return Finding(
-        criterion="commits caught up at the end",
-        consumer=consumer,
         expected=f"{len(last):,} of {len(last):,} partitions",
         measured=f"{len(last) - len(wrong):,} of {len(last):,} partitions",
         sentence=f"{consumer} left {len(wrong):,} of {len(last):,} partitions with a committed offset "

@@ -11,12 +11,14 @@ from itertools import chain
 
 import numpy as np
 
-from fairpoll.checkers.model import Finding, spots_told
+from fairpoll.checkers.finding import Finding, examples
+from fairpoll.checkers.registry import criterion
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.history import ConsumerHistory, Recording
 from fairpoll.evidence.records import Array, Partition, Spot
 
 
+@criterion("nothing lost", keyword="Nothing Should Be Lost", needs="records", guarantee=True)
 def nothing_lost(recording: Recording, consumer: str) -> Finding:
     """After the drain, every acked message stands in the sink, poison ones as dead letters or reported.
 
@@ -44,17 +46,16 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
         else " (the run was not drained)"
     )
     return Finding(
-        criterion="nothing lost",
-        consumer=consumer,
         expected=f"0 lost of {len(recording.acked):,} acked",
         measured=f"{len(missing):,} lost",
         sentence=f"{consumer} lost {len(missing):,} of {len(recording.acked):,} acked messages"
-        + (doubt or spots_told((messages.spot(row) for row in missing), len(missing))),
+        + (doubt or examples((messages.spot(row) for row in missing), len(missing))),
         status="inconclusive" if doubt else "fail" if missing else "pass",
         figures={"acked": len(recording.acked), "lost": len(missing)},
     )
 
 
+@criterion("content intact", keyword="Content Should Be Intact", needs="contents", guarantee=True)
 def content_intact(recording: Recording, consumer: str) -> Finding:
     """What the sink holds of each message is what was sent, by its checksum."""
     delivered, known = recording.consumers[consumer].delivered, len(recording.acked)
@@ -68,7 +69,6 @@ def content_intact(recording: Recording, consumer: str) -> Finding:
 
     wrong = delivered.where(altered)
     return safety(
-        "content intact",
         consumer,
         "altered",
         delivered.spots(wrong),
@@ -77,6 +77,12 @@ def content_intact(recording: Recording, consumer: str) -> Finding:
     )
 
 
+@criterion(
+    "only acked messages delivered",
+    keyword="Only Acked Messages Should Be Delivered",
+    needs="records",
+    guarantee=True,
+)
 def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     """No record was delivered that was never acked.
 
@@ -88,7 +94,6 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     strange = delivered.where(lambda rows: delivered.record[rows] >= known)
     foreign = [row for row in strange.tolist() if delivered.ids.get(row, "") not in recording.failed_ids]
     finding = safety(
-        "only acked messages delivered",
         consumer,
         "others",
         delivered.spots(foreign),
@@ -101,6 +106,12 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     return finding
 
 
+@criterion(
+    "records in the right place",
+    keyword="Records Should Be In The Right Place",
+    needs="places",
+    guarantee=True,
+)
 def right_place(recording: Recording, consumer: str) -> Finding:
     """Each record stands in its own topic's output, and only poison ones among the dead letters."""
     history = recording.consumers[consumer]
@@ -116,9 +127,15 @@ def right_place(recording: Recording, consumer: str) -> Finding:
     sound = [spot for spot in letters if (row := messages.find_one(spot)) >= 0 and not messages.poison[row]]
     spots = chain(delivered.spots(misplaced), sound)
     count = len(misplaced) + len(sound)
-    return safety("records in the right place", consumer, "misplaced", spots, count, "into a wrong file")
+    return safety(consumer, "misplaced", spots, count, "into a wrong file")
 
 
+@criterion(
+    "no forbidden duplicates",
+    keyword="No Forbidden Duplicates Should Be Delivered",
+    needs="records",
+    guarantee=True,
+)
 def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
     """A record was delivered again only after a new assignment, and only from the last commit on.
 
@@ -138,9 +155,7 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
         if since is None or offset < _committed_at(committed[partition], since):
             forbidden.append(again)
     spots = delivered.spots(sorted(forbidden))
-    return safety(
-        "no forbidden duplicates", consumer, "repeated", spots, len(forbidden), "again without need"
-    )
+    return safety(consumer, "repeated", spots, len(forbidden), "again without need")
 
 
 def _repeated(delivered: Deliveries) -> Iterator[tuple[int, int]]:
@@ -155,6 +170,9 @@ def _repeated(delivered: Deliveries) -> Iterator[tuple[int, int]]:
     return zip(some[:-1][same].tolist(), some[1:][same].tolist(), strict=True)
 
 
+@criterion(
+    "order kept within each partition", keyword="Order Should Be Kept", needs="records", guarantee=True
+)
 def order_kept(recording: Recording, consumer: str) -> Finding:
     """Within an assignment, each partition's records were delivered in the order of their offsets.
 
@@ -170,11 +188,15 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
             if _between(assigned[partition], delivered.at[before], delivered.at[after]) is None:
                 wrong.append(after)
     spots = delivered.spots(sorted(wrong))
-    return safety(
-        "order kept within each partition", consumer, "out of order", spots, len(wrong), "out of order"
-    )
+    return safety(consumer, "out of order", spots, len(wrong), "out of order")
 
 
+@criterion(
+    "delivered only while assigned",
+    keyword="Records Should Be Delivered Only While Assigned",
+    needs="assignments",
+    guarantee=True,
+)
 def only_while_assigned(recording: Recording, consumer: str) -> Finding:
     """A member delivered records of a partition only while that partition was assigned to it."""
     history = recording.consumers[consumer]
@@ -191,7 +213,6 @@ def only_while_assigned(recording: Recording, consumer: str) -> Finding:
     wrong = np.sort(np.concatenate(foreign))
     spots = delivered.spots(wrong)
     return safety(
-        "delivered only while assigned",
         consumer,
         "others",
         spots,
@@ -233,19 +254,15 @@ def _committed_at(commits: Sequence[tuple[float, int]], moment: float) -> int:
     return max((offset for at, offset in commits if at <= moment), default=0)
 
 
-def safety(
-    criterion: str, consumer: str, fault: str, wrong: Iterable[Spot], count: int, what: str
-) -> Finding:
+def safety(consumer: str, fault: str, wrong: Iterable[Spot], count: int, what: str) -> Finding:
     """A finding that passes when nothing is wrong, and else names the first of the `count` records that are.
 
     `fault` is the word for it in the table ("altered"), `what` the rest of the sentence.
     """
     return Finding(
-        criterion=criterion,
-        consumer=consumer,
         expected=f"0 {fault}",
         measured=f"{count:,} {fault}",
-        sentence=f"{consumer} delivered {count:,} records {what}, expected none" + spots_told(wrong, count),
+        sentence=f"{consumer} delivered {count:,} records {what}, expected none" + examples(wrong, count),
         status="fail" if count else "pass",
         figures={"count": count},
     )

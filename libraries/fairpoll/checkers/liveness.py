@@ -6,58 +6,59 @@ from dataclasses import dataclass
 import numpy as np
 
 from fairpoll.checkers.assignment import overlap, unassigned
-from fairpoll.checkers.model import Finding, budget_at_speed, budget_told, seconds_told
+from fairpoll.checkers.budgets import budget_at_speed, budget_text, seconds_text
+from fairpoll.checkers.finding import Finding
+from fairpoll.checkers.registry import Seconds, criterion
 from fairpoll.evidence.history import ConsumerHistory, Recording
 from fairpoll.evidence.measures import acked_at, passed_at
 from fairpoll.evidence.records import NEVER, Array, Partition
 
 
-def no_stall(recording: Recording, consumer: str, *, seconds: float) -> Finding:
+@criterion("no stall", keyword="Consumer Should Not Stall")
+def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
     """There was no time of `seconds` in which messages waited and not one was delivered.
 
     Watched from the start of the live traffic to the end of the drain.
     """
     budget = budget_at_speed(recording, seconds)
     length, since, waiting = _longest_silence(recording, consumer, list(recording.acked.by_partition))
-    silence = seconds_told(length, budget)
+    silence = seconds_text(length, budget)
     numbers = np.unique(recording.acked.places(waiting))
     partitions = sorted(recording.acked.partitions[number] for number in numbers)
     named = partitions_told(recording.consumers[consumer], partitions, since + length)
     return Finding(
-        criterion="no stall",
-        consumer=consumer,
-        expected=f"silent {budget_told(recording, seconds)} with lag",
+        expected=f"silent {budget_text(recording, seconds)} with lag",
         measured=silence,
         sentence=f"{consumer} delivered nothing for {silence} from second {since:.1f} on while "
-        f"{len(waiting):,} messages waited in {named}, expected {budget_told(recording, seconds)}",
+        f"{len(waiting):,} messages waited in {named}, expected {budget_text(recording, seconds)}",
         status="pass" if length <= budget else "fail",
         figures={"longest_silence_seconds": round(length, 3), "since_seconds": round(since, 3)},
     )
 
 
-def every_partition_served(recording: Recording, consumer: str, *, seconds: float) -> Finding:
+@criterion("every partition served", keyword="Every Partition Should Be Served Within")
+def every_partition_served(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
     """No single partition had messages waiting for `seconds` without one delivery, while others went on."""
     budget = budget_at_speed(recording, seconds)
     silences = {p: _longest_silence(recording, consumer, [p])[:2] for p in recording.acked.by_partition}
     silent = sorted(p for p, (length, _) in silences.items() if length > budget)
     worst = max(silences, key=lambda p: silences[p][0])
     length, since = silences[worst]
-    silence = seconds_told(length, budget)
+    silence = seconds_text(length, budget)
     named = partitions_told(recording.consumers[consumer], silent or [worst], since + length)
     return Finding(
-        criterion="every partition served",
-        consumer=consumer,
-        expected=f"silent {budget_told(recording, seconds)} with lag",
+        expected=f"silent {budget_text(recording, seconds)} with lag",
         measured=silence,
         sentence=f"{consumer} left {len(silent):,} of {len(silences):,} partitions with messages waiting and "
         f"without a delivery, the worst for {silence} from second {since:.1f} on, expected "
-        f"{budget_told(recording, seconds)}: {named}",
+        f"{budget_text(recording, seconds)}: {named}",
         status="fail" if silent else "pass",
         figures={"silent_partitions": len(silent), "longest_silence_seconds": round(length, 3)},
     )
 
 
-def delivers_again(recording: Recording, consumer: str, *, seconds: float) -> Finding:
+@criterion("delivers again after each step", keyword="Consumer Should Deliver Again Within")
+def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
     """After each step of the timeline, every partition with messages waiting delivers again in time.
 
     Steps that count are those after which things should get better, or at least go on: a member joins,
@@ -84,8 +85,6 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: float) -> Fi
             if restart.seconds > budget:
                 late.append(f"{partition[0]}/{partition[1]} {restart}")
     return Finding(
-        criterion="delivers again after each step",
-        consumer=consumer,
         expected=f"within {budget:g} s",
         measured=str(worst),
         sentence=f"{consumer} needed {worst} to deliver again, expected at most {budget:g} s"
@@ -115,11 +114,13 @@ class _Restart:
         return f"{self.seconds:.1f} s" + (f" after {self.step}{idle}" if self.step else "")
 
 
+@criterion("group membership kept", keyword="Group Membership Should Be Kept", needs="assignments")
 def membership_kept(recording: Recording, consumer: str) -> Finding:
     """No member was put out of its group, as happens to one that does not poll or beat in time."""
     return _membership(recording, consumer, kept=True)
 
 
+@criterion("group membership lost", keyword="Group Membership Should Be Lost", needs="assignments")
 def membership_lost(recording: Recording, consumer: str) -> Finding:
     """Some member was put out of its group: how a control shows that the scenario puts to the test."""
     return _membership(recording, consumer, kept=False)
@@ -130,8 +131,6 @@ def _membership(recording: Recording, consumer: str, *, kept: bool) -> Finding:
     when = ", ".join(f"{event['at']:.1f}" for event in lost[:20])
     wanted = "never" if kept else "at least once"
     return Finding(
-        criterion="group membership " + ("kept" if kept else "lost"),
-        consumer=consumer,
         expected=f"put out {wanted}",
         measured=f"{len(lost)} times",
         sentence=f"{consumer} was put out of its group {len(lost)} times, expected {wanted}"

@@ -1,16 +1,17 @@
 """Was the experiment what it was meant to be? Judged first; nothing else counts without it."""
 
-from fairpoll.checkers.model import Finding, load_doubts, plan_missed
+from fairpoll.checkers.doubts import load_doubts, plan_missed
+from fairpoll.checkers.finding import Finding
+from fairpoll.checkers.registry import criterion
 from fairpoll.evidence.history import Recording
 
 
+@criterion("producer kept its plan", keyword="Producer Should Have Kept Its Plan", subject="producer")
 def producer_kept_plan(recording: Recording) -> Finding:
     """Every planned message was sent when it was due, and acked."""
     planned = sum(topic.planned_messages(recording.duration) for topic in recording.scenario.topics)
     missed = plan_missed(recording)
     return Finding(
-        criterion="producer kept its plan",
-        consumer="producer",
         expected=f"{planned:,} acked, sent in time",
         measured=missed or f"{len(recording.acked):,} acked",
         status="inconclusive" if missed else "pass",
@@ -20,12 +21,11 @@ def producer_kept_plan(recording: Recording) -> Finding:
     )
 
 
+@criterion("the run can be judged", keyword="Run Should Be Sound", subject="run")
 def recording_is_sound(recording: Recording) -> Finding:
     """Nothing keeps this recording from proving something: plan, control, machine, completeness."""
     doubts = load_doubts(recording)
     return Finding(
-        criterion="the run can be judged",
-        consumer="run",
         expected="no doubts",
         measured="; ".join(doubts) or "no doubts",
         status="inconclusive" if doubts else "pass",

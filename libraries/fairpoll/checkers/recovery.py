@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from fairpoll.checkers.model import Finding
+from fairpoll.checkers.finding import Finding
+from fairpoll.checkers.registry import RealSeconds, criterion
 from fairpoll.evidence.history import Fault, Recording
 from fairpoll.evidence.measures import acked_at, passed_at
 from fairpoll.evidence.records import Acked
 
 
-def recovers_within(recording: Recording, consumer: str, *, seconds: float) -> Finding:
+@criterion("recovers after each fault", keyword="Consumer Should Recover Within")
+def recovers_within(recording: Recording, consumer: str, *, seconds: RealSeconds) -> Finding:
     """After each fault, every message was delivered within `seconds` of its ack or of the fault's end.
 
     Real seconds: what a broker takes to be replaced, SPEED does not divide.
@@ -26,8 +28,6 @@ def recovers_within(recording: Recording, consumer: str, *, seconds: float) -> F
     ]
     longest = max((wait for _, wait, _ in worst), default=0.0)
     return Finding(
-        criterion="recovers after each fault",
-        consumer=consumer,
         expected=f"within {seconds:g} s",
         measured=f"{longest:.1f} s",
         sentence=f"{consumer} delivered again {'; '.join(told)}, expected within {seconds:g} s"

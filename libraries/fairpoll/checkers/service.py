@@ -8,99 +8,86 @@ from dataclasses import replace
 
 import numpy as np
 
-from fairpoll.checkers.model import (
-    Finding,
-    adverse_doubts,
-    budget_at_speed,
-    budget_told,
-    rate_ignored,
-    seconds_told,
-    void_doubts,
+from fairpoll.checkers.budgets import budget_at_speed, budget_text, seconds_text
+from fairpoll.checkers.finding import Finding
+from fairpoll.checkers.registry import (
+    OtherConsumer,
+    Percentile,
+    Records,
+    Seconds,
+    Share,
+    Times,
+    TopicsOf,
+    criterion,
 )
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import live_waits, oldest_wait, percentiles
 from fairpoll.evidence.records import Acked
 
 
-def delivered_at_least(recording: Recording, consumer: str, *, volume: str, records: int) -> Finding:
+@criterion("{volume} delivered", depends_on_load=True)
+def delivered_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, records: Records) -> Finding:
     """At least `records` records of the topics of this volume were delivered."""
     count = recording.delivered_in_window(consumer, recording.topics_of(volume))
-    return _settle(
-        recording,
-        count >= records,
-        Finding(
-            criterion=f"{_named(volume)} delivered",
-            consumer=consumer,
-            expected=f"at least {records:,}",
-            measured=f"{count:,}",
-            sentence=f"{consumer} delivered {_of_acked(recording, count, volume)}, "
-            f"expected at least {records:,}",
-            figures={"delivered": count},
-        ),
+    return Finding(
+        expected=f"at least {records:,}",
+        measured=f"{count:,}",
+        sentence=f"{consumer} delivered {_of_acked(recording, count, volume)}, expected at least {records:,}",
+        figures={"delivered": count},
+        status="pass" if count >= records else "fail",
     )
 
 
-def delivered_at_most(recording: Recording, consumer: str, *, volume: str, records: int) -> Finding:
+@criterion("{volume} delivered", depends_on_load=True)
+def delivered_at_most(recording: Recording, consumer: str, *, volume: TopicsOf, records: Records) -> Finding:
     """At most `records` records were delivered: how a consumer that starves the topic is recognised."""
     count = recording.delivered_in_window(consumer, recording.topics_of(volume))
-    return _settle(
-        recording,
-        count <= records,
-        Finding(
-            criterion=f"{_named(volume)} delivered",
-            consumer=consumer,
-            expected=f"at most {records:,}",
-            measured=f"{count:,}",
-            sentence=f"{consumer} delivered {_of_acked(recording, count, volume)}, "
-            f"expected at most {records:,}",
-            figures={"delivered": count},
-        ),
+    return Finding(
+        expected=f"at most {records:,}",
+        measured=f"{count:,}",
+        sentence=f"{consumer} delivered {_of_acked(recording, count, volume)}, expected at most {records:,}",
+        figures={"delivered": count},
+        status="pass" if count <= records else "fail",
     )
 
 
-def share_at_least(recording: Recording, consumer: str, *, volume: str, share: float) -> Finding:
+@criterion("{volume} share", depends_on_load=True)
+def share_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, share: Share) -> Finding:
     """Records of this volume are at least this fraction of all that was delivered."""
     every = [topic.name for topic in recording.scenario.topics]
     total = recording.delivered_in_window(consumer, every)
     count = recording.delivered_in_window(consumer, recording.topics_of(volume))
     measured = count / total if total else 0.0
-    return _settle(
-        recording,
-        measured >= share,
-        Finding(
-            criterion=f"{_named(volume)} share",
-            consumer=consumer,
-            expected=f"at least {share:.1%}",
-            measured=f"{measured:.1%}",
-            sentence=f"{consumer} gave {_topics(recording, volume)} {count:,} of {total:,} deliveries "
-            f"({measured:.2%}), "
-            f"expected at least {share:.1%}",
-            figures={"share": round(measured, 5)},
-        ),
+    return Finding(
+        expected=f"at least {share:.1%}",
+        measured=f"{measured:.1%}",
+        sentence=f"{consumer} gave {_topics(recording, volume)} {count:,} of {total:,} deliveries "
+        f"({measured:.2%}), "
+        f"expected at least {share:.1%}",
+        figures={"share": round(measured, 5)},
+        status="pass" if measured >= share else "fail",
     )
 
 
-def oldest_wait_at_most(recording: Recording, consumer: str, *, volume: str, seconds: float) -> Finding:
+@criterion("{volume} oldest wait", keyword="Oldest Message Should Wait At Most", depends_on_load=True)
+def oldest_wait_at_most(
+    recording: Recording, consumer: str, *, volume: TopicsOf, seconds: Seconds
+) -> Finding:
     """No message of this volume waited longer than the budget, nor waits so at the end."""
     wait, message = _oldest(recording, consumer, volume)
     budget = budget_at_speed(recording, seconds)
-    waited = seconds_told(wait, budget)
-    allowed = budget_told(recording, seconds)
-    return _settle(
-        recording,
-        wait <= budget,
-        Finding(
-            criterion=f"{_named(volume)} oldest wait",
-            consumer=consumer,
-            expected=allowed,
-            measured=waited,
-            sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {waited}, "
-            f"expected {allowed}",
-            figures={
-                "oldest_wait_seconds": round(wait, 3),
-                "partition": message.partition if message else None,
-            },
-        ),
+    waited = seconds_text(wait, budget)
+    allowed = budget_text(recording, seconds)
+    return Finding(
+        expected=allowed,
+        measured=waited,
+        sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {waited}, "
+        f"expected {allowed}",
+        figures={
+            "oldest_wait_seconds": round(wait, 3),
+            "partition": message.partition if message else None,
+        },
+        status="pass" if wait <= budget else "fail",
     )
 
 
@@ -108,8 +95,13 @@ def oldest_wait_at_most(recording: Recording, consumer: str, *, volume: str, sec
 SMALLEST_SOLO_WAIT_SECONDS = 0.5
 
 
+@criterion(
+    "{volume} oldest wait against solo",
+    keyword="Oldest Message Should Wait At Most Times Solo",
+    depends_on_load=True,
+)
 def oldest_wait_at_most_times_solo(
-    recording: Recording, consumer: str, *, volume: str, times: float, solo_seconds: float
+    recording: Recording, consumer: str, *, volume: TopicsOf, times: Times, solo_seconds: Seconds
 ) -> Finding:
     """No message of this volume waited longer than `times` what the same consumer needs when it is alone.
 
@@ -117,59 +109,53 @@ def oldest_wait_at_most_times_solo(
     SMALLEST_SOLO_WAIT_SECONDS it counts as that.
     """
     budget = times * max(solo_seconds, SMALLEST_SOLO_WAIT_SECONDS)
-    found = oldest_wait_at_most(recording, consumer, volume=volume, seconds=budget)
+    found = oldest_wait_at_most.function(recording, consumer, volume=volume, seconds=budget)
     alone = f"{times:g} times its solo run of {solo_seconds:.2f} s, at least {SMALLEST_SOLO_WAIT_SECONDS:g} s"
     return replace(
         found,
-        criterion=f"{_named(volume)} oldest wait against solo",
         expected=f"{found.expected} ({alone})",
         sentence=f"{found.sentence} ({alone})",
         figures={**found.figures, "solo_seconds": solo_seconds},
     )
 
 
-def oldest_wait_at_least(recording: Recording, consumer: str, *, volume: str, seconds: float) -> Finding:
+@criterion("{volume} oldest wait", keyword="Oldest Message Should Wait At Least", depends_on_load=True)
+def oldest_wait_at_least(
+    recording: Recording, consumer: str, *, volume: TopicsOf, seconds: Seconds
+) -> Finding:
     """Some message of this volume waited at least this long: the mark of starvation, for a control."""
     wait, message = _oldest(recording, consumer, volume)
-    return _settle(
-        recording,
-        wait >= seconds,
-        Finding(
-            criterion=f"{_named(volume)} oldest wait",
-            consumer=consumer,
-            expected=f"at least {seconds:g} s",
-            measured=f"{wait:.1f} s",
-            sentence=f"{consumer} let {_describe(recording, consumer, message)} wait only {wait:.1f} s, "
-            f"expected at least {seconds:g} s",
-            figures={"oldest_wait_seconds": round(wait, 3)},
-        ),
+    return Finding(
+        expected=f"at least {seconds:g} s",
+        measured=f"{wait:.1f} s",
+        sentence=f"{consumer} let {_describe(recording, consumer, message)} wait only {wait:.1f} s, "
+        f"expected at least {seconds:g} s",
+        figures={"oldest_wait_seconds": round(wait, 3)},
+        status="pass" if wait >= seconds else "fail",
     )
 
 
+@criterion("{volume} latency p{percentile}", keyword="Latency Should Be At Most", depends_on_load=True)
 def latency_at_most(
-    recording: Recording, consumer: str, *, volume: str, percentile: int, seconds: float
+    recording: Recording, consumer: str, *, volume: TopicsOf, percentile: Percentile, seconds: Seconds
 ) -> Finding:
     """This percentile of the waits of live messages, undelivered ones included, is within the budget."""
     budget = budget_at_speed(recording, seconds)
     topics = recording.topics_of(volume)
     waited = live_waits(recording, consumer, topics)
     found = percentiles(waited, [percentile])[0] if len(waited) else 0.0
-    return _settle(
-        recording,
-        len(waited) > 0 and found <= budget,
-        Finding(
-            criterion=f"{_named(volume)} latency p{percentile}",
-            consumer=consumer,
-            expected=budget_told(recording, seconds),
-            measured=seconds_told(found, budget, least=2),
-            sentence=f"{consumer} delivered {_topics(recording, volume)} with a p{percentile} of "
-            f"{seconds_told(found, budget, least=2)}, expected {budget_told(recording, seconds)}",
-            figures={"latency_seconds": round(found, 3)},
-        ),
+    return Finding(
+        expected=budget_text(recording, seconds),
+        measured=seconds_text(found, budget, least=2),
+        sentence=f"{consumer} delivered {_topics(recording, volume)} with a p{percentile} of "
+        f"{seconds_text(found, budget, least=2)}, expected {budget_text(recording, seconds)}",
+        figures={"latency_seconds": round(found, 3)},
+        status="pass" if len(waited) > 0 and found <= budget else "fail",
     )
 
 
-def service_at_least(recording: Recording, consumer: str, *, volume: str, share: float) -> Finding:
+@criterion("{volume} service while both are live", keyword="Service Should Be At Least", depends_on_load=True)
+def service_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, share: Share) -> Finding:
     """While both volumes had messages waiting, at least this fraction of what was sent was delivered.
 
     The window runs from the first moment at which both have demand to the last, within the run.
@@ -183,42 +169,40 @@ def service_at_least(recording: Recording, consumer: str, *, volume: str, share:
     )
     done = recording.delivered_between(consumer, topics, start, end)
     ratio = done / sent if sent else 0.0
-    return _settle(
-        recording,
-        sent > 0 and ratio >= share,
-        Finding(
-            criterion=f"{_named(volume)} service while both are live",
-            consumer=consumer,
-            expected=f"at least {share:.0%}",
-            measured=f"{ratio:.0%} ({done:,} of {sent:,})",
-            sentence=f"{consumer} delivered {done:,} of {sent:,} messages of {_topics(recording, volume)} "
-            f"({ratio:.0%}) while both volumes were live, expected at least {share:.0%}",
-            figures={"delivered": done, "sent": sent},
-        ),
+    return Finding(
+        expected=f"at least {share:.0%}",
+        measured=f"{ratio:.0%} ({done:,} of {sent:,})",
+        sentence=f"{consumer} delivered {done:,} of {sent:,} messages of {_topics(recording, volume)} "
+        f"({ratio:.0%}) while both volumes were live, expected at least {share:.0%}",
+        figures={"delivered": done, "sent": sent},
+        status="pass" if sent > 0 and ratio >= share else "fail",
     )
 
 
-def throughput_at_least(recording: Recording, consumer: str, *, of: str, share: float) -> Finding:
+@criterion("throughput against {of}", keyword="Throughput Should Be At Least", depends_on_load=True)
+def throughput_at_least(
+    recording: Recording, consumer: str, *, of: OtherConsumer = "sync", share: Share
+) -> Finding:
     """At least this fraction of what another consumer of the same run delivered: no fairness by collapse."""
     every = [topic.name for topic in recording.scenario.topics]
     mine, theirs = (recording.delivered_in_window(name, every) for name in (consumer, of))
     ratio = mine / theirs if theirs else 0.0
-    return _settle(
-        recording,
-        theirs > 0 and ratio >= share,
-        Finding(
-            criterion=f"throughput against {of}",
-            consumer=consumer,
-            expected=f"at least {share:.0%}",
-            measured=f"{ratio:.1%} ({mine:,} of {theirs:,})",
-            sentence=f"{consumer} delivered {mine:,} records where {of} delivered {theirs:,} ({ratio:.1%}), "
-            f"expected at least {share:.0%}",
-            figures={"ratio": round(ratio, 4)},
-        ),
+    return Finding(
+        expected=f"at least {share:.0%}",
+        measured=f"{ratio:.1%} ({mine:,} of {theirs:,})",
+        sentence=f"{consumer} delivered {mine:,} records where {of} delivered {theirs:,} ({ratio:.1%}), "
+        f"expected at least {share:.0%}",
+        figures={"ratio": round(ratio, 4)},
+        status="pass" if theirs > 0 and ratio >= share else "fail",
     )
 
 
-def due_messages_delivered(recording: Recording, consumer: str, *, volume: str, seconds: float) -> Finding:
+@criterion(
+    "{volume} due messages delivered", keyword="Due Messages Should Be Delivered", depends_on_load=True
+)
+def due_messages_delivered(
+    recording: Recording, consumer: str, *, volume: TopicsOf, seconds: Seconds
+) -> Finding:
     """Every acked message that was `seconds` old before the end had been delivered by then."""
     budget = budget_at_speed(recording, seconds)
     topics = recording.topics_of(volume)
@@ -231,36 +215,15 @@ def due_messages_delivered(recording: Recording, consumer: str, *, volume: str, 
     rows_missing = np.concatenate(missing)
     lost = messages.earliest(rows_missing) if len(rows_missing) else None
     met = due - len(rows_missing)
-    return _settle(
-        recording,
-        due > 0 and not lost,
-        Finding(
-            criterion=f"{_named(volume)} due messages delivered",
-            consumer=consumer,
-            expected=f"all {due:,}",
-            measured=f"{met:,} of {due:,}",
-            sentence=f"{consumer} delivered {met:,} of {due:,} acked messages of "
-            f"{_topics(recording, volume)} that were older than {budget:g} s at the end, expected all"
-            + (f"; first missing: {lost.topic}/{lost.partition}@{lost.offset}" if lost else ""),
-            figures={"due": due, "missing": len(rows_missing)},
-        ),
+    return Finding(
+        expected=f"all {due:,}",
+        measured=f"{met:,} of {due:,}",
+        sentence=f"{consumer} delivered {met:,} of {due:,} acked messages of "
+        f"{_topics(recording, volume)} that were older than {budget:g} s at the end, expected all"
+        + (f"; first missing: {lost.topic}/{lost.partition}@{lost.offset}" if lost else ""),
+        figures={"due": due, "missing": len(rows_missing)},
+        status="pass" if due > 0 and not lost else "fail",
     )
-
-
-def _settle(recording: Recording, met: bool, finding: Finding) -> Finding:
-    """The finding with its status; where the experiment is void, nothing is passed and nothing failed.
-
-    Adverse conditions make good service harder: they excuse a failure and take nothing from a pass. Of a
-    control, which must be served badly, they could feign seconds; its floors are many times that, and
-    the consumer beside it in the same run would not have passed.
-    """
-    doubts = void_doubts(recording) + ([] if met else adverse_doubts(recording))
-    if ignored := rate_ignored(recording, finding.consumer):
-        doubts.append(ignored)
-    if doubts:
-        sentence = f"{'; '.join(doubts)} ({finding.sentence})"
-        return replace(finding, status="inconclusive", sentence=sentence)
-    return replace(finding, status="pass" if met else "fail")
 
 
 def _both_live(recording: Recording) -> tuple[float, float]:
@@ -285,10 +248,6 @@ def _of_acked(recording: Recording, count: int, volume: str) -> str:
     acked = recording.acked.count_of(topics)
     share = count / acked if acked else 0.0
     return f"{count:,} of {acked:,} acked messages of {_topics(recording, volume)} ({share:.1%})"
-
-
-def _named(volume: str) -> str:
-    return f"{volume}-volume" if volume in ("high", "low") else volume
 
 
 def _topics(recording: Recording, volume: str) -> str:

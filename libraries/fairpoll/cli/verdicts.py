@@ -41,10 +41,10 @@ def judge(places: tuple[Path, ...], write: bool) -> None:
             continue
         rows = [
             Row(f"{f.consumer}: {f.criterion}", f.expected, f.measured, f.status)
-            for _, _, f in again.verdict.findings
+            for f in again.verdict.findings
         ]
         verdict = again.verdict.to_json()["verdict"]
-        unmet = [f"{f.status}: {f.sentence}\n" for _, _, f in again.verdict.findings if f.status != "pass"]
+        unmet = [f"{f.status}: {f.sentence}\n" for f in again.verdict.findings if f.status != "pass"]
         click.echo(f"{folder}: {verdict}; {again.told}\n{text_table(rows)}\n{''.join(unmet)}")
         good = good and verdict == "pass" and again.same is not False
         if write and again.same is None:

@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any, Literal
 
 from robot.utils import timestr_to_secs
@@ -18,11 +17,7 @@ NO_CRITERION = "-"
 # In groups of three or without: 1,5 is no number of records.
 RECORDS = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:[ ,][0-9]{3}){1,3}")
 
-WITHOUT_THRESHOLDS = [
-    name
-    for name, check in CRITERIA.items()
-    if not any(one.kind is one.KEYWORD_ONLY for one in signature(check).parameters.values())
-]
+WITHOUT_THRESHOLDS = [name for name, criterion in CRITERIA.items() if not criterion.thresholds]
 
 # The consumers that a suite may name; `--dryrun` refuses any other.
 Mode = Literal["sync", "async", "bizon-sync", "bizon-async", "yours"]

@@ -81,9 +81,9 @@ def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:
 def log_waits(verdict: Verdict) -> None:
     """The chart of waiting once more, with the budgets that its topics have been judged by until now."""
     budgets: dict[str, float] = {}
-    for check, thresholds, _ in verdict.findings:
-        if check == "oldest_wait_at_most":
-            topics, seconds = str(thresholds["volume"]), float(str(thresholds["seconds"]))
+    for finding in verdict.findings:
+        if finding.check == "oldest_wait_at_most":
+            topics, seconds = finding.thresholds["volume"], finding.thresholds["seconds"]
             budgets[topics] = min(seconds, budgets.get(topics, seconds))
     consumers = list(verdict.recording.consumers)
     with SESSION.results.stopwatch("charts drawn"):

@@ -66,7 +66,7 @@ class Results:
         """
         if self._place is None or not test.failed:
             return
-        told = [f for v in self.verdicts for _, _, f in v.findings if f.status != "pass"]
+        told = [f for v in self.verdicts for f in v.findings if f.status != "pass"]
         mine = [finding.sentence for finding in told if finding.sentence in test.message]
         self._tests |= dict.fromkeys(mine, test.id)
         message = test.message.removeprefix(PARENT_FAILED)

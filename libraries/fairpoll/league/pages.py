@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fairpoll.base.text import plain
-from fairpoll.checkers.model import UNSCALED_SECONDS
+from fairpoll.checkers.budgets import UNSCALED_SECONDS
 from fairpoll.league.bars import Bar, bar_chart
 from fairpoll.league.contestants import Contestant
 from fairpoll.league.rows import CONDITIONS, STALL_SECONDS, WAIT_SECONDS, Condition, Row

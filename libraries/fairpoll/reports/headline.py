@@ -20,7 +20,7 @@ def headline(verdicts: Sequence[Verdict], not_judged: int = 0) -> str:
 
     `not_judged` is how many things could not be run or judged.
     """
-    findings = [finding for verdict in verdicts for _, _, finding in verdict.findings]
+    findings = [finding for verdict in verdicts for finding in verdict.findings]
     if not findings:
         return "Nothing was judged."
     missing = f" {not_judged} more could not be run or judged." if not_judged else ""
@@ -71,16 +71,16 @@ class Claim:
         """From the findings that there are."""
         low = verdict.recording.topics_of("low")
         found = [
-            (check, thresholds["volume"], finding)
-            for check, thresholds, finding in verdict.findings
+            finding
+            for finding in verdict.findings
             if finding.consumer == consumer
-            and thresholds.get("volume") in ("low", *low)
-            and check not in OF_STARVING
+            and finding.thresholds.get("volume") in ("low", *low)
+            and finding.check not in OF_STARVING
         ]
-        status = worst(finding.status for _, _, finding in found) if found else None
+        status = worst(finding.status for finding in found) if found else None
         # What is said is said of those topics that made it so.
-        judged = {volume for _, volume, finding in found if finding.status == status}
-        missed = [f.expected for check, _, f in found if check == OF_WAITING and f.status == "fail"]
+        judged = {finding.thresholds["volume"] for finding in found if finding.status == status}
+        missed = [f.expected for f in found if f.check == OF_WAITING and f.status == "fail"]
         return cls(
             consumer,
             low if not judged or "low" in judged else [topic for topic in low if topic in judged],

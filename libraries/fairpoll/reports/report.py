@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fairpoll.checkers import Finding, judge
-from fairpoll.checkers.model import budget_at_speed
+from fairpoll.checkers.budgets import budget_at_speed
 from fairpoll.contract.events import dump
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
@@ -34,12 +34,17 @@ class Verdict:
     """The findings on one recording, as they are made."""
 
     recording: Recording
-    findings: list[tuple[str, Mapping[str, object], Finding]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
     def judge(self, criterion: str, consumer: str, **thresholds: object) -> Finding:
-        """Judge one criterion (a name that `checkers.judge` knows) and keep the finding."""
+        """Judge one criterion (a name that `checkers.judge` knows) and keep the finding.
+
+        A criterion that was judged before, for the same consumer with the same thresholds, counts once.
+        """
         finding = judge(criterion, self.recording, consumer, **thresholds)
-        self.findings.append((criterion, thresholds, finding))
+        if known := next((one for one in self.findings if one.key == finding.key), None):
+            return known
+        self.findings.append(finding)
         return finding
 
     @cached_property
@@ -50,7 +55,7 @@ class Verdict:
     @property
     def worst(self) -> str:
         """What the findings come to together."""
-        return worst(finding.status for _, _, finding in self.findings)
+        return worst(finding.status for finding in self.findings)
 
     def to_json(self) -> Figures:
         """Every finding with its thresholds, and every figure behind them."""
@@ -64,10 +69,7 @@ class Verdict:
             "cut_off": recording.cut_off,
             "faults": [asdict(fault) for fault in recording.faults],
             "figures": self.figures,
-            "findings": [
-                {"check": check, "thresholds": dict(thresholds), **asdict(finding)}
-                for check, thresholds, finding in self.findings
-            ],
+            "findings": [asdict(finding) for finding in self.findings],
         }
 
     def to_text(self) -> str:

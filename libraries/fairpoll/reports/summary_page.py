@@ -40,7 +40,7 @@ class Shown:
 
     @property
     def findings(self) -> list[Finding]:
-        return [finding for _, _, finding in self.verdict.findings]
+        return self.verdict.findings
 
 
 def page(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairpoll.base.errors import HistoryError
-from fairpoll.checkers import DELIVERY_GUARANTEES, RUN_CRITERIA
+from fairpoll.checkers import DELIVERY_GUARANTEES, RUN_CRITERIA, judge
 from fairpoll.evidence import layout
 from fairpoll.evidence.loading import load_recording
 from fairpoll.reports.report import Verdict
@@ -64,7 +64,10 @@ def judge_again(folder: Path) -> Rejudged:
     try:
         before = path.read_text("utf-8")
         for finding in json.loads(before)["findings"]:
-            verdict.judge(finding["check"], finding["consumer"], **finding["thresholds"])
+            # As often as it was found then: what it is compared with may have a finding twice.
+            verdict.findings.append(
+                judge(finding["check"], verdict.recording, finding["consumer"], **finding["thresholds"])
+            )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HistoryError(f"{path}: not a verdict of this version: {error!r}") from None
     return Rejudged(folder, verdict, verdict.to_text() == before)

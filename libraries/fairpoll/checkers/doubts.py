@@ -1,22 +1,12 @@
-"""What a checker returns, and what keeps a recording from proving anything."""
-
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import Literal
+"""What keeps a recording from proving anything: doubts about the load, the machine and the broker."""
 
 import numpy as np
 
+from fairpoll.checkers.budgets import UNSCALED_SECONDS
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import oldest_wait
-from fairpoll.evidence.records import Spot
 
-Status = Literal["pass", "fail", "inconclusive"]
-
-# What SPEED cannot divide, in real seconds: the broker may hold a fetch back for 500 ms (the default
-# of fetch.wait.max.ms), and a message that just missed one fetch waits for the next as well.
-UNSCALED_SECONDS = 1.0
 # Being late makes messages look older than the consumer could help: by no more than half of what the
 # budgets already allow for (99 of 100 messages; on an idle machine they are 1 to 4 ms late).
 PLAN_LATENESS_SECONDS = UNSCALED_SECONDS / 2
@@ -24,33 +14,6 @@ PLAN_LATENESS_SECONDS = UNSCALED_SECONDS / 2
 # broker that took this long to ack one: nobody can deliver what is not in the log yet.
 HOST_PAUSE_SECONDS = 1.0
 SLOW_ACK_SECONDS = 1.0
-# At most this many examples in a message; the evidence has them all.
-MAX_EXAMPLES = 20
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One criterion, judged for one consumer.
-
-    `sentence` tells actual, expected, unit, consumer and topic; `figures` are the numbers behind it.
-    """
-
-    criterion: str
-    consumer: str
-    expected: str
-    measured: str
-    sentence: str
-    status: Status = "inconclusive"
-    figures: Mapping[str, float | int | str | None] = field(default_factory=dict)
-
-
-def spots_told(spots: Iterable[Spot], count: int) -> str:
-    """Of `count` records at most MAX_EXAMPLES by topic, partition and offset, to end a sentence with."""
-    named = [f"{topic}/{partition}@{offset}" for topic, partition, offset in islice(spots, MAX_EXAMPLES)]
-    if not named:
-        return ""
-    more = f" and {count - MAX_EXAMPLES:,} more" if count > MAX_EXAMPLES else ""
-    return f": {', '.join(named)}{more}"
 
 
 def load_doubts(recording: Recording) -> list[str]:
@@ -103,36 +66,6 @@ def adverse_doubts(recording: Recording) -> list[str]:
     """Reasons why it was harder than planned: what failed may be excused, what passed has passed."""
     found = (_sent_late(recording), _host_paused(recording), _broker_slow(recording))
     return [reason for reason in found if reason]
-
-
-def budget_at_speed(recording: Recording, budget_seconds: float) -> float:
-    """A latency budget in scenario seconds, with what SPEED could not scale allowed for.
-
-    At speed 1 it is the budget itself. At speed s a real second is s scenario seconds, of which the
-    budget already holds one: budget + UNSCALED_SECONDS * (s - 1). Where producers and consumers had clocks
-    of their own, what these may be off comes on top.
-    """
-    return budget_seconds + _unscaled(recording) + recording.clock_error_seconds
-
-
-def _unscaled(recording: Recording) -> float:
-    return UNSCALED_SECONDS * max(recording.speed - 1, 0)
-
-
-def budget_told(recording: Recording, budget_seconds: float) -> str:
-    """The same budget as people read it: `at most 5 s (+9 s that SPEED does not scale)`."""
-    more, error = _unscaled(recording), recording.clock_error_seconds
-    added = [f"+{more:g} s that SPEED does not scale"] if more else []
-    added += [f"+{error:.3f} s that the clocks may be off"] if error else []
-    return f"at most {budget_seconds:g} s" + (f" ({', '.join(added)})" if added else "")
-
-
-def seconds_told(seconds: float, bound: float, least: int = 1) -> str:
-    """A time with as many digits (at `least` so many, at most 3) as tell it apart from its bound."""
-    places = max(least, len(f"{bound:g}".partition(".")[2]))
-    while places < 3 and float(f"{seconds:.{places}f}") == bound != seconds:
-        places += 1
-    return f"{seconds:.{min(places, 3)}f} s"
 
 
 def plan_missed(recording: Recording) -> str | None:

@@ -1,0 +1,45 @@
+"""The result of one criterion, in the order in which verdict.json has its fields."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Literal
+
+Status = Literal["pass", "fail", "inconclusive"]
+
+# At most this many examples in a message; the evidence has them all.
+MAX_EXAMPLES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One criterion, judged for one consumer with its thresholds.
+
+    A criterion's function fills in `expected`, `measured`, `sentence`, `status` and `figures`; the registry
+    adds `check` (the criterion's name), `thresholds`, `criterion` (its title) and `consumer`. The sentence
+    names the consumer, what was measured, what was expected and the topic; `figures` has its numbers.
+    """
+
+    check: str = ""
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+    criterion: str = ""
+    consumer: str = ""
+    expected: str
+    measured: str
+    sentence: str
+    status: Status = "inconclusive"
+    figures: Mapping[str, float | int | str | None] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes two findings on one recording the same one: criterion, consumer and thresholds."""
+        return self.check, self.consumer, repr(sorted(self.thresholds.items()))
+
+
+def examples(records: Iterable[tuple[str, int, int]], count: int) -> str:
+    """The end of a sentence: at most MAX_EXAMPLES of `count` records by topic, partition and offset."""
+    named = [f"{topic}/{partition}@{offset}" for topic, partition, offset in islice(records, MAX_EXAMPLES)]
+    if not named:
+        return ""
+    more = f" and {count - MAX_EXAMPLES:,} more" if count > MAX_EXAMPLES else ""
+    return f": {', '.join(named)}{more}"

@@ -1,0 +1,94 @@
+"""Judges one criterion of a recording, with regard to the evidence that the consumer left."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from fairpoll.base.errors import FairpollError
+from fairpoll.checkers.finding import Finding
+from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion
+from fairpoll.evidence.history import ConsumerHistory, Evidence, Recording
+
+_NAMED: dict[Evidence, str] = {
+    "records": "which records it delivered",
+    "contents": "what the records it delivered hold",
+    "places": "which output its records went to",
+    "assignments": "which partitions were assigned to it",
+}
+
+
+def judge(criterion: str, recording: Recording, consumer: str, **thresholds: Any) -> Finding:
+    """Judge one criterion by its name; inconclusive where the consumer left no evidence for it.
+
+    For a criterion about the run or the producer the consumer is not looked at. An exception within a
+    criterion makes this one criterion inconclusive. Raises KeyError for an unknown criterion or consumer,
+    TypeError for thresholds that the criterion does not take, FairpollError for values that the run does
+    not have.
+    """
+    declared = RUN_CRITERIA.get(criterion) or CRITERIA[criterion]
+    declared.check_thresholds(thresholds)
+    about = declared.subject if declared.subject != "consumer" else recording.consumers[consumer].name
+    try:
+        return _judge(declared, recording, consumer, thresholds)
+    except FairpollError:
+        raise
+    except Exception as error:
+        logging.getLogger(__name__).warning("criterion %s raised an exception", criterion, exc_info=error)
+        return Finding(
+            check=criterion,
+            thresholds=thresholds,
+            criterion=declared.title_with(thresholds),
+            consumer=about,
+            expected="a verdict",
+            measured=type(error).__name__,
+            sentence=f"the criterion {criterion} ({declared.function.__module__}) could not judge {about}: "
+            f"it raised {type(error).__name__}: {error}",
+        )
+
+
+def _judge(
+    criterion: Criterion, recording: Recording, consumer: str, thresholds: Mapping[str, Any]
+) -> Finding:
+    finding = criterion(recording, consumer, **thresholds)
+    if criterion.subject != "consumer":
+        return finding
+    budget, error = thresholds.get("seconds"), recording.clock_error_seconds
+    if isinstance(budget, int | float) and error > budget:
+        why = f"the clocks may be off by {error:.3f} s, more than the {budget:g} s in question"
+        return replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")
+    needed, history = criterion.needs, recording.consumers[consumer]
+    if needed is None and finding.status == "fail" and "records" not in history.evidence:
+        return _judge_by_commits(criterion, recording, finding)
+    if needed is None or needed in history.evidence:
+        return finding
+    why = f"{consumer} does not tell {_NAMED[needed]} (docs/your-consumer.md says how it may)"
+    return replace(finding, status="inconclusive", measured="no evidence", sentence=why, figures={})
+
+
+def _judge_by_commits(criterion: Criterion, recording: Recording, finding: Finding) -> Finding:
+    """A failure by commits alone stands only if it is larger than the interval between two commits."""
+    interval = commit_interval(recording.consumers[finding.consumer])
+    if not interval:
+        return finding
+    if "seconds" in finding.thresholds:
+        allowed = {**finding.thresholds, "seconds": finding.thresholds["seconds"] + interval}
+        if criterion(recording, finding.consumer, **allowed).status == "fail":
+            return finding
+    why = f"{finding.sentence} (by its commits alone, which came {interval:.1f} s apart)"
+    return replace(finding, status="inconclusive", sentence=why)
+
+
+def commit_interval(history: ConsumerHistory) -> float:
+    """The median time between commits that moved on, in scenario seconds; 0 with fewer than two of them."""
+    moved: dict[float, None] = {}
+    last: dict[tuple[str, int], int] = {}
+    for commit in history.commits:
+        partition = (commit.topic, commit.partition)
+        if commit.offset > last.get(partition, 0):
+            last[partition] = commit.offset
+            moved[commit.at] = None
+    intervals = [after - before for before, after in pairwise(moved)]
+    return median(intervals) if intervals else 0.0
