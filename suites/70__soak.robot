@@ -20,7 +20,14 @@ ${SEED}    ${EMPTY}
 
 *** Test Cases ***
 Async Survives Hours Of Faults
-    Start Scenario    soak    soak.yaml    async    speed=${SPEED}    consumer=${CONSUMER}    fields=${CONSUMER_FIELDS}
+    Start Scenario
+    ...    soak
+    ...    soak.yaml
+    ...    async
+    ...    speed=${SPEED}
+    ...    consumer=${CONSUMER}
+    ...    fields=${CONSUMER_FIELDS}
+    ...    consumer_name=${CONSUMER_NAME}
     Do Harm At Random Until The Traffic Ends    async    seed=${SEED}
     Async Should Have Recovered
 

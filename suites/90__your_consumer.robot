@@ -70,4 +70,11 @@ Run Yours On The Specified Scenario
     [Documentation]    Only where one is given. The plain loop beside it is the control.
     Skip If    $CONSUMER == ''    no consumer is given: run with --variable "CONSUMER:./my-consumer --flag"
     Bring Up The Cluster
-    Run Scenario    specified.yaml    sync    yours    speed=${SPEED}    consumer=${CONSUMER}    fields=${CONSUMER_FIELDS}
+    Run Scenario
+    ...    specified.yaml
+    ...    sync
+    ...    yours
+    ...    speed=${SPEED}
+    ...    consumer=${CONSUMER}
+    ...    fields=${CONSUMER_FIELDS}
+    ...    consumer_name=${CONSUMER_NAME}

@@ -104,8 +104,8 @@ def test_a_bad_cell_is_found_by_a_dry_run(tmp_path: Path, right: str, wrong: str
         ("BROKERS:2", "a cluster has 1 or 3 brokers, not 2"),
         ("LIVE:maybe", "got value 'maybe' that cannot be converted to 'yes' or 'no'"),
         ("CONSUMER:my 'consumer", "CONSUMER cannot be read as a command: No closing quotation"),
-        ("CONSUMER:/no/such", "async cannot be started: /no/such: No such file or directory"),
-        ("CONSUMER:/bin/false", "async (/bin/false) ended on its own with exit code 1"),
+        ("CONSUMER:/no/such", "such cannot be started: /no/such: No such file or directory"),
+        ("CONSUMER:/bin/false", "false (/bin/false) ended on its own with exit code 1"),
     ],
 )
 def test_a_wrong_variable_gets_one_clear_message(tmp_path: Path, variable: str, message: str):

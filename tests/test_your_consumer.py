@@ -31,7 +31,7 @@ TOLD = {
 def statuses(output: Path) -> dict[str, str]:
     """Criterion -> status, of what was judged of `yours`."""
     (judged,) = json.loads((output / "verdict.json").read_text("utf-8"))["runs"]
-    return {f["check"]: f["status"] for f in judged["findings"] if f["consumer"] == "yours"}
+    return {f["check"]: f["status"] for f in judged["findings"] if f["consumer"] == "mine"}
 
 
 @pytest.mark.slow
@@ -40,7 +40,7 @@ def statuses(output: Path) -> dict[str, str]:
 def test_it_is_judged_by_what_it_tells_and_no_more(tells: str, tmp_path: Path):
     silent = " >/dev/null" if tells == "nothing" else ""
     command = shlex.join(["sh", "-c", f"exec {shlex.join(POLL)}{silent}"])
-    variables = ["CLUSTER:local", "SPEED:10", f"CONSUMER:{command}"]
+    variables = ["CLUSTER:local", "SPEED:10", f"CONSUMER:{command}", "CONSUMER_NAME:mine"]
     done = run(tmp_path, *(word for v in variables for word in ("--variable", v)), str(SUITE))
     assert "The Run Should Be Sound                                               | PASS |" in done.stdout
     found = statuses(tmp_path)
@@ -72,6 +72,8 @@ def test_bizon_is_skipped_with_the_reason_on_the_mock(tmp_path: Path):
     [
         ("yours", Yours(), "no consumer of yours is given: name its command with --variable CONSUMER:..."),
         ("yours", Yours("me", "colour=x"), "CONSUMER_FIELDS: 'colour=x' is not one of topic, partition"),
+        ("yours", Yours("me", name="a b"), "CONSUMER_NAME: 'a b' is not a name; write at most 60 letters"),
+        ("async", Yours("me", name="sync"), "CONSUMER_NAME: 'sync' is taken; choose another name"),
         ("fast", Yours(), "unknown mode 'fast'; one of: sync, async, bizon-sync, bizon-async, yours"),
     ],
 )
@@ -79,6 +81,24 @@ def test_a_consumer_that_cannot_be_had(mode: str, yours: Yours, told: str):
     with pytest.raises(ConsumerError) as error:
         consumer_of(mode, yours)
     assert str(error.value).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("./my-consumer --flag", "my-consumer"),
+        ("python my/consumer.py", "consumer.py"),
+        ("java -jar target/mine.jar", "mine.jar"),
+        ("sh -c 'exec mine >/dev/null'", "sh"),
+        ("fairpoll consume --mode async", "your-async"),
+        ("--odd", "yours"),
+    ],
+)
+def test_a_consumer_is_named_by_its_command_and_called_by_its_mode(command: str, name: str):
+    consumer = consumer_of("async", Yours(command))
+    assert (consumer.name, consumer.mode) == (name, "async")
+    assert consumer_of("yours", Yours(command, name="given")).name == "given"
+    assert consumer_of("sync", Yours(command)).name == "sync"
 
 
 def test_modes_and_what_stands_for_them():

@@ -13,6 +13,7 @@ from fairpoll.cluster.base import Faults
 from fairpoll.keywords.arguments import CONVERTERS, Duration, Mode, Topic
 from fairpoll.keywords.session import SESSION
 from fairpoll.run.experiment import Experiment
+from fairpoll.run.members import names_by_mode
 from fairpoll.scenarios.units import Action
 
 # A broker that starts reads its log, joins its quorum, and its replicas catch up.
@@ -67,8 +68,9 @@ class FaultLibrary:
 
         Example: `Kill The Coordinator Of async`
         """
-        group = experiment_now().groups[mode]
-        self._kill(_told(lambda: SESSION.admin().coordinator(group)), f"coordinator of {mode}")
+        name = name_of(mode)
+        group = experiment_now().groups[name]
+        self._kill(_told(lambda: SESSION.admin().coordinator(group)), f"coordinator of {name}")
 
     @keyword("Move The Leader Of ${topic}")
     def move_the_leader(self, topic: Topic) -> None:
@@ -157,12 +159,12 @@ class FaultLibrary:
 
         Example: `Kill The Consumer async For 1 second`
         """
-        members = experiment_now().members[mode]
+        members = experiment_now().members[name_of(mode)]
         since = clock.now_ms()
         members.act(Action("kill"))
         watch_for(time.seconds)
         members.act(Action("start"))
-        _note("consumer", f"killed {mode}", since, clock.now_ms())
+        _note("consumer", f"killed {members.consumer.name}", since, clock.now_ms())
 
     @keyword("Fill The Disk Of ${mode} For ${time}")
     def fill_the_disk(self, mode: Mode, time: Duration) -> None:
@@ -175,10 +177,11 @@ class FaultLibrary:
 
         Example: `Fill The Disk Of async For 2 seconds`
         """
-        members, since = experiment_now().members[mode], clock.now_ms()
+        members, since = experiment_now().members[name_of(mode)], clock.now_ms()
+        name = members.consumer.name
         victim = members.set_aside()
         if victim is None:
-            raise FairpollError(f"{mode} is not running")
+            raise FairpollError(f"{name} is not running")
         files = [path.stat().st_size for path in members.folder.iterdir() if path.is_file()]
         victim.limit_files(max(files) + LAST_BYTES)
         watch_for(time.seconds)
@@ -188,7 +191,7 @@ class FaultLibrary:
         else:
             victim.limit_files(None)
             members.take_back(victim)
-        what = f"filled the disk of {mode}, which " + ("ended and was started anew" if ended else "went on")
+        what = f"filled the disk of {name}, which " + ("ended and was started anew" if ended else "went on")
         _note("output", what, since, clock.now_ms())
 
     @keyword("Kill The Producer For ${time}")
@@ -266,6 +269,14 @@ def brokers_down() -> set[int]:
 
 def experiment_now() -> Experiment:
     return SESSION.running().experiment
+
+
+def name_of(mode: Mode) -> str:
+    """The name of the running scenario's consumer that suites call `mode`. Raises FairpollError."""
+    names = names_by_mode(experiment_now().consumers)
+    if mode not in names:
+        raise FairpollError(f"no consumer '{mode}' is running; this run has: {', '.join(names)}")
+    return names[mode]
 
 
 def _told(ask: Callable[[], int]) -> int:

@@ -4,7 +4,7 @@ from robot.api.deco import keyword, library
 
 from fairpoll.checkers import DELIVERY_GUARANTEES
 from fairpoll.keywords.arguments import CONVERTERS, Amount, Duration, Mode
-from fairpoll.keywords.judging import check_mode, find, judge, settle
+from fairpoll.keywords.judging import find, judge, settle
 from fairpoll.keywords.session import SESSION
 
 
@@ -30,7 +30,6 @@ class GuaranteeLibrary:
         Example: `Every Delivery Guarantee Should Hold    async`
         """
         verdict = SESSION.verdict()
-        check_mode(verdict, mode)
         settle(verdict, [find(verdict, criterion, mode) for criterion in DELIVERY_GUARANTEES])
 
     @keyword
@@ -147,7 +146,6 @@ class GuaranteeLibrary:
         Example: `Backpressure Should Hold    async`
         """
         verdict = SESSION.verdict()
-        check_mode(verdict, mode)
         settle(
             verdict, [find(verdict, criterion, mode) for criterion in ("buffers_bounded", "pauses_pair_up")]
         )

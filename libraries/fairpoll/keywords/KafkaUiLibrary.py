@@ -86,7 +86,7 @@ class KafkaUiLibrary:
 
         Example: `${name}=    Group On The Cluster    async`
         """
-        return SESSION.name_on_cluster("groups", mode)
+        return SESSION.name_on_cluster("groups", SESSION.consumer(mode))
 
     @keyword
     def topic_should_be_shown(self, answer: Any, topic: str, partitions: int) -> None:
@@ -113,7 +113,7 @@ class KafkaUiLibrary:
 
         Example: `Lag Should Be Shown    ${response.json()}    async`
         """
-        group, admin = SESSION.name_on_cluster("groups", mode), SESSION.admin()
+        group, admin = SESSION.name_on_cluster("groups", SESSION.consumer(mode)), SESSION.admin()
         committed = admin.committed_offsets(group)
         if not committed:
             raise Failure(f"group {group} has committed nothing; there is no lag to show")

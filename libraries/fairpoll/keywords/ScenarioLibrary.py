@@ -45,6 +45,7 @@ class ScenarioLibrary:
         consumer: str = "",
         fields: str = "",
         bizon_config: str = "",
+        consumer_name: str = "",
     ) -> None:
         """Produces the scenario's traffic once while each consumer reads it in a group of its own.
 
@@ -61,13 +62,15 @@ class ScenarioLibrary:
             fields: where a line of its output files has what, unless it writes them as the built-in ones
                 do, such as `topic=meta.topic partition=meta.partition offset=meta.offset`.
             bizon_config: a configuration file that the Bizon modes begin from.
+            consumer_name: the command's name in findings, pages and verdict.json; default: its last word
+                that is not an option, such as `consumer.py`.
 
         Fails if the scenario file is wrong, if no cluster runs, or if the producer or a consumer
         cannot do its work; what was recorded until then stays in the output folder.
 
         Example: `Run Scenario    specified.yaml    sync    async    speed=10`
         """
-        yours = Yours(consumer, fields, bizon_config)
+        yours = Yours(consumer, fields, bizon_config, consumer_name)
         consumers = [consumer_of(mode, yours) for mode in modes or ("sync", "async")]
         verdict = SESSION.record(find_scenario(scenario), speed, consumers)
         if not SESSION.results.has_charts(verdict):
@@ -82,6 +85,7 @@ class ScenarioLibrary:
         speed: float = 1.0,
         consumer: str = "",
         fields: str = "",
+        consumer_name: str = "",
     ) -> None:
         """Runs, before they are asked for, the scenarios that the suites below give to the keyword `called`.
 
@@ -97,6 +101,7 @@ class ScenarioLibrary:
             speed: as for `Run Scenario`.
             consumer: as for `Run Scenario`.
             fields: as for `Run Scenario`.
+            consumer_name: as for `Run Scenario`.
 
         What goes wrong with one of them is told when it is asked for. Fails if no cluster runs.
 
@@ -104,12 +109,20 @@ class ScenarioLibrary:
         """
         files = [find_scenario(name) for name in PLANNED.given_to(called)]
         if at_once > 1 and not SESSION.live and len(files) > 1:
-            consumers = [consumer_of(mode, Yours(consumer, fields)) for mode in modes or ("sync", "async")]
+            yours = Yours(consumer, fields, name=consumer_name)
+            consumers = [consumer_of(mode, yours) for mode in modes or ("sync", "async")]
             SESSION.record_side_by_side(files, speed, consumers, at_once)
 
     @keyword
     def start_scenario(
-        self, name: str, scenario: str, *modes: str, speed: float = 1.0, consumer: str = "", fields: str = ""
+        self,
+        name: str,
+        scenario: str,
+        *modes: str,
+        speed: float = 1.0,
+        consumer: str = "",
+        fields: str = "",
+        consumer_name: str = "",
     ) -> None:
         """Runs a scenario in the background, and returns when its live traffic has begun.
 
@@ -121,13 +134,15 @@ class ScenarioLibrary:
             modes: the consumers, as for `Run Scenario`; default `async`.
             speed: divides every interval and multiplies the sink's rate; default 1.
             consumer: a command to be judged, as for `Run Scenario`.
-            fields: where its output files have what, as for `Run Scenario`.
+            fields: the mapping of its output format, as for `Run Scenario`.
+            consumer_name: as for `Run Scenario`.
 
         Fails as `Run Scenario` does, and if another is being run.
 
         Example: `Start Scenario    killed leader    faults.yaml    async`
         """
-        consumers = [consumer_of(mode, Yours(consumer, fields)) for mode in modes or ("async",)]
+        yours = Yours(consumer, fields, name=consumer_name)
+        consumers = [consumer_of(mode, yours) for mode in modes or ("async",)]
         SESSION.begin(name, find_scenario(scenario), speed, consumers)
 
     @keyword

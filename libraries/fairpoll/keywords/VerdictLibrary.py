@@ -18,7 +18,7 @@ from fairpoll.keywords.arguments import (
     Share,
     Topics,
 )
-from fairpoll.keywords.judging import check_mode, find, judge, judge_run, log_charts, log_waits, settle
+from fairpoll.keywords.judging import find, judge, judge_run, log_charts, log_waits, settle
 from fairpoll.keywords.session import SESSION
 
 
@@ -58,7 +58,6 @@ class VerdictLibrary:
         Example: `Delivery Should Meet    async    1 000    20    -    1%`
         """
         verdict = SESSION.verdict()
-        check_mode(verdict, mode)
         findings: list[Finding] = []
         for check, volume, bound in (
             ("delivered_at_least", "high", high_at_least),
@@ -72,7 +71,7 @@ class VerdictLibrary:
             findings.append(find(verdict, "share_at_least", mode, volume="low", share=share))
         if not findings:
             raise ValueError("no criterion is given; at least one of the four must be other than -")
-        log_charts(verdict, [mode])
+        log_charts(verdict, [SESSION.consumer(mode)])
         settle(verdict, findings)
 
     @keyword
@@ -90,7 +89,6 @@ class VerdictLibrary:
         Example: `Oldest Message Should Wait At Most    async    low    5 seconds`
         """
         verdict = SESSION.verdict()
-        check_mode(verdict, mode)
         finding = find(verdict, "oldest_wait_at_most", mode, volume=topics.named, seconds=budget.seconds)
         log_waits(verdict)
         settle(verdict, [finding])
@@ -111,7 +109,6 @@ class VerdictLibrary:
 
         Example: `Oldest Message Should Wait At Most Times Solo    async    low    4`
         """
-        check_mode(SESSION.verdict(), mode)
         solo_seconds = round(SESSION.solo_wait(mode, topics), 3)
         judge(
             "oldest_wait_at_most_times_solo",
@@ -160,10 +157,9 @@ class VerdictLibrary:
 
         Example: `Throughput Should Be At Least    async    95%    of=sync`
         """
-        check_mode(SESSION.verdict(), of)
         if share.fraction is None:
             raise ValueError("the share is missing; write for example 95%")
-        judge("throughput_at_least", mode, of=of, share=share.fraction)
+        judge("throughput_at_least", mode, of=SESSION.consumer(of), share=share.fraction)
 
     @keyword
     def latency_should_be_at_most(
@@ -229,7 +225,6 @@ class VerdictLibrary:
         Example: `Finding Should Be As Known    bizon-sync    nothing_lost    pass`
         """
         verdict = SESSION.verdict()
-        check_mode(verdict, mode)
         finding = find(verdict, criterion.name, mode)
         SESSION.results.write_verdicts()
         if finding.status != status:

@@ -13,30 +13,29 @@ from fairpoll.reports.report import Verdict, charts, wait_chart, write_charts
 from fairpoll.reports.tables import Row, criteria_table
 
 INCONCLUSIVE = "INCONCLUSIVE: "
+# Stands for the run itself where a criterion's consumer is named.
+RUN = "run"
 
 
 def judge(check: str, mode: str, **thresholds: object) -> None:
     verdict = SESSION.verdict()
-    check_mode(verdict, mode)
     settle(verdict, [find(verdict, check, mode, **thresholds)])
 
 
 def judge_run(check: str) -> None:
     """A criterion of the run itself, whoever consumed."""
     verdict = SESSION.verdict()
-    settle(verdict, [find(verdict, check, "run")])
+    settle(verdict, [find(verdict, check, RUN)])
 
 
 def find(verdict: Verdict, check: str, mode: str, **thresholds: object) -> Finding:
-    """Judge one criterion; the finding is kept, and settled by the caller."""
+    """Judge one criterion; the finding is kept, and settled by the caller.
+
+    `mode` is the word that suites use for the consumer. Raises ValueError when the run has no such consumer.
+    """
+    consumer = RUN if mode == RUN else SESSION.consumer(mode)
     with SESSION.results.stopwatch("judged"):
-        return verdict.judge(check, mode, **thresholds)
-
-
-def check_mode(verdict: Verdict, mode: str) -> None:
-    known = verdict.recording.consumers
-    if mode not in known:
-        raise ValueError(f"unknown mode '{mode}'; this run has: {', '.join(known)}")
+        return verdict.judge(check, consumer, **thresholds)
 
 
 def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:

@@ -21,7 +21,7 @@ from fairpoll.keywords.results import RECORDED, Results
 from fairpoll.reports.report import Verdict
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.live import LiveProgress
-from fairpoll.run.members import ConsumerUnderTest
+from fairpoll.run.members import ConsumerUnderTest, names_by_mode
 from fairpoll.run.progress import ConsoleProgress
 from fairpoll.run.running import RunningExperiment
 from fairpoll.run.side_by_side import run_side_by_side
@@ -57,6 +57,8 @@ class Session:
         self.live: bool | None = None
         self.current: Verdict | None = None
         self._current_run: Run | None = None
+        # The word that suites use for each consumer of the current recording -> its name there.
+        self._names: dict[str, str] = {}
         self._verdicts: dict[Run, Verdict] = {}
         # What was run before it was asked for: its folder, or what has ended it.
         self._recorded: dict[Run, Path | BaseException] = {}
@@ -101,6 +103,7 @@ class Session:
                 self._verdicts[key] = self._taken(key) or self._run(scenario_file, speed, consumers)
             self.results.verdicts.append(self._verdicts[key])
         self.current, self._current_run = self._verdicts[key], key
+        self._names = names_by_mode(consumers)
         return self.current
 
     def record_side_by_side(
@@ -163,6 +166,7 @@ class Session:
                 self._running = None
                 self._running_progress.clear()
         self.current, self._current_run = self._load(running.experiment.folder), None
+        self._names = names_by_mode(running.experiment.consumers)
         self.results.verdicts.append(self.current)
         return self.current
 
@@ -173,16 +177,23 @@ class Session:
             running.abort()
             self._running_progress.clear()
 
-    def solo_wait(self, consumer: str, volume: str) -> float:
-        """The oldest wait of this consumer in a run of the current scenario with this volume alone."""
+    def consumer(self, mode: str) -> str:
+        """The name of the current recording's consumer that suites call `mode`. Raises ValueError."""
+        names = self._names or {name: name for name in self.verdict().recording.consumers}
+        if mode not in names:
+            raise ValueError(f"unknown mode '{mode}'; this run has: {', '.join(names)}")
+        return names[mode]
+
+    def solo_wait(self, mode: str, volume: str) -> float:
+        """This consumer's oldest wait, in seconds, when the current scenario runs with this volume alone."""
         if self._current_run is None:
             raise FairpollError(NOTHING_RUN)
         scenario_file, speed, consumers = self._current_run
-        alone = tuple(one for one in consumers if one.name == consumer)
+        alone = tuple(one for one in consumers if (one.mode or one.name) == mode)
         key = (scenario_file, speed, alone, volume)
         if key not in self._solo:
             recording = self._run(scenario_file, speed, alone, only_volume=volume).recording
-            self._solo[key] = oldest_wait(recording, consumer, recording.topics_of(volume))[0]
+            self._solo[key] = oldest_wait(recording, alone[0].name, recording.topics_of(volume))[0]
         return self._solo[key]
 
     def verdict(self) -> Verdict:

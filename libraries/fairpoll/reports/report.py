@@ -153,11 +153,12 @@ def _wait_panels(
             # Shaded is what is judged; a control beside it is not.
             limit = Limit(allowed, f"at most {allowed:g} s", shaded=len(consumers) == 1)
         drawn.append(Panel(title, "seconds", [_wait_series(recording, c, topics) for c in consumers], limit))
-        if volume != "high" and len(consumers) > 1 and "async" in consumers:
-            # Beside a consumer that waits for minutes, seconds cannot be seen.
-            alone = [_wait_series(recording, "async", topics)]
+        tested = [name for name in consumers if name != "sync"]
+        if volume != "high" and len(consumers) > 1 and len(tested) == 1:
+            # Seconds cannot be seen beside a control that waits for minutes.
+            alone = [_wait_series(recording, tested[0], topics)]
             judged = limit and replace(limit, shaded=True)
-            drawn.append(Panel(f"{title}, async alone", "seconds", alone, judged))
+            drawn.append(Panel(f"{title}, {tested[0]} alone", "seconds", alone, judged))
     return drawn
 
 

@@ -1,7 +1,7 @@
 """The processes of one consumer under test: its first member, and a second one that may join it."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,19 +16,26 @@ Start = Callable[[str, tuple[str, ...], Mapping[str, str], Path], ChildProcess]
 
 @dataclass(frozen=True)
 class ConsumerUnderTest:
-    """A consumer's name in the report and the command that starts it.
+    """A consumer's name in findings, reports and the recording, and the command that starts it.
 
-    The command learns all it needs from environment variables (`fairpoll consume --help`). `fields` says
-    where a line of its output files has what, unless it writes them as ours do.
+    The command learns all it needs from environment variables (`fairpoll consume --help`). `fields` maps
+    its output format, unless it writes the built-in one. `mode` is the word that suites use for the
+    consumer; empty: its name.
     """
 
     name: str
     command: tuple[str, ...]
     fields: Fields = OUR_FIELDS
+    mode: str = ""
 
     @classmethod
     def built_in(cls, mode: str) -> "ConsumerUnderTest":
         return cls(mode, (sys.executable, "-m", "fairpoll", "consume", "--mode", mode, "--controlled"))
+
+
+def names_by_mode(consumers: Sequence[ConsumerUnderTest]) -> dict[str, str]:
+    """The word that suites use for each consumer -> its name."""
+    return {consumer.mode or consumer.name: consumer.name for consumer in consumers}
 
 
 def environment_of(scenario: Scenario, topic_names: Mapping[str, str], group: str) -> dict[str, str]:

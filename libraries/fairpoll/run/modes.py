@@ -1,10 +1,14 @@
 """The consumers that suites name: built in, Bizon, or any command."""
 
+import re
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from fairpoll.base.errors import ConsumerError
+from fairpoll.base.text import quoted
 from fairpoll.consumers import bizon
 from fairpoll.contract.output_fields import Fields
 from fairpoll.run.members import ConsumerUnderTest
@@ -12,20 +16,28 @@ from fairpoll.run.members import ConsumerUnderTest
 MODES = ("sync", "async", "bizon-sync", "bizon-async", "yours")
 
 
+# A name becomes a folder of the recording and a part of a group's name on the cluster.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+# Names that stand for something else in a recording or in a suite.
+TAKEN = {*MODES[:-1], "producer", "run", "charts", "ledger", "samples"}
+
+
 @dataclass(frozen=True)
 class Yours:
-    """A consumer of anybody's: what `yours` runs, and `async` in place of the built-in one.
+    """The consumer of a user: mode `yours` runs it, and mode `async` in place of the built-in consumer.
 
-    `command` is a line as for a shell; `fields` says where its output files have what (`fields.Fields`);
-    `bizon_config` is a file that the Bizon modes begin from. All empty: not given.
+    `command` is a line as for a shell; `fields` maps its output format (`output_fields.Fields`);
+    `bizon_config` is a file that the Bizon modes begin from; `name` is shown in findings, pages and
+    verdict.json (default: the command's last word that is not an option). All empty: not given.
     """
 
     command: str = ""
     fields: str = ""
     bizon_config: str = ""
+    name: str = ""
 
     def as_mode(self, mode: str) -> ConsumerUnderTest:
-        """The command, under this name. Raises ConsumerError when it, or its fields, cannot be read."""
+        """The command in the place of this mode. Raises ConsumerError when a setting cannot be read."""
         try:
             command = tuple(shlex.split(self.command))
         except ValueError as error:
@@ -33,9 +45,33 @@ class Yours:
         if not command or not command[0]:
             raise ConsumerError("CONSUMER is empty; write the command, or leave the variable out")
         try:
-            return ConsumerUnderTest(mode, command, Fields.parse(self.fields))
+            fields = Fields.parse(self.fields)
         except ValueError as error:
             raise ConsumerError(f"CONSUMER_FIELDS: {error}") from None
+        return ConsumerUnderTest(self.name_for(command), command, fields, mode)
+
+    def name_for(self, command: Sequence[str]) -> str:
+        """The name given, or one made from the command. Raises ConsumerError for one that cannot be used."""
+        if not self.name:
+            return name_of_command(command)
+        if not NAME.fullmatch(self.name):
+            raise ConsumerError(
+                f"CONSUMER_NAME: {quoted(self.name)} is not a name; write at most 60 letters, digits, dots, "
+                "underscores and hyphens"
+            )
+        if self.name in TAKEN:
+            raise ConsumerError(f"CONSUMER_NAME: '{self.name}' is taken; choose another name")
+        return self.name
+
+
+def name_of_command(command: Sequence[str]) -> str:
+    """The command's last word that is not an option, without its folder.
+
+    `consumer.py` for `python my/consumer.py --fast`. Words with spaces, as in `sh -c "mine -x"`, are ignored.
+    """
+    words = [word for word in command if not word.startswith("-") and not re.search(r"\s", word)]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(words[-1]).name if words else "").strip(".-_")[:60]
+    return f"your-{name}" if name in TAKEN else name or "yours"
 
 
 def consumer_of(mode: str, yours: Yours) -> ConsumerUnderTest:
