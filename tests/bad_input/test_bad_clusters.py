@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from brokers import LOGIN, SASL
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
-from test_cluster import LOGIN, SASL
 
 NO_ANSWER = (
     "{} did not answer as a Kafka broker within 6 s: check BOOTSTRAP_SERVERS, and SECURITY_PROTOCOL if it "

@@ -18,7 +18,7 @@ from fairpoll.run.distributed.run_topic import Note
 from fairpoll.scenarios.file import load_scenario
 from recordings import RUN_ID, SCENARIO, write_recording
 
-SPECIFIED = Path(__file__).parent.parent / "resources" / "scenarios" / "specified.yaml"
+SPECIFIED = Path(__file__).parents[2] / "resources" / "scenarios" / "specified.yaml"
 
 
 class TestShards:

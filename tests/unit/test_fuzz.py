@@ -35,7 +35,7 @@ some = settings(
 )
 SCENARIO_SECONDS = 1.0
 
-SPECIFIED = Path(__file__).parent.parent / "resources" / "scenarios" / "specified.yaml"
+SPECIFIED = Path(__file__).parents[2] / "resources" / "scenarios" / "specified.yaml"
 SPELT = SPECIFIED.read_text("utf-8")
 KEYS = st.sampled_from(
     ["title", "duration", "sink", "topics", "timeline", "consumer", "drain", "volume", "partitions", "count",

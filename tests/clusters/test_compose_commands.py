@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from brokers import left_of
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.compose.cli import find_compose
@@ -16,9 +17,8 @@ from fairpoll.cluster.compose.engine import containers_of, engine, is_here, remo
 from fairpoll.cluster.ports import free_ports
 from fairpoll.evidence.loading import load_recording
 from fairpoll.verdicts.rejudge import judge_again
-from test_compose import left_of
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PROJECT = "fairpoll-commands-test"
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

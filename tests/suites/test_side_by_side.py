@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SUITES = Path(__file__).parent.parent / "suites"
+SUITES = Path(__file__).parents[2] / "suites"
 TWO = ("--suite", "Overload", "--suite", "Idle Topic")
 
 

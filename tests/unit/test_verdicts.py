@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from test_inert import HOSTILE, TAGS, Reader
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.cli.main import main
@@ -15,7 +16,6 @@ from fairpoll.reports.trend import read_all, trend
 from fairpoll.verdicts.rejudge import judge_again
 from fairpoll.verdicts.verdict_json import read_runs, worst
 from recordings import write_recording
-from test_inert import HOSTILE, TAGS, Reader
 
 Told = dict[str, Any]
 

@@ -10,27 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from brokers import left_of, opened, round_trip
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster import ClusterOptions
 from fairpoll.cluster.compose.cluster import ComposeCluster
-from fairpoll.cluster.compose.engine import PROJECT_LABEL, containers_of, engine, remove_project
+from fairpoll.cluster.compose.engine import containers_of, engine, remove_project
 from fairpoll.cluster.leftovers import Registry, clear_leftovers
 from fairpoll.cluster.ports import free_ports
-from test_cluster import opened, round_trip
 
 pytestmark = pytest.mark.docker
-
-
-def left_of(project: str) -> list[str]:
-    """Containers, networks and volumes of the project."""
-    label = {"label": f"{PROJECT_LABEL}={project}"}
-    with engine() as client:
-        found = [
-            *client.containers.list(all=True, filters=label),
-            *client.networks.list(filters=label),
-            *client.volumes.list(filters=label),
-        ]
-    return [one.name for one in found]
 
 
 @pytest.fixture
@@ -100,7 +88,7 @@ def test_a_broker_that_ends_is_told_with_its_last_words(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ):
     broken = tmp_path / "docker-compose.yml"
-    good = (Path(__file__).parent.parent / "docker-compose.yml").read_text("utf-8")
+    good = (Path(__file__).parents[2] / "docker-compose.yml").read_text("utf-8")
     broken.write_text(good.replace('KAFKA_BROKER_ID: "1"', 'KAFKA_BROKER_ID: "one"'), "utf-8")
     monkeypatch.setattr("fairpoll.cluster.compose.cluster.COMPOSE_FILE", broken)
     cluster = ComposeCluster(ClusterOptions(tmp_path / "logs"), registry)
@@ -114,7 +102,7 @@ def test_a_service_that_is_never_healthy_is_named(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ):
     broken = tmp_path / "docker-compose.yml"
-    good = (Path(__file__).parent.parent / "docker-compose.yml").read_text("utf-8")
+    good = (Path(__file__).parents[2] / "docker-compose.yml").read_text("utf-8")
     broken.write_text(good.replace("</dev/tcp/127.0.0.1/9092", "</dev/tcp/127.0.0.1/1"), "utf-8")
     monkeypatch.setattr("fairpoll.cluster.compose.cluster.COMPOSE_FILE", broken)
     cluster = ComposeCluster(ClusterOptions(tmp_path / "logs", start_timeout_seconds=12), registry)
@@ -127,7 +115,7 @@ def test_a_service_that_is_never_healthy_is_named(
 def test_an_image_that_cannot_be_pulled(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch):
     """Port 1 of this machine answers no pull, whether or not a registry can be reached."""
     file = tmp_path / "docker-compose.yml"
-    good = (Path(__file__).parent.parent / "docker-compose.yml").read_text("utf-8")
+    good = (Path(__file__).parents[2] / "docker-compose.yml").read_text("utf-8")
     file.write_text(good.replace("confluentinc/cp-kafka:", "127.0.0.1:1/cp-kafka:"), "utf-8")
     monkeypatch.setattr("fairpoll.cluster.compose.cluster.COMPOSE_FILE", file)
     message = r"image 127\.0\.0\.1:1/cp-kafka:\S+ cannot be pulled: .*(refused|failed).*; check the network"

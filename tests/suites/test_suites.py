@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -14,30 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from brokers import LOGIN, SASL
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import ClusterOptions
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
 from fairpoll.evidence.loading import load_recording
-from test_cluster import LOGIN, SASL
-
-ROOT = Path(__file__).parent.parent
-SUITES = ROOT / "suites"
-
-
-def command(output: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "robot", "--outputdir", str(output), *arguments]
-
-
-def run(output: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(output, *arguments),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env={**os.environ, **environment},
-    )
+from suite_runs import ROOT, SUITES, command, run
 
 
 @pytest.mark.slow

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_consumers_parts import Fake
 
 from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers.base import consumed_event
 from fairpoll.consumers.record import runs
 from fairpoll.consumers.sink import MOST_BYTES, FileSink, PoisonError, UnwrittenError
 from fairpoll.contract.events import dump
-from test_consumers_parts import Fake
 
 NASTY = [
     b"null", b"NaN", b"-Infinity", b"[NaN]", b"1e400", b"-0", b"01", b"1.", b".5", b"1E5", b"-",

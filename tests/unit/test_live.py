@@ -18,7 +18,7 @@ from fairpoll.run.live import MOST_ROWS, LiveCounts, LiveRow, table
 from fairpoll.run.outputs import DeliveryCounter
 from recordings import SCENARIO, START_MS, TOPIC, write_recording
 
-SUITES = Path(__file__).parent.parent / "suites"
+SUITES = Path(__file__).parents[2] / "suites"
 VARIABLES = ("CLUSTER:mock", "SPEED:20", "LIVE:yes")
 SMOKE = ["--include", "smoke", *(word for one in VARIABLES for word in ("--variable", one))]
 NAMES = {"high": "high.r", "low": TOPIC}

@@ -8,7 +8,7 @@ from fairpoll.base.errors import ScenarioError
 from fairpoll.producer.produce_options import changed
 from fairpoll.scenarios.file import load_scenario
 
-SCENARIOS = Path(__file__).parent.parent / "resources" / "scenarios"
+SCENARIOS = Path(__file__).parents[2] / "resources" / "scenarios"
 
 
 def test_nothing_told_changes_nothing():

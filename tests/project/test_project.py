@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from robot.libdoc import LibraryDocumentation
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "libraries" / "fairpoll"
 LIBRARIES = sorted((ENGINE / "keywords").glob("*Library.py"))
 RESOURCES = sorted((ROOT / "resources").glob("*.resource"))

@@ -21,7 +21,7 @@ from fairpoll.run.distributed.handover import CHUNK_BYTES, pull, push
 from fairpoll.run.distributed.run_topic import RunTopic
 from fairpoll.verdicts.rejudge import judge_again
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TOPIC = "the-run-topic"
 # Whole runs take 20 s; a machine with other work may take longer.
 PATIENCE_SECONDS = 120

@@ -21,7 +21,7 @@ from fairpoll.reports.trend import read_all, trend
 
 pytestmark = pytest.mark.browser
 
-SUITES = Path(__file__).parent.parent / "suites"
+SUITES = Path(__file__).parents[2] / "suites"
 CHROMIUM = os.environ.get("CHROMIUM") or which("chromium")
 # As root there is no sandbox; the others keep it from calling home, which a closed network refuses.
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]

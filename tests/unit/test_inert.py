@@ -11,7 +11,6 @@ import pytest
 from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn
 
-from bad_input.test_bad_arguments import messages
 from fairpoll.base.errors import FairpollError
 from fairpoll.checkers import judge
 from fairpoll.evidence.history import Recording
@@ -25,6 +24,7 @@ from fairpoll.reports.tables import Row, criteria_table
 from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts
 from histories import acked, consumer, delivered, recording
+from keyword_rows import messages
 
 RUN = "document.title=`RAN`"
 HOSTILE = f"\"><script>{RUN}</script><img src=x onerror={RUN}><svg onload={RUN}>' onload={RUN} x='"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from brokers import opened
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.run.sampler import Sampler
-from test_cluster import opened
 
 
 def test_a_look_tells_what_has_changed_and_the_last_one_all(tmp_path: Path, registry: Registry):

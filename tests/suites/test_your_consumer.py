@@ -12,7 +12,7 @@ from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers import bizon
 from fairpoll.consumers.bizon import __main__ as runner
 from fairpoll.run.modes import Yours, consumer_of
-from test_suites import ROOT, SUITES, run
+from suite_runs import ROOT, SUITES, run
 
 POLL = [sys.executable, str(ROOT / "examples" / "confluent-kafka-poll" / "consumer.py")]
 SUITE = SUITES / "90__your_consumer.robot"

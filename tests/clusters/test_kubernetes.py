@@ -12,14 +12,14 @@ import pytest
 import yaml
 from docker.models.containers import Container
 
+from brokers import opened
 from fairpoll.cli.main import main
 from fairpoll.cluster.compose.engine import engine, is_here
 from fairpoll.cluster.leftovers import Registry
-from test_cluster import opened
 
 kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="requirements-dev.txt has it")
 
-ROOT = Path(__file__).parent.parent / "kubernetes"
+ROOT = Path(__file__).parents[2] / "kubernetes"
 FOLDERS = ["base", "own-scenario"]
 # The oldest that clouds still offered, and the newest that the schemas are of.
 VERSIONS = ["1.29", "1.37"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
+from brokers import opened
 from fairpoll.base.errors import TrafficError
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.events import Event, EventWriter
@@ -17,7 +18,6 @@ from fairpoll.producer.traffic import BACKLOG_BATCH, PIECE, TrafficProducer, del
 from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts
 from histories import SCENARIO
-from test_cluster import opened
 
 HIGH = TopicPlan("high", "high", 2, Bursts(2, 0.05), "h.json", backlog=600, weights=(3, 1), poison=(1, 601))
 LOW = TopicPlan("low", "low", 1, Bursts(1, 0.1), "l.json", message_type="alert", priority="critical")

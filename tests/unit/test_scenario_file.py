@@ -10,7 +10,7 @@ from fairpoll.producer.traffic import live_plan
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import Scenario
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SPECIFIED = ROOT / "resources" / "scenarios" / "specified.yaml"
 
 

@@ -16,7 +16,7 @@ import yaml
 
 from fairpoll.cli.main import main
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CI = ROOT / ".github" / "workflows" / "ci.yml"
 ACCEPTANCE = ROOT / ".github" / "workflows" / "acceptance.yml"
 ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))

@@ -13,15 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from brokers import opened
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.evidence.loading import load_recording
 from fairpoll.reports.fault_table import fault_table
 from fairpoll.verdicts.rejudge import judge_again, recordings_in
-from test_cluster import opened
-from test_suites import SUITES, command, run
+from suite_runs import SUITES, command, run
 
-CONSUMERS = Path(__file__).parent / "must_fail" / "consumers.py"
+CONSUMERS = Path(__file__).parents[1] / "must_fail" / "consumers.py"
 
 
 @pytest.mark.slow

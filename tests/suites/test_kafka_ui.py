@@ -14,11 +14,11 @@ from urllib.parse import unquote
 
 import pytest
 
+from brokers import opened
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.kafka_ui import cluster_differences, group_differences, topic_differences
 from fairpoll.cluster.leftovers import Registry
-from test_cluster import opened
-from test_suites import SUITES, run
+from suite_runs import SUITES, run
 
 ONLINE = {
     "name": "fairpoll",

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from click.testing import CliRunner
+from test_tables import HOSTILE, Reader
 
 from fairpoll.base.errors import ConsumerError, LeagueError
 from fairpoll.base.waiting import wait_until
@@ -25,9 +26,8 @@ from fairpoll.league.runs import League, write_without_backlog
 from fairpoll.reports.report import Verdict
 from fairpoll.scenarios.file import load_scenario
 from histories import acked, consumer, delivered, recording
-from test_tables import HOSTILE, Reader
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SPECIFIED = ROOT / "resources" / "scenarios" / "specified.yaml"
 BACKLOG, NO_BACKLOG, TUNED = CONDITIONS
