@@ -13,7 +13,7 @@ import yaml
 from docker.models.containers import Container
 
 from brokers import opened
-from fairpoll.cli.main import main
+from fairpoll.cli.main import COMMANDS, command
 from fairpoll.cluster.compose.engine import engine, is_here
 from fairpoll.cluster.leftovers import Registry
 
@@ -84,11 +84,11 @@ def test_as_many_producers_as_shards():
 
 
 def test_every_command_and_setting_is_one_of_ours():
-    known = {parameter.name for command in main.commands.values() for parameter in command.params}
+    known = {parameter.name for name in COMMANDS for parameter in command(name).params}
     assert {name.removeprefix("FAIRPOLL_").lower() for name in settings()} <= known
     for path in ("plan", "producers", "consumers"):
         for job in yaml.safe_load_all((ROOT / "base" / f"{path}.yaml").read_text("utf-8")):
-            assert container_of(job)["args"][0] in main.commands
+            assert container_of(job)["args"][0] in COMMANDS
     consumers = [
         job["metadata"]["name"]
         for job in yaml.safe_load_all((ROOT / "base" / "consumers.yaml").read_text("utf-8"))

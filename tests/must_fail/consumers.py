@@ -14,7 +14,7 @@ from collections import deque
 from confluent_kafka import OFFSET_END, TopicPartition
 
 from fairpoll.base.errors import ConsumerError
-from fairpoll.cli.main import consume
+from fairpoll.cli.consume import consume
 from fairpoll.consumers import MODES, FairConsumer
 from fairpoll.consumers.base import partition_set
 from fairpoll.consumers.buffers import PartitionBuffers

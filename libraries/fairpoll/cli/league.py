@@ -1,12 +1,12 @@
 """The command `fairpoll league`: its options and its help. What it does is in `command`."""
 
-import functools
 from pathlib import Path
 from typing import Any
 
 import click
 
-option = functools.partial(click.option, show_envvar=True)
+from fairpoll.cli.options import option
+from fairpoll.league import command
 
 
 @click.command(short_help="Judge many clients side by side.")
@@ -61,9 +61,6 @@ def league(only_list: bool, **values: Any) -> None:
 
     Exit code 0: every contestant whose tools are here was judged. 1: one failed, or a run proved nothing.
     """
-    # Only here: the consumers, which share the command `fairpoll`, start faster without what clusters need.
-    from fairpoll.league import command  # noqa: PLC0415
-
     options = command.LeagueOptions(**values)
     found = command.contestants(options)
     if only_list:

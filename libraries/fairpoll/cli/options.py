@@ -1,5 +1,6 @@
-"""Options of `fairpoll consume` and what they may be, checked before anything is started."""
+"""Options that commands share, and what their values may be; checked before anything is started."""
 
+import functools
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -13,6 +14,18 @@ from fairpoll.contract.client_config import check_servers
 
 RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+# A verdict.json, or a folder that has one.
+VERDICT = click.Path(exists=True, path_type=Path)
+# An option's variable is FAIRPOLL_<OPTION> for every command: the parts of a run share their environment.
+SHARED_ENVIRONMENT: dict[str, Any] = {"auto_envvar_prefix": "FAIRPOLL"}
+
+option = functools.partial(click.option, show_envvar=True)
+controlled_option = option(
+    "--controlled",
+    is_flag=True,
+    help="Take commands, one a line, from standard input; its end means stop. Used by the suites.",
+)
 
 
 class FiniteRange(click.FloatRange):
@@ -79,6 +92,9 @@ def checked_run_id(_context: click.Context, _option: click.Parameter, text: str 
             f"{quoted(text)} is not a name for a run; letters, digits, '.', '_' and '-', at most 100"
         )
     return text or None
+
+
+run_id_option = option("--run-id", callback=checked_run_id, required=True, help="The run, as it was planned.")
 
 
 def evidence_topic_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

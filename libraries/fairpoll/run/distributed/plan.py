@@ -17,9 +17,9 @@ from typing import IO, Any
 
 from fairpoll.base.errors import FairpollError, ScenarioError
 from fairpoll.base.text import quoted
+from fairpoll.cluster.connection import create_missing_topics
 from fairpoll.contract.events import EventWriter
 from fairpoll.evidence import layout
-from fairpoll.producer.produce_options import create_missing
 from fairpoll.producer.shards import Shard
 from fairpoll.producer.traffic import TrafficProducer, deliverable_in
 from fairpoll.run.distributed.crew import Crew, handed_in
@@ -66,7 +66,7 @@ def plan(topic: RunTopic, config: Mapping[str, str], facts: Mapping[str, Any]) -
     """Create a run's topics and tell its plan. Raises ClusterError."""
     topic.create()
     scenario = Scenario.from_json(facts["scenario"])
-    create_missing({facts["topics"][one.name]: one.partitions for one in scenario.topics}, config)
+    create_missing_topics({facts["topics"][one.name]: one.partitions for one in scenario.topics}, config)
     topic.tell("plan", facts=facts)
 
 
@@ -136,7 +136,7 @@ def produce_share(
     run = crew.run
     scenario = run.scenario.at_speed(run.speed)
     if create_topics:
-        create_missing({run.topics[one.name]: one.partitions for one in scenario.topics}, config)
+        create_missing_topics({run.topics[one.name]: one.partitions for one in scenario.topics}, config)
     with tempfile.TemporaryDirectory(prefix="fairpoll-producer-") as folder:
         ledger = Path(folder) / layout.LEDGER
         told: dict[str, object] = {}

@@ -7,11 +7,9 @@ the order in which things were agreed, and the chunks of files. The broker stamp
 
 import json
 import logging
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaError, KafkaException, Message, Producer
@@ -20,12 +18,12 @@ from confluent_kafka import TopicPartition as Place
 from fairpoll.base.clock import now_ms
 from fairpoll.base.errors import ClusterError, HistoryError
 from fairpoll.base.text import quoted
-from fairpoll.cluster.admin import RECONNECT, Admin
+from fairpoll.cluster.admin import RECONNECT
+from fairpoll.cluster.connection import create_missing_topics
 from fairpoll.contract.events import dump
 
 NOTES, FILES = 0, 1
 PARTITIONS = 2
-BROKER_DEFAULT = -1
 # As long as a broker that is being replaced may take.
 ANSWER_SECONDS = 30.0
 # A batch that is not full is waited for so long.
@@ -58,13 +56,8 @@ class RunTopic:
 
     def create(self) -> None:
         """Create the topic unless it is there. Raises ClusterError."""
-        with tempfile.TemporaryDirectory(prefix="fairpoll-admin-") as folder:
-            admin = Admin(self._config, Path(folder) / "admin.log")
-            try:
-                stamped = {"message.timestamp.type": "LogAppendTime"}
-                admin.create_topics({self.name: PARTITIONS}, BROKER_DEFAULT, stamped)
-            finally:
-                admin.close()
+        stamped = {"message.timestamp.type": "LogAppendTime"}
+        create_missing_topics({self.name: PARTITIONS}, self._config, stamped)
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 
 from fairpoll.base.errors import ScenarioError
-from fairpoll.producer.produce_options import changed
 from fairpoll.scenarios.file import load_scenario
+from fairpoll.scenarios.overrides import with_overrides
 
 SCENARIOS = Path(__file__).parents[2] / "resources" / "scenarios"
 
 
 def test_nothing_told_changes_nothing():
     scenario = load_scenario(SCENARIOS / "specified.yaml")
-    assert changed(scenario) == scenario
+    assert with_overrides(scenario) == scenario
 
 
 def test_duration_topics_and_traffic():
-    scenario = changed(
+    scenario = with_overrides(
         load_scenario(SCENARIOS / "specified.yaml"),
         duration="30 s",
         high_topic="analytics",
@@ -38,9 +38,9 @@ def test_duration_topics_and_traffic():
 )
 def test_what_is_not_understood_is_named(told: dict[str, str], message: str):
     with pytest.raises(ScenarioError, match=message):
-        changed(load_scenario(SCENARIOS / "specified.yaml"), **told)
+        with_overrides(load_scenario(SCENARIOS / "specified.yaml"), **told)
 
 
 def test_one_name_for_many_topics_is_refused():
     with pytest.raises(ScenarioError, match="--low-topic: the scenario has no single low-volume topic"):
-        changed(load_scenario(SCENARIOS / "hundred_topics.yaml"), low_topic="mine")
+        with_overrides(load_scenario(SCENARIOS / "hundred_topics.yaml"), low_topic="mine")

@@ -1,0 +1,96 @@
+"""`fairpoll consume`: one of the built-in consumers."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fairpoll.cli.options import (
+    RATE,
+    SHARED_ENVIRONMENT,
+    bootstrap_option,
+    controlled_option,
+    option,
+    outputs,
+    poll_options,
+    topic_rates,
+)
+from fairpoll.cli.process import connection, read_commands, stop_on_signals
+from fairpoll.consumers import MODES, Consumer, ConsumerConfig
+from fairpoll.contract.events import EventWriter
+from fairpoll.scenarios.model import PollSettings
+
+
+@click.command(short_help="Run one of the built-in consumers.", context_settings=SHARED_ENVIRONMENT)
+@bootstrap_option
+@option("--mode", type=click.Choice(sorted(MODES)), required=True, help="Which built-in consumer.")
+@option("--group", required=True, help="The consumer group.")
+@option(
+    "--topic",
+    "topics",
+    multiple=True,
+    required=True,
+    metavar="TOPIC=FILE",
+    help="A topic to read and its output file; once for each topic.",
+)
+@option("--output-folder", type=click.Path(path_type=Path), required=True, help="Where the output files go.")
+@option("--sink-rate", type=RATE, help="Records per second; none: no limit.")
+@option(
+    "--topic-sink-rate",
+    "topic_sink_rates",
+    multiple=True,
+    metavar="TOPIC=RATE",
+    help="Another rate for the records of this topic.",
+)
+@poll_options
+@option(
+    "--poison-policy",
+    type=click.Choice(["dead-letter", "skip", "stop"]),
+    default="dead-letter",
+    help="What becomes of a record that is not JSON.",
+)
+@controlled_option
+def consume(mode: str, controlled: bool, **options: Any) -> None:
+    """Read topics as one group member and write each record to its topic's file, as one JSON object a line.
+
+    sync: poll a batch, write it, commit it. async: poll all the time into a bounded buffer for each
+    partition, and write from them in turn. Offsets are committed only for what the files hold.
+    """
+    run_consumer(MODES[mode], controlled, **options)
+
+
+def run_consumer(kind: type[Consumer], controlled: bool, **options: Any) -> None:
+    """Run a consumer of this class with the options of `fairpoll consume` until it is stopped."""
+    config = _consumer_config(**options)
+    if not controlled:  # under the suites a broker that goes away is waited for, whenever that is
+        # Imported here: consumers of a suite start faster without what clusters need.
+        from fairpoll.cluster.connection import require_broker  # noqa: PLC0415
+
+        require_broker(config.client_config)
+    consumer = kind(config, EventWriter())
+    stop_on_signals(consumer.stop)
+    if controlled:
+        read_commands(consumer.control)
+    consumer.start()
+
+
+def _consumer_config(
+    *,
+    bootstrap_servers: str,
+    group: str,
+    topics: tuple[str, ...],
+    output_folder: Path,
+    sink_rate: float | None,
+    topic_sink_rates: tuple[str, ...],
+    **settings: Any,
+) -> ConsumerConfig:
+    files = outputs(topics)
+    return ConsumerConfig(
+        group=group,
+        outputs=files,
+        output_folder=output_folder,
+        sink_rate=sink_rate,
+        client_config={**connection(bootstrap_servers), "client.id": group},
+        settings=PollSettings(**settings),
+        topic_sink_rates=topic_rates(topic_sink_rates, files),
+    )

@@ -1,0 +1,14 @@
+"""`fairpoll faults`: the table of the faults that a run survived."""
+
+from pathlib import Path
+
+import click
+
+from fairpoll.reports.fault_table import fault_table
+
+
+@click.command(short_help="The table of faults survived, from a run's verdict.json.")
+@click.argument("verdict", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def faults(verdict: Path) -> None:
+    """Print, in Markdown, what each run that was harmed came to: acked, lost, repeated, recovery."""
+    click.echo(fault_table(verdict))

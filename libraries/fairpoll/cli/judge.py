@@ -1,0 +1,43 @@
+"""`fairpoll judge`: recordings, judged again from their files alone."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from fairpoll.base.errors import HistoryError
+from fairpoll.cli.options import FOLDER
+from fairpoll.reports.tables import Row, text_table
+from fairpoll.verdicts.rejudge import judge_again, recordings_in
+
+
+@click.command(short_help="Judge recordings again, from their files alone.")
+@click.argument("places", nargs=-1, required=True, type=FOLDER)
+@click.option("--write", is_flag=True, help="Write verdict.json beside recordings that have none.")
+def judge(places: tuple[Path, ...], write: bool) -> None:
+    """Judge every recording in these folders, such as evidence/ beside a log, without a cluster.
+
+    A recording with a verdict.json is judged by the same criteria and thresholds, and must come to the same
+    verdict, byte for byte. One without, of a run that was cut off, is judged by what must hold in any
+    scenario. Exit code 0 if every verdict is pass and the same as before, else 1.
+    """
+
+    good = True
+    for folder in (folder for place in places for folder in recordings_in(place)):
+        try:
+            again = judge_again(folder)
+        except HistoryError as error:
+            click.echo(f"{folder}: cannot be judged: {error}\n")
+            good = False
+            continue
+        rows = [
+            Row(f"{f.consumer}: {f.criterion}", f.expected, f.measured, f.status)
+            for f in again.verdict.findings
+        ]
+        verdict = again.verdict.to_json()["verdict"]
+        unmet = [f"{f.status}: {f.sentence}\n" for f in again.verdict.findings if f.status != "pass"]
+        click.echo(f"{folder}: {verdict}; {again.told}\n{text_table(rows)}\n{''.join(unmet)}")
+        good = good and verdict == "pass" and again.same is not False
+        if write and again.same is None:
+            again.verdict.write()
+    sys.exit(0 if good else 1)

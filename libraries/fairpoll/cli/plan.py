@@ -1,0 +1,84 @@
+"""`fairpoll plan`: a run whose parts are on several machines."""
+
+from pathlib import Path
+
+import click
+
+from fairpoll.cli.options import (
+    SHARED_ENVIRONMENT,
+    FiniteRange,
+    bootstrap_option,
+    checked_run_id,
+    evidence_topic_option,
+)
+from fairpoll.cli.process import connection
+from fairpoll.cluster.connection import require_broker
+from fairpoll.run.distributed import plan as planning
+from fairpoll.run.distributed.run_topic import RunTopic
+from fairpoll.scenarios.file import load_scenario
+
+
+@click.command(
+    short_help="Plan a run whose parts are on several machines.", context_settings=SHARED_ENVIRONMENT
+)
+@bootstrap_option
+@evidence_topic_option(required=True)
+@click.option(
+    "--scenario",
+    "scenario_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    show_envvar=True,
+    help="The scenario file, such as resources/scenarios/specified.yaml.",
+)
+@click.option(
+    "--speed",
+    type=FiniteRange(min=0, min_open=True),
+    default=1.0,
+    show_envvar=True,
+    help="Divides every interval.",
+)
+@click.option(
+    "--run-id",
+    callback=checked_run_id,
+    show_envvar=True,
+    help="A name for the run.  [default: the date and time]",
+)
+@click.option(
+    "--shards", type=click.IntRange(1, 10_000), default=1, show_envvar=True, help="How many producers."
+)
+@click.option(
+    "--consumer",
+    "consumers",
+    multiple=True,
+    show_envvar=True,
+    help="A consumer's name, such as sync; once for each.",
+)
+def plan(
+    *,
+    bootstrap_servers: str,
+    evidence_topic: str,
+    scenario_file: Path,
+    speed: float,
+    run_id: str | None,
+    shards: int,
+    consumers: tuple[str, ...],
+) -> None:
+    """Create a run's topics, write down what it is, and print its name.
+
+    Its parts, `fairpoll produce --shard`, `fairpoll run-consumer` and `fairpoll evidence pull`, are told that
+    name and find the rest by it. They may be started in any order, also before this.
+    """
+
+    scenario = load_scenario(scenario_file)
+    name = run_id or planning.new_run_id()
+    topics = {topic.name: f"{topic.name}.{name}" for topic in scenario.topics}
+    facts = planning.facts_of_plan(
+        name, scenario, speed, bootstrap_servers, topics=topics, consumers=consumers, shards=shards
+    )
+    config = connection(bootstrap_servers)
+    require_broker(config)
+    topic = RunTopic(config, evidence_topic)
+    planning.plan(topic, config, facts)
+    topic.close()
+    click.echo(name)

@@ -1,0 +1,141 @@
+"""`fairpoll produce`: a scenario's traffic, without a suite or as one of a suite's processes."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fairpoll.base import clock
+from fairpoll.cli.options import (
+    SHARED_ENVIRONMENT,
+    FiniteRange,
+    bootstrap_option,
+    checked_run_id,
+    controlled_option,
+    evidence_topic_option,
+    option,
+)
+from fairpoll.cli.process import connection, read_commands, stop_on_signals
+from fairpoll.cluster.connection import create_missing_topics, require_broker
+from fairpoll.contract.events import EventWriter
+from fairpoll.producer.shards import Shard
+from fairpoll.producer.traffic import TrafficProducer, acked_in
+from fairpoll.run.distributed.plan import Wanted, produce_together
+from fairpoll.scenarios.file import load_scenario
+from fairpoll.scenarios.overrides import VOLUMES, with_overrides
+
+
+def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options whose values `with_overrides` takes."""
+    for volume in reversed(VOLUMES):
+        traffic = f"Traffic of the {volume}-volume topic in place of the scenario's, such as '5 every 1 s'."
+        topic = f"Name of the {volume}-volume topic in place of the scenario's."
+        command = option(f"--{volume}-traffic", default="", metavar="TRAFFIC", help=traffic)(command)
+        command = option(f"--{volume}-topic", default="", metavar="NAME", help=topic)(command)
+    length = "How long, such as '30 s' or '2 minutes', in place of the scenario's."
+    return option("--duration", default="", metavar="DURATION", help=length)(command)
+
+
+@click.command(short_help="Produce a scenario's traffic.", context_settings=SHARED_ENVIRONMENT)
+@bootstrap_option
+@option(
+    "--scenario",
+    "scenario_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The scenario file, such as resources/scenarios/specified.yaml.",
+)
+@option("--speed", type=FiniteRange(min=0, min_open=True), default=1.0, help="Divides every interval.")
+@option("--only-volume", type=click.Choice(["high", "low"]), help="Only the topics of this volume.")
+@option("--run-id", callback=checked_run_id, help="Stands in every message.  [default: manual]")
+@option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
+@override_options
+@option(
+    "--resume",
+    "ledger",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="LEDGER",
+    help="Go on with the live traffic of a producer that was killed, by its ledger.",
+)
+@option("--create-topics", is_flag=True, help="Create the topics first, unless they exist.")
+@option(
+    "--shard",
+    metavar="NUMBER/COUNT",
+    help="Only the partitions of this shard, such as 2/4.  [default: all, or with --evidence-topic agreed]",
+)
+@evidence_topic_option(required=False)
+@controlled_option
+def produce(  # noqa: PLR0913 - an argument an option
+    *,
+    bootstrap_servers: str,
+    scenario_file: Path,
+    speed: float,
+    only_volume: str | None,
+    run_id: str | None,
+    topic_suffix: str,
+    ledger: Path | None,
+    create_topics: bool,
+    shard: str | None,
+    evidence_topic: str | None,
+    controlled: bool,
+    **overrides: str,
+) -> None:
+    """Send a scenario's backlog, then its live traffic on schedule; print one event for each acked message.
+
+    The topics must exist, or --create-topics be given. Under --controlled the scenario is produced as it
+    stands, and the live traffic begins at the moment of the order `start SECONDS` (since the epoch);
+    otherwise right after the backlog.
+
+    With --resume the backlog is not sent, and of the live traffic only what is due from now on. What was due
+    before and is not acked by the ledger may have been sent or not: it is told as producer_send_error.
+
+    With --evidence-topic this is one of several producers: those of a planned run (--run-id), whose plan then
+    counts, or as many as are started together. They share out the partitions, start at the same moment, and
+    hand in their ledgers.
+    """
+    scenario = load_scenario(scenario_file)
+    if not controlled:  # what a shell exports for the test producer must not change what the suites judge
+        scenario = with_overrides(scenario, **overrides)
+    scaled = scenario.at_speed(speed)
+    if only_volume:
+        scenario, scaled = scenario.alone(only_volume), scaled.alone(only_volume)
+    part = Shard.parse(shard) if shard and not controlled else None
+    stop, ordered = threading.Event(), threading.Event()
+    start_at: list[float] = []
+
+    def handle(line: str) -> None:
+        match line.split():
+            case ["start", seconds]:
+                start_at.append(float(seconds))
+                ordered.set()
+            case ["stop"]:
+                stop.set()
+                ordered.set()
+
+    stop_on_signals(lambda: handle("stop"))
+    names = {topic.name: topic.name + topic_suffix for topic in scenario.topics}
+    config = {**connection(bootstrap_servers), "client.id": "fairpoll-producer"}
+    if not controlled:
+        require_broker(config)
+        if evidence_topic:
+            wanted = Wanted(scenario, speed, names, create_topics, part, run_id)
+            produce_together(wanted, config, evidence_topic, stop)
+            return
+    if create_topics:
+        create_missing_topics({names[topic.name]: topic.partitions for topic in scenario.topics}, config)
+    emit = EventWriter()
+    run_id = run_id or "manual"
+    partitions = part.partitions(scaled) if part else None
+    producer = TrafficProducer(scaled, run_id, names, config, emit, partitions)
+    emit("startup_complete", run_id=run_id)
+    if ledger is None:
+        producer.produce_backlog()
+    if controlled:
+        read_commands(handle)
+        ordered.wait()
+    if not stop.is_set():
+        start = start_at[0] if start_at else clock.now_seconds()
+        producer.produce_live(start, stop, acked_before=None if ledger is None else acked_in(ledger))
+    emit("shutdown_complete", failed=producer.failed)

@@ -1,0 +1,49 @@
+"""Short questions to a cluster, each with an admin client of its own."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from fairpoll.base.errors import ClusterError
+from fairpoll.cluster.admin import Admin
+
+# Number of replicas of a new topic: the broker's own default.
+BROKER_DEFAULT = -1
+# Twice what a login over TLS to a distant broker may take.
+ANSWER_SECONDS = 10.0
+
+
+@contextlib.contextmanager
+def admin_client(client_config: Mapping[str, str]) -> Iterator[Admin]:
+    """An admin client whose log, with a line for each attempt to connect, is discarded."""
+    with tempfile.TemporaryDirectory(prefix="fairpoll-admin-") as folder:
+        admin = Admin(client_config, Path(folder) / "admin.log")
+        try:
+            yield admin
+        finally:
+            admin.close()
+
+
+def create_missing_topics(
+    partitions: Mapping[str, int],
+    client_config: Mapping[str, str],
+    topic_config: Mapping[str, str] | None = None,
+) -> None:
+    """Create those of the topics (name -> partitions) that do not exist, and wait until they are visible.
+
+    `topic_config` holds Kafka's topic properties; default: the broker's. Raises ClusterError.
+    """
+    with admin_client(client_config) as admin:
+        admin.create_topics(partitions, BROKER_DEFAULT, topic_config)
+
+
+def require_broker(client_config: Mapping[str, str]) -> None:
+    """Raise ClusterError unless a broker answers within ANSWER_SECONDS."""
+    with admin_client(client_config) as admin:
+        if admin.metadata(ANSWER_SECONDS) is None:
+            reason = f" ({admin.last_error.str()})" if admin.last_error else ""
+            raise ClusterError(
+                f"{client_config['bootstrap.servers']} did not answer as a Kafka broker within "
+                f"{ANSWER_SECONDS:g} s{reason}"
+            )
