@@ -15,7 +15,8 @@ from brokers import LOGIN, SASL, opened, round_trip
 from fairpoll.base.errors import ClusterError, ClusterUnavailableError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import ClusterOptions
-from fairpoll.cluster.leftovers import Registry, clear_leftovers
+from fairpoll.cluster.cleanup import clear_leftovers
+from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
 from fairpoll.cluster.local.jars import find_kafka
 

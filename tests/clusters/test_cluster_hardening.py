@@ -19,8 +19,9 @@ from confluent_kafka import Consumer, TopicPartition
 from fairpoll.base.errors import ClusterError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import ClusterOptions, open_cluster
+from fairpoll.cluster.cleanup import clear_leftovers
 from fairpoll.cluster.external import ExternalCluster
-from fairpoll.cluster.leftovers import Registry, clear_leftovers, state_folder
+from fairpoll.cluster.leftovers import Registry, state_folder
 from fairpoll.cluster.local import cluster as local
 from fairpoll.cluster.local import jars
 from fairpoll.cluster.local.cluster import LocalCluster

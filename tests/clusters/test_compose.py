@@ -13,9 +13,10 @@ import pytest
 from brokers import left_of, opened, round_trip
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster import ClusterOptions
+from fairpoll.cluster.cleanup import clear_leftovers
 from fairpoll.cluster.compose.cluster import ComposeCluster
 from fairpoll.cluster.compose.engine import containers_of, engine, remove_project
-from fairpoll.cluster.leftovers import Registry, clear_leftovers
+from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.ports import free_ports
 
 pytestmark = pytest.mark.docker

@@ -13,7 +13,8 @@ from brokers import opened
 from fairpoll.base.errors import TrafficError
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.events import Event, EventWriter
-from fairpoll.producer.messages import build_message, checksum_of
+from fairpoll.contract.records import checksum_of
+from fairpoll.producer.messages import build_message
 from fairpoll.producer.traffic import BACKLOG_BATCH, PIECE, TrafficProducer, deliverable_in, live_plan
 from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts

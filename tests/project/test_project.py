@@ -35,6 +35,13 @@ def test_it_is_clean(command: list[str]):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_no_import_goes_against_the_layers():
+    """The layers are in pyproject.toml, with who may import Robot Framework; no package has a circle."""
+    lint = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda path: path.stem)
 def test_every_keyword_is_documented_and_typed(library: Path):
     """What it fails on, an example, and each argument; embedded ones mean the same in a whole library."""

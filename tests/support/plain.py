@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Committed
-from fairpoll.evidence.records import Acked, Delivered, Partition, Spot
+from fairpoll.evidence.records import Acked, Delivered, Spot
 
 NEVER = float("inf")
 

@@ -10,8 +10,9 @@ from fairpoll.base.errors import DeadlineError, HistoryError
 from fairpoll.base.waiting import wait_until
 from fairpoll.contract import client_config
 from fairpoll.contract.events import EventWriter, Tail, read_events
+from fairpoll.contract.records import checksum_of
 from fairpoll.evidence.measures import jain_index, oldest_wait_curve
-from fairpoll.producer.messages import build_message, checksum_of
+from fairpoll.producer.messages import build_message
 from fairpoll.scenarios.units import Bursts, parse_duration, parse_rate, parse_share
 from histories import SCENARIO, acked, consumer, delivered, recording
 

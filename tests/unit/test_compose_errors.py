@@ -10,10 +10,11 @@ import pytest
 
 from brokers import opened
 from fairpoll.base.errors import ClusterError, ClusterUnavailableError
+from fairpoll.cluster.cleanup import clear_leftovers
 from fairpoll.cluster.compose import cli as compose_cli
 from fairpoll.cluster.compose.cli import find_compose, last_words
 from fairpoll.cluster.compose.engine import engine
-from fairpoll.cluster.leftovers import Registry, clear_leftovers
+from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.ports import is_free, listening_process
 
 ANOTHER_WAY = "or run with CLUSTER:local, which needs no Docker"

@@ -10,10 +10,10 @@ from fairpoll.base.errors import HistoryError
 from fairpoll.checkers import judge
 from fairpoll.contract.events import dump
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.contract.records import checksum_of
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.loading import load_recording
-from fairpoll.producer.messages import checksum_of
 from fairpoll.run.outputs import DeliveryCounter
 from histories import SCENARIO, acked, consumer, delivered, recording
 

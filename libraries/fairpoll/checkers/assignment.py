@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import ConsumerHistory
-from fairpoll.evidence.records import Partition
 
 Gap = tuple[float, float]
 

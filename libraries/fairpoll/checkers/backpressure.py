@@ -5,8 +5,8 @@ import numpy as np
 from fairpoll.checkers.doubts import dropped_by_the_broker
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import Mebibytes, criterion
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Recording
-from fairpoll.evidence.records import Partition
 
 MEBIBYTE = 1024 * 1024
 

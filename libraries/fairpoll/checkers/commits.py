@@ -6,8 +6,9 @@ import numpy as np
 
 from fairpoll.checkers.finding import Finding, examples
 from fairpoll.checkers.registry import criterion
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Recording
-from fairpoll.evidence.records import NEVER, Array, Partition
+from fairpoll.evidence.records import NEVER, Array
 
 # Two processes read the same clock by way of their own offsets; they may differ by so much, real seconds.
 CLOCK_SLACK_SECONDS = 0.05

@@ -13,9 +13,10 @@ import numpy as np
 
 from fairpoll.checkers.finding import Finding, examples
 from fairpoll.checkers.registry import criterion
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.history import ConsumerHistory, Recording
-from fairpoll.evidence.records import Array, Partition, Spot
+from fairpoll.evidence.records import Array, Spot
 
 
 @criterion("nothing lost", keyword="Nothing Should Be Lost", needs="records", guarantee=True)

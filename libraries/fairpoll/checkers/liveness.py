@@ -9,9 +9,10 @@ from fairpoll.checkers.assignment import overlap, unassigned
 from fairpoll.checkers.budgets import budget_at_speed, budget_text, seconds_text
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import Seconds, criterion
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import ConsumerHistory, Recording
 from fairpoll.evidence.measures import acked_at, passed_at
-from fairpoll.evidence.records import NEVER, Array, Partition
+from fairpoll.evidence.records import NEVER, Array
 
 
 @criterion("no stall", keyword="Consumer Should Not Stall")

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from fairpoll.base.errors import ClusterError, ClusterUnavailableError
 from fairpoll.cluster.base import Cluster, ClusterOptions
+from fairpoll.cluster.cleanup import clear_leftovers
 from fairpoll.cluster.external import ExternalCluster
-from fairpoll.cluster.leftovers import Registry, clear_leftovers
+from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
 from fairpoll.cluster.mock.cluster import MockCluster
 

@@ -7,7 +7,7 @@ topic's details, one consumer group's details. An answer of another shape is a d
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fairpoll.evidence.records import Partition
+from fairpoll.contract.records import Partition
 
 
 def cluster_differences(answer: Any, name: str, brokers: int) -> list[str]:

@@ -15,9 +15,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from fairpoll.base.clock import now_ms
 from fairpoll.base.errors import ConsumerError
-from fairpoll.consumers.record import Partition, Record
+from fairpoll.consumers.record import Record
 from fairpoll.consumers.sink import FileSink, PoisonError, UnwrittenError
 from fairpoll.contract.events import EventWriter, dump
+from fairpoll.contract.records import Partition
 from fairpoll.scenarios.model import PollSettings
 
 # Errors a poll may return that pass by themselves: the topic is being created, a leader moves.

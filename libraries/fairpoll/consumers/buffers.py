@@ -5,7 +5,8 @@ import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 
-from fairpoll.consumers.record import Partition, Record, runs
+from fairpoll.consumers.record import Record, runs
+from fairpoll.contract.records import Partition
 
 MAX_DEBT_SECONDS = 1.0
 

@@ -14,8 +14,8 @@ from confluent_kafka import TopicPartition
 from fairpoll.base.errors import ConsumerError, FairpollError
 from fairpoll.consumers.base import Consumer, ConsumerConfig, partition_set
 from fairpoll.consumers.buffers import PartitionBuffers
-from fairpoll.consumers.record import Partition
 from fairpoll.contract.events import EventWriter
+from fairpoll.contract.records import Partition
 
 # How often offsets are committed, in real seconds: bounds what is read again after a crash.
 COMMIT_INTERVAL_SECONDS = 0.5

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Protocol
 
-Partition = tuple[str, int]
+from fairpoll.contract.records import Partition
 
 
 class Record(Protocol):

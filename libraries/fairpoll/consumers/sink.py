@@ -14,7 +14,7 @@ from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers.pace import Pace
 from fairpoll.consumers.record import Record
 from fairpoll.contract.events import dump, mend_end
-from fairpoll.evidence.layout import DEAD_LETTERS
+from fairpoll.contract.records import DEAD_LETTERS
 
 # Deeper than json reads (some 980 levels, less what the stack holds already) but not than orjson: a value
 # of so many brackets is left to json. Only one that is longer than its brackets alone can have as many.

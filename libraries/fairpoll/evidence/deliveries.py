@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.records import (
     NEVER,
     NOT_TOLD,
@@ -14,7 +15,6 @@ from fairpoll.evidence.records import (
     Column,
     Delivered,
     Messages,
-    Partition,
     Rows,
     Spot,
 )

@@ -11,6 +11,7 @@ import numpy as np
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.contract.records import Partition, checksum_of
 from fairpoll.evidence.blocks import Block
 from fairpoll.evidence.bulk import (
     Batch,
@@ -22,9 +23,8 @@ from fairpoll.evidence.bulk import (
 )
 from fairpoll.evidence.deliveries import Found
 from fairpoll.evidence.history import Committed
-from fairpoll.evidence.records import MESSAGE_COLUMNS, NOT_TOLD, Array, Column, Messages, Partition, Spot
+from fairpoll.evidence.records import MESSAGE_COLUMNS, NOT_TOLD, Array, Column, Messages, Spot
 from fairpoll.evidence.strict import check_ledger, check_output
-from fairpoll.producer.messages import checksum_of
 
 # Scenario seconds of milliseconds since the epoch: of one such time, or of a column of them.
 Time = Callable[[Any], Any]

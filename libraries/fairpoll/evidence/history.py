@@ -14,9 +14,10 @@ import numpy as np
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.layout import producer_name
-from fairpoll.evidence.records import Array, Delivered, Messages, Partition, Spot
+from fairpoll.evidence.records import Array, Delivered, Messages, Spot
 from fairpoll.scenarios.model import Scenario
 
 # What there is to judge a consumer by: which records it delivered, what they hold, which output they

@@ -6,8 +6,7 @@ LEDGER = "ledger.jsonl"
 SAMPLES = "samples.jsonl"
 EVENTS = "events.jsonl"
 CLIENT_LOG = "client.log"
-# In a consumer's folder: records that no output file could take, and the files of a second member.
-DEAD_LETTERS = "dead_letters.json"
+# In a consumer's folder: the files of a second member.
 SECOND_MEMBER = "member-2"
 
 

@@ -9,12 +9,13 @@ from typing import Any
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event, is_cut_off
 from fairpoll.contract.output_fields import Fields
+from fairpoll.contract.records import DEAD_LETTERS, Partition
 from fairpoll.evidence import layout
 from fairpoll.evidence.bulk import Reader, records_spelling
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.gathering import Gatherer, Places, content_of, gather_ledger
 from fairpoll.evidence.history import Committed, ConsumerHistory, Evidence, Recording
-from fairpoll.evidence.records import Delivered, Messages, Partition, Spot
+from fairpoll.evidence.records import Delivered, Messages, Spot
 from fairpoll.evidence.strict import check_event, read_consumer_events, read_facts, read_output
 from fairpoll.scenarios.model import Scenario
 
@@ -75,7 +76,7 @@ class _Reader:
 
     def files(self) -> set[str]:
         """The files that are written line by line, from the recording's folder on."""
-        outputs = {topic.output for topic in self.scenario.topics} | {layout.EVENTS, layout.DEAD_LETTERS}
+        outputs = {topic.output for topic in self.scenario.topics} | {layout.EVENTS, DEAD_LETTERS}
         found = (p for p in self.folder.rglob("*") if p.name in outputs)
         return {*self.ledger_of, layout.SAMPLES, *(p.relative_to(self.folder).as_posix() for p in found)}
 
@@ -188,7 +189,7 @@ class _Reader:
         return {f"{self.run_id}:{m.topic}:{m.sequence}": m.spot for m in acked}
 
     def _dead_letters(self, consumer: str, folder: Path) -> Iterator[Delivered]:
-        path = folder / layout.DEAD_LETTERS
+        path = folder / DEAD_LETTERS
         for line in read_output(path) if path.exists() else ():
             value = line.get("value")
             body = value if isinstance(value, dict) else {}

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Recording
-from fairpoll.evidence.records import NEVER, Acked, Array, Partition, parts
+from fairpoll.evidence.records import NEVER, Acked, Array, parts
 
 
 def waits(recording: Recording, consumer: str, topics: Sequence[str]) -> Iterator[tuple[Array, Array]]:

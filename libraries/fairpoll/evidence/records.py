@@ -13,9 +13,10 @@ from typing import Any, Generic, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
+from fairpoll.contract.records import Partition, RecordId
+
 Array = npt.NDArray[Any]
-Partition = tuple[str, int]
-Spot = tuple[str, int, int]
+Spot = RecordId
 T = TypeVar("T")
 
 NEVER = float("inf")

@@ -15,10 +15,10 @@ import confluent_kafka
 import yaml
 
 from fairpoll.base.errors import LeagueError
+from fairpoll.base.logs import last_lines
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.run.modes import Yours, consumer_of
-from fairpoll.run.processes import last_lines
 
 KEYS = ("name", "client", "version", "language", "needs", "build", "run", "documentation")
 # Compiling librdkafka, the longest of them, takes two minutes on two cores.

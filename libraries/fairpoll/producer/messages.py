@@ -1,9 +1,8 @@
 """Message bodies: the specification's fields, the run they belong to, and a checksum of the whole."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from fairpoll.contract.events import dump
 from fairpoll.scenarios.model import TopicPlan
@@ -57,15 +56,6 @@ def build_message(
     messages = Messages(topic, run_id)
     _, partition, value, checksum = next(messages.spell(batch, intended_ms, [sequence]))
     return messages.keys[partition], value, checksum
-
-
-def checksum_of(body: Mapping[str, Any]) -> int:
-    """CRC-32 over the body in our JSON spelling, without its `checksum` field.
-
-    Taken over the meaning, not the bytes, so that a sink may spell its JSON otherwise.
-    """
-    text = dump({key: value for key, value in body.items() if key != "checksum"})
-    return zlib.crc32(text.encode(errors="surrogatepass"))  # JSON may hold half a character
 
 
 def _text(text: str) -> str:

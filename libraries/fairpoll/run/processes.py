@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fairpoll.base.errors import ConsumerError
+from fairpoll.base.logs import last_lines
 from fairpoll.contract.events import mend_end
 
 # A process asked to stop finishes the record in hand, commits and leaves its group: seconds at most.
 STOP_SECONDS = 15.0
-# How much of a log an error message quotes, and of which end of it.
-QUOTED_LINES = 8
-LAST_BYTES = 65_536
 # A run's events are some MB, a hundred at most; far more is a program that prints without end.
 MOST_PRINTED_BYTES = 256 * 1024 * 1024
 
@@ -130,14 +128,3 @@ class ChildProcess:
         """To the whole group: a command may be a shell with the real consumer inside."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
-
-
-def last_lines(path: Path, count: int = QUOTED_LINES) -> str:
-    """The end of a log, indented for an error message."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - LAST_BYTES))
-            lines = file.read(LAST_BYTES).decode("utf-8", "replace").splitlines()
-    except OSError:
-        lines = []
-    return "\n".join(f"  {line[:300]}" for line in lines[-count:]) or "  (nothing)"

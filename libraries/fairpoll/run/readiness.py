@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fairpoll.base.errors import ClusterError, DeadlineError, HistoryError, TrafficError
+from fairpoll.base.logs import last_lines
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
 from fairpoll.contract.events import Event, Tail, dump
+from fairpoll.contract.records import Partition
 from fairpoll.evidence import layout
-from fairpoll.evidence.records import Partition
 from fairpoll.evidence.strict import check_event
-from fairpoll.run.processes import ChildProcess, last_lines
+from fairpoll.run.processes import ChildProcess
 
 # Joining a group takes a broker's session of a few rounds, a cold Python and its client a second.
 READY_SECONDS = 60.0

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from fairpoll.evidence.layout import DEAD_LETTERS
+from fairpoll.contract.records import DEAD_LETTERS
 from fairpoll.scenarios.model import PollSettings, Step, TopicPlan
 from fairpoll.scenarios.source import Place
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from fairpoll.base.errors import ClusterError, DeadlineError
+from fairpoll.base.logs import QUOTED_LINES
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.compose.engine import containers_of, engine, service_of
-from fairpoll.run.processes import QUOTED_LINES
 
 # Asking the engine is a request for each container.
 HEALTH_INTERVAL_SECONDS = 0.5

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from fairpoll.base.errors import ClusterError, DeadlineError
+from fairpoll.base.logs import last_lines
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import ClusterOptions
@@ -19,7 +20,6 @@ from fairpoll.cluster.local.faults import LocalFaults, Network
 from fairpoll.cluster.local.jars import KafkaInstallation, find_kafka
 from fairpoll.cluster.ports import HOST
 from fairpoll.cluster.ports import free_ports as _free_ports
-from fairpoll.run.processes import last_lines
 
 # A free port may be taken by somebody between our choosing it and the broker's binding it.
 START_TRIES = 3

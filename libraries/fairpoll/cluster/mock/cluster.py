@@ -16,9 +16,9 @@ from collections.abc import Collection, Mapping
 import confluent_kafka
 
 from fairpoll.base.errors import ClusterError
+from fairpoll.base.logs import last_lines
 from fairpoll.cluster.base import ClusterOptions, wrong_partitions
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.run.processes import last_lines
 
 STOP_SECONDS = 5.0
 

@@ -1,0 +1,73 @@
+"""Clears what killed runs have left behind, by the files of `leftovers`."""
+
+import contextlib
+import json
+import shutil
+from pathlib import Path
+
+import psutil
+
+from fairpoll.base.errors import ClusterError
+from fairpoll.cluster.leftovers import state_folder
+
+# psutil reads creation times in clock ticks; two readings of one process may differ by one.
+SAME_CREATION_SECONDS = 0.05
+KILL_WAIT_SECONDS = 5.0
+
+
+def clear_leftovers() -> list[str]:
+    """Kill the processes and remove the folders and Compose projects of runs whose owner is dead.
+
+    Tells what was cleared. A project whose engine does not answer is left for a later run.
+    """
+    cleared: list[str] = []
+    for path in sorted(state_folder().glob("*.json")):
+        try:
+            noted = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            continue  # being written by a run that lives, or cleared by another run just now
+        if _find(noted["owner"]):
+            continue
+        for identity in noted["processes"]:
+            if process := _find(identity):
+                cleared.append(f"process {process.pid}")
+                _kill(process)
+        for folder in noted["folders"]:
+            if Path(folder).exists():
+                cleared.append(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+        try:
+            cleared += _clear_projects(noted.get("projects", []))
+        except ClusterError:
+            continue  # the file stays, for when the engine answers again
+        path.unlink(missing_ok=True)
+    return cleared
+
+
+def _clear_projects(projects: list[str]) -> list[str]:
+    if not projects:
+        return []
+    # Imported here: the Docker SDK is needed, and installed, only with Compose.
+    from fairpoll.cluster.compose.engine import remove_project  # noqa: PLC0415
+
+    return [f"Compose project {project}" for project in projects if remove_project(project)]
+
+
+def _kill(process: psutil.Process) -> None:
+    """With its children: a command may be a shell with the real consumer inside."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family = [process, *process.children(recursive=True)]
+        for one in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(family, KILL_WAIT_SECONDS)
+
+
+def _find(identity: tuple[int, float]) -> psutil.Process | None:
+    pid, created = identity
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - created) < SAME_CREATION_SECONDS
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None
