@@ -7,6 +7,7 @@ one another. Each tells the records that are wrong, in the order in which they a
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Committed
@@ -137,9 +138,41 @@ class Plain:
         for before, after in zip([0.0, *moments], [*moments, self.duration], strict=True):
             sent = [_acked_at(m) for at, m in passed if at >= after and _acked_at(m) < after]
             since = max(before, min(sent, default=after))
-            if after - since > longest[0]:
-                longest = (after - since, since)
+            length = after - since - self._unassigned(partitions, since, after)
+            if length > longest[0]:
+                longest = (length, since)
         return longest
+
+    def _unassigned(self, partitions: Sequence[Partition], since: float, until: float) -> float:
+        """Seconds between these in which no member owned any of the partitions, between two events each."""
+        moments = sorted(
+            {since, until, *(event["at"] for event in self.events if since < event["at"] < until)}
+        )
+        return sum(
+            end - start
+            for start, end in pairwise(moments)
+            if all(self._in_rebalance(partition, start) for partition in partitions)
+        )
+
+    def _in_rebalance(self, partition: Partition, moment: float) -> bool:
+        """Whether the partition had been revoked from its last owner, and is assigned again later."""
+        owners: set[str] = set()
+        begun = False
+        for event in self.events:
+            if partition not in {(spot["topic"], spot["partition"]) for spot in event["partitions"]}:
+                continue
+            given, member = event["name"] == "partitions_assigned", event.get("member", "")
+            if event["at"] > moment:
+                if begun and given:
+                    return True
+                continue
+            if given:
+                owners.add(member)
+                begun = False
+            elif member in owners:
+                owners.remove(member)
+                begun = not owners and not event.get("lost")
+        return False
 
     def _waits(self, topics: Sequence[str]) -> list[tuple[float, Acked]]:
         return [

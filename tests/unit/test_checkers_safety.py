@@ -9,7 +9,7 @@ from fairpoll.evidence.history import Committed
 from histories import SCENARIO, acked, consumer, delivered, event, recording
 
 THREE = acked("high", 0, 1, 2)
-HIGH = ("high", 0)
+HIGH, LOW = ("high", 0), ("low", 0)
 
 
 def judge(check: str, *records, events=(), commits=(), final=None, messages=THREE, dead=(), **rest):
@@ -340,6 +340,35 @@ class TestStalls:
             event("partitions_assigned", 7.6, HIGH),
         ]
         assert judge("delivers_again", *late, events=started, seconds=5, **self.STEPS).status == "pass"
+
+    def test_silence_without_an_assignment_is_the_coordinators(self):
+        given = [event("partitions_assigned", 0, HIGH, LOW), event("partitions_revoked", 3, HIGH, LOW)]
+        given += [event("partitions_assigned", 20, HIGH, LOW)]
+        late = [delivered("high", 0, 0.5), delivered("high", 1, 25), delivered("high", 2, 25)]
+        for criterion in ("no_stall", "every_partition_served"):
+            finding = judge(criterion, *late, events=given, seconds=10, **self.STEPS)
+            assert finding.status == "pass"
+            assert "for 7.0 s (and 17.0 s without an assignment) from second 1.0 on" in finding.sentence
+            # Who left the group alone has nobody but the consumer to blame for it.
+            assert judge(criterion, *late, events=given, seconds=10).status == "fail"
+            assert judge(criterion, *late, events=given[:2], seconds=10, **self.STEPS).status == "fail"
+            evicted = [given[0], {**given[1], "lost": True}, given[2]]
+            assert judge(criterion, *late, events=evicted, seconds=10, **self.STEPS).status == "fail"
+
+    def test_one_partition_without_an_assignment_excuses_no_other(self):
+        given = [event("partitions_assigned", 0, HIGH, LOW), event("partitions_revoked", 3, LOW)]
+        given += [event("partitions_assigned", 20, LOW)]
+        late = [delivered("high", 0, 0.5), delivered("high", 1, 25), delivered("high", 2, 25)]
+        for criterion in ("no_stall", "every_partition_served"):
+            assert judge(criterion, *late, events=given, seconds=10, **self.STEPS).status == "fail"
+
+    def test_a_killed_process_owns_nothing(self):
+        killed = {"facts": {"start_ms": 0.0, "timeline": [{"at_ms": 3000, "verb": "kill", "rate": None}]}}
+        given = [event("partitions_assigned", 0, HIGH), event("startup_complete", 15)]
+        given += [event("partitions_assigned", 20, HIGH)]
+        late = [delivered("high", 0, 0.5), delivered("high", 1, 25), delivered("high", 2, 25)]
+        finding = judge("every_partition_served", *late, events=given, seconds=10, **killed)
+        assert "for 7.0 s (and 17.0 s without an assignment)" in finding.sentence
 
     def test_without_steps_there_is_nothing_to_judge(self):
         assert judge("delivers_again", seconds=5).status == "inconclusive"

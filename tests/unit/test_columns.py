@@ -58,6 +58,9 @@ def histories(draw: st.DrawFn) -> Plain:
         st.lists(st.tuples(names, moments, st.lists(places, min_size=1, max_size=3), members), max_size=5)
     )
     events = [{**event(name, at, *spots), "member": member} for name, at, spots, member in told]
+    for revoked in events:
+        if revoked["name"] == "partitions_revoked" and draw(st.integers(0, 3)) == 0:
+            revoked["lost"] = True
     events = [event("partitions_assigned", -6, *PARTITIONS), *events]
     commits = draw(st.lists(st.tuples(moments, places, st.integers(0, 12)), max_size=6))
     return Plain(
@@ -75,7 +78,8 @@ def histories(draw: st.DrawFn) -> Plain:
 def test_columns_and_lists_agree(plain: Plain):
     history = consumer("c", *plain.delivered, events=plain.events)
     object.__setattr__(history, "commits", plain.commits)
-    made = recording(plain.acked, history, failed_ids=frozenset({"failed"}))
+    disturbed = {"start_ms": 0.0, "timeline": [{"at_ms": 0.0, "verb": "join", "rate": None}]}
+    made = recording(plain.acked, history, failed_ids=frozenset({"failed"}), facts=disturbed)
 
     def judged(criterion: str, **thresholds: object):
         return CRITERIA[criterion](made, "c", **thresholds)
@@ -97,7 +101,7 @@ def test_columns_and_lists_agree(plain: Plain):
         assert count == plain.delivered_in_window([volume])
         due = judged("due_messages_delivered", volume=volume, seconds=5)
         assert due.figures["missing"] == plain.due_missing([volume], 5)
-    length, since = plain.longest_silence(PARTITIONS)
+    length, since = plain.longest_silence([p for p in PARTITIONS if plain.by_partition[p]])
     assert judged("no_stall", seconds=5).figures == {
         "longest_silence_seconds": round(length, 3),
         "since_seconds": round(since, 3),

@@ -1,24 +1,32 @@
-"""Which member of the group owned a partition, and when nobody did."""
+"""When no member of the group owned a partition, and how much time that leaves a consumer to deliver in."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+import numpy as np
 
 from fairpoll.contract.records import Partition
-from fairpoll.evidence.history import ConsumerHistory
+from fairpoll.evidence.history import Recording
+from fairpoll.evidence.records import Array
 
 Gap = tuple[float, float]
 
 
-def unassigned(history: ConsumerHistory) -> dict[Partition, list[Gap]]:
+def unassigned(recording: Recording, consumer: str) -> dict[Partition, list[Gap]]:
     """The gaps (from, to) of each partition in which no member owned it, in scenario seconds.
 
-    A gap begins when the last owner's partition is revoked or its process is started again, and ends with the
-    next assignment: the time that the group's coordinator takes for a rebalance. Two kinds do not count,
-    because they are the consumer's own doing: a gap that began with an eviction, and one that never ended.
+    A gap begins when the last owner's partition is revoked, when its process is killed by the timeline, or
+    when its process is started again. It ends with the next assignment: until then the group's coordinator
+    is busy with a rebalance. Three kinds of gaps do not count, because they are the consumer's own doing:
+    those that began with an eviction, those that never ended, and all gaps of a run whose timeline and faults
+    left the group alone.
     """
     owners: dict[Partition, set[str]] = defaultdict(set)
     free_since: dict[Partition, float] = {}
     gaps: dict[Partition, list[Gap]] = defaultdict(list)
+    if not recording.steps and not recording.faults:
+        return gaps
 
     def release(partition: Partition, member: str, at: float, *, evicted: bool) -> None:
         if member in owners[partition]:
@@ -26,11 +34,12 @@ def unassigned(history: ConsumerHistory) -> dict[Partition, list[Gap]]:
             if not owners[partition] and not evicted:
                 free_since[partition] = at
 
-    for event in history.events:
+    kills = [{"name": "kill", "at": at} for at, verb, _ in recording.steps if verb == "kill"]
+    for event in sorted([*recording.consumers[consumer].events, *kills], key=lambda event: event["at"]):
         member, at = event.get("member", ""), event["at"]
         partitions = [(p["topic"], p["partition"]) for p in event.get("partitions", ())]
         match event["name"]:
-            case "startup_complete":
+            case "startup_complete" | "kill":
                 for partition in list(owners):
                     release(partition, member, at, evicted=False)
             case "partitions_revoked":
@@ -44,6 +53,27 @@ def unassigned(history: ConsumerHistory) -> dict[Partition, list[Gap]]:
     return gaps
 
 
-def overlap(gaps: Sequence[Gap], since: float, until: float) -> float:
-    """How many seconds of these gaps, which do not overlap one another, lie between `since` and `until`."""
-    return sum(max(0.0, min(end, until) - max(start, since)) for start, end in gaps)
+def common_gaps(gaps: Mapping[Partition, Sequence[Gap]], partitions: Sequence[Partition]) -> list[Gap]:
+    """The gaps in which none of these partitions was assigned to any member."""
+    edges = [[(start, 1), (end, -1)] for p in partitions for start, end in gaps.get(p, ())]
+    found: list[Gap] = []
+    free, since = 0, 0.0
+    for at, change in sorted(chain.from_iterable(edges)):
+        if free == len(partitions):
+            found.append((since, at))
+        free, since = free + change, at
+    return found
+
+
+def assigned_between(gaps: Sequence[Gap], since: Array | float, until: Array | float) -> Array:
+    """The seconds between these moments (or between each two of two arrays) that lie outside these gaps.
+
+    The gaps are in the order of time and do not overlap one another.
+    """
+    length = np.asarray(until) - since
+    if not gaps:
+        return length
+    edges = [edge for gap in gaps for edge in gap]
+    free = np.cumsum([(0.0, end - start) for start, end in gaps])
+    free_seconds: Array = np.interp(until, edges, free) - np.interp(since, edges, free)
+    return length - free_seconds

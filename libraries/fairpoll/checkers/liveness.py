@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fairpoll.checkers.assignment import overlap, unassigned
+from fairpoll.checkers.assignment import Gap, assigned_between, common_gaps, unassigned
 from fairpoll.checkers.budgets import budget_at_speed, budget_text, seconds_text
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import Seconds, criterion
@@ -19,42 +19,53 @@ from fairpoll.evidence.records import NEVER, Array
 def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
     """There was no time of `seconds` in which messages waited and not one was delivered.
 
-    Watched from the start of the live traffic to the end of the drain.
+    Watched from the start of the live traffic to the end of the drain. Time in which the coordinator has no
+    partition assigned to any member is left out (see `assignment.unassigned`).
     """
     budget = budget_at_speed(recording, seconds)
-    length, since, waiting = _longest_silence(recording, consumer, list(recording.acked.by_partition))
-    silence = seconds_text(length, budget)
-    numbers = np.unique(recording.acked.places(waiting))
-    partitions = sorted(recording.acked.partitions[number] for number in numbers)
-    named = partitions_told(recording.consumers[consumer], partitions, since + length)
+    partitions = recording.acked.by_partition
+    read = [partition for partition, rows in partitions.items() if rows.start < rows.stop]
+    gaps = common_gaps(unassigned(recording, consumer), read)
+    silence = _longest_silence(recording, consumer, list(partitions), gaps)
+    numbers = np.unique(recording.acked.places(silence.waiting))
+    waiting = sorted(recording.acked.partitions[number] for number in numbers)
+    named = partitions_told(recording.consumers[consumer], waiting, silence.until)
     return Finding(
         expected=f"silent {budget_text(recording, seconds)} with lag",
-        measured=silence,
-        sentence=f"{consumer} delivered nothing for {silence} from second {since:.1f} on while "
-        f"{len(waiting):,} messages waited in {named}, expected {budget_text(recording, seconds)}",
-        status="pass" if length <= budget else "fail",
-        figures={"longest_silence_seconds": round(length, 3), "since_seconds": round(since, 3)},
+        measured=seconds_text(silence.seconds, budget),
+        sentence=f"{consumer} delivered nothing for {silence.text(budget)} while "
+        f"{len(silence.waiting):,} messages waited in {named}, expected {budget_text(recording, seconds)}",
+        status="pass" if silence.seconds <= budget else "fail",
+        figures={
+            "longest_silence_seconds": round(silence.seconds, 3),
+            "since_seconds": round(silence.since, 3),
+        },
     )
 
 
 @criterion("every partition served", keyword="Every Partition Should Be Served Within")
 def every_partition_served(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
-    """No single partition had messages waiting for `seconds` without one delivery, while others went on."""
+    """No single partition had messages waiting for `seconds` without one delivery, while others went on.
+
+    Time in which the coordinator has the partition assigned to no member is left out (see
+    `assignment.unassigned`).
+    """
     budget = budget_at_speed(recording, seconds)
-    silences = {p: _longest_silence(recording, consumer, [p])[:2] for p in recording.acked.by_partition}
-    silent = sorted(p for p, (length, _) in silences.items() if length > budget)
-    worst = max(silences, key=lambda p: silences[p][0])
-    length, since = silences[worst]
-    silence = seconds_text(length, budget)
-    named = partitions_told(recording.consumers[consumer], silent or [worst], since + length)
+    gaps = unassigned(recording, consumer)
+    silences = {
+        p: _longest_silence(recording, consumer, [p], gaps.get(p, ())) for p in recording.acked.by_partition
+    }
+    silent = sorted(p for p, silence in silences.items() if silence.seconds > budget)
+    partition, worst = max(silences.items(), key=lambda item: item[1].seconds)
+    named = partitions_told(recording.consumers[consumer], silent or [partition], worst.until)
     return Finding(
         expected=f"silent {budget_text(recording, seconds)} with lag",
-        measured=silence,
+        measured=seconds_text(worst.seconds, budget),
         sentence=f"{consumer} left {len(silent):,} of {len(silences):,} partitions with messages waiting and "
-        f"without a delivery, the worst for {silence} from second {since:.1f} on, expected "
+        f"without a delivery, the worst for {worst.text(budget)}, expected "
         f"{budget_text(recording, seconds)}: {named}",
         status="fail" if silent else "pass",
-        figures={"silent_partitions": len(silent), "longest_silence_seconds": round(length, 3)},
+        figures={"silent_partitions": len(silent), "longest_silence_seconds": round(worst.seconds, 3)},
     )
 
 
@@ -71,7 +82,7 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> 
     worst = _Restart(0.0, 0.0, "")
     late: list[str] = []
     steps = _steps_that_count(recording)
-    gaps = unassigned(recording.consumers[consumer])
+    gaps = unassigned(recording, consumer)
     for partition in recording.acked.by_partition:
         passed, rows = passed_at(recording, consumer, partition)
         sent = acked_at(recording, rows)
@@ -80,8 +91,9 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> 
             if not len(waiting):
                 continue
             until = min(float(waiting.min()), recording.watched_until)
-            idle = overlap(gaps.get(partition, ()), at, until)
-            restart = _Restart(until - at - idle, idle, verb)
+            free = gaps.get(partition, ())
+            counted = float(assigned_between(free, at, until))
+            restart = _Restart(counted, until - at - counted, verb)
             worst = max(worst, restart, key=lambda restart: restart.seconds)
             if restart.seconds > budget:
                 late.append(f"{partition[0]}/{partition[1]} {restart}")
@@ -110,9 +122,31 @@ class _Restart:
     step: str
 
     def __str__(self) -> str:
-        unassigned = self.unassigned_seconds
-        idle = f" (and {unassigned:.1f} s without an assignment)" if unassigned else ""
-        return f"{self.seconds:.1f} s" + (f" after {self.step}{idle}" if self.step else "")
+        if not self.step:
+            return f"{self.seconds:.1f} s"
+        return f"{self.seconds:.1f} s after {self.step}{_without_assignment(self.unassigned_seconds)}"
+
+
+@dataclass(frozen=True)
+class _Silence:
+    """A time with messages waiting (their rows) and without a delivery.
+
+    `seconds` is its length without the gaps in which the coordinator had assigned nothing.
+    """
+
+    seconds: float
+    since: float
+    until: float
+    waiting: Array
+
+    def text(self, budget: float) -> str:
+        """Its length and beginning, as a verdict's sentence has them."""
+        free = _without_assignment(self.until - self.since - self.seconds)
+        return f"{seconds_text(self.seconds, budget)}{free} from second {self.since:.1f} on"
+
+
+def _without_assignment(seconds: float) -> str:
+    return f" (and {seconds:.1f} s without an assignment)" if seconds > SHORTEST_GAP_SECONDS else ""
 
 
 @criterion("group membership kept", keyword="Group Membership Should Be Kept", needs="assignments")
@@ -175,14 +209,16 @@ def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
     return paused
 
 
+# Shorter ones are rounding.
+SHORTEST_GAP_SECONDS = 0.05
 # So many messages are sorted at once: ten million need not be held twice.
 SLAB_MESSAGES = 1 << 18
 
 
 def _longest_silence(
-    recording: Recording, consumer: str, partitions: Collection[Partition]
-) -> tuple[float, float, Array]:
-    """(length, beginning, rows waiting) of the longest time with lag and without a delivery.
+    recording: Recording, consumer: str, partitions: Collection[Partition], gaps: Sequence[Gap]
+) -> _Silence:
+    """The longest time with lag and without a delivery, these gaps left out.
 
     A silence that ends at some moment began with the delivery before it, or when the first was acked of the
     messages that were passed at that moment or later: these had been waiting during it. What a broker is
@@ -194,7 +230,9 @@ def _longest_silence(
     slabs = _slabs([passed for passed, _ in times], end)
     still = [sent[passed >= end].min(initial=NEVER) for (passed, _), sent in zip(times, acked, strict=True)]
     sent_first = float(min(still, default=NEVER))
-    following, silences = end, []
+    following = end
+    # Length, beginning and end of the longest silence of each slab.
+    silences: list[tuple[float, float, float]] = []
     # From the end backwards: what was sent first of all that came later is then known.
     for spans in reversed(slabs):
         moments = np.concatenate([passed[span] for (passed, _), span in zip(times, spans, strict=True)])
@@ -204,17 +242,20 @@ def _longest_silence(
         sent = np.minimum.accumulate(sent[::-1])[::-1]
         begins = np.maximum(sent[1:], moments[:-1])
         if len(begins):
-            worst = int((moments[1:] - begins).argmax())
-            silences.append((float(begins[worst]), float(moments[worst + 1])))
+            lengths = assigned_between(gaps, begins, moments[1:])
+            worst = int(lengths.argmax())
+            silences.append((float(lengths[worst]), float(begins[worst]), float(moments[worst + 1])))
         following, sent_first = float(moments[0]), float(sent[0])
-    silences.append((max(0.0, sent_first), following))
-    since, until = max(reversed(silences), key=lambda silence: silence[1] - silence[0])
-    if until <= since:
-        return 0.0, 0.0, np.empty(0, np.int64)
+    begin = max(0.0, sent_first)
+    if begin < following:
+        silences.append((float(assigned_between(gaps, begin, following)), begin, following))
+    length, since, until = max(reversed(silences), key=lambda silence: silence[0], default=(0.0, 0.0, 0.0))
+    if length <= 0:
+        return _Silence(0.0, 0.0, 0.0, np.empty(0, np.int64))
     waiting = [
         rows[(passed >= until) & (sent < until)] for (passed, rows), sent in zip(times, acked, strict=True)
     ]
-    return until - since, since, np.concatenate(waiting)
+    return _Silence(length, since, until, np.concatenate(waiting))
 
 
 def _slabs(times: Sequence[Array], end: float) -> list[list[slice]]:
