@@ -2,7 +2,7 @@
 Documentation    A consumer of yours, in any language, judged by every criterion that its evidence allows:
 ...              `robot --variable "CONSUMER:./my-consumer --flag" suites/90__your_consumer.robot`.
 ...
-...              docs/your-consumer.md tells how it is told what to do, and what it may tell. What cannot be judged
+...              docs/reference/consumer-contract.md tells how it is told what to do, and what it may tell. What cannot be judged
 ...              from what it tells is INCONCLUSIVE by name. The plain loop beside it is the control.
 
 Resource         ../resources/acceptance.resource

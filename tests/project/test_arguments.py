@@ -1,4 +1,4 @@
-"""The argument files of usual runs: each says what it is for, is in the README, and finds tests to run."""
+"""The argument files of usual runs: each says what it is for, is in the reference, and finds tests to run."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ FILES = sorted((ROOT / "arguments").glob("*.txt"))
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_it_is_explained(path: Path):
     assert path.read_text("utf-8").startswith("# ")
-    assert f"`{path.name}`" in (ROOT / "README.md").read_text("utf-8")
+    assert f"`{path.name}`" in (ROOT / "docs" / "reference" / "variables.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -73,7 +73,8 @@ def test_events_tell_which_records_but_not_what_they_hold(folder: Path):
     assert judged(recording, "only_while_assigned")[0] == "pass"
     assert judged(recording, "content_intact") == (
         "inconclusive",
-        "c does not tell what the records it delivered hold (docs/your-consumer.md says how it may)",
+        "c does not tell what the records it delivered hold"
+        " (docs/reference/consumer-contract.md says how it may)",
     )
     assert judged(recording, "right_place")[0] == "inconclusive"
     (waited,) = [r.at for r in recording.consumers["c"].delivered if r.offset == 2]

@@ -66,4 +66,5 @@ def test_every_scenario_is_valid_explained_and_run_by_a_suite(path: Path):
         return
     (suite,) = (ROOT / "suites" / "40__scenarios").glob(f"[0-9][0-9]__{path.stem}.robot")
     assert path.name in suite.read_text("utf-8")
-    assert f"(resources/scenarios/{path.name})" in (ROOT / "README.md").read_text("utf-8")
+    page = ROOT / "docs" / "explanation" / "the-specification.md"
+    assert f"/resources/scenarios/{path.name})" in page.read_text("utf-8")

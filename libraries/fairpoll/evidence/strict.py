@@ -195,7 +195,7 @@ def check_output(line: Event, fields: Fields, places: Mapping[str, tuple[str, in
         has = ", ".join(quoted(key) for key in list(line)[:10])
         raise ValueError(
             f"no {quoted(error.args[0])}, it has {has or 'nothing'}; "
-            "CONSUMER_FIELDS says where a line has what (docs/your-consumer.md)"
+            "CONSUMER_FIELDS says where a line has what (docs/reference/consumer-contract.md)"
         ) from None
     if fields.id:
         read["topic"], read["partition"], read["offset"] = places.get(read["id"], NOWHERE)

@@ -58,7 +58,7 @@ class ScenarioLibrary:
                 first two.
             speed: divides every interval and multiplies the sink's rate; default 1.
             consumer: a command: what `yours` runs, and `async` in place of the built-in consumer. It is
-                told what to do as docs/your-consumer.md says.
+                told what to do as docs/reference/consumer-contract.md says.
             fields: where a line of its output files has what, unless it writes them as the built-in ones
                 do, such as `topic=meta.topic partition=meta.partition offset=meta.offset`.
             bizon_config: a configuration file that the Bizon modes begin from.

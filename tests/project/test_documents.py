@@ -1,0 +1,73 @@
+"""The pages: links lead somewhere, every page can be found, every shell block is run or says who runs it."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import documents
+from documents import ROOT
+from fairpoll.verdicts.rejudge import judge_again
+from recordings import write_recording
+
+PAGES = documents.pages()
+SCHEMA = ROOT / "docs" / "reference" / "verdict.schema.json"
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_leads_somewhere(page: Path):
+    for target in documents.links(page):
+        file, _, anchor = target.partition("#")
+        path = (page.parent / file).resolve() if file else page
+        assert path.exists(), f"{name(page)}: {target}"
+        if anchor:
+            assert anchor in documents.anchors(path), f"{name(page)}: {target}"
+
+
+def test_every_page_named_anywhere_exists():
+    missing = []
+    for path in documents.tracked():
+        if path.suffix in (".png", ".json") or path.is_symlink():
+            continue
+        for named in re.findall(r"(?<![\w/])docs/[\w/-]+\.(?:md|py|json)\b", path.read_text("utf-8")):
+            if not (ROOT / named).exists():
+                missing.append(f"{name(path)}: {named}")
+    assert missing == []
+
+
+def test_every_page_of_the_documentation_is_linked_from_another():
+    linked = {
+        (page.parent / target.partition("#")[0]).resolve()
+        for page in PAGES
+        for target in documents.links(page)
+    }
+    assert [name(page) for page in PAGES if page.is_relative_to(ROOT / "docs") and page not in linked] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_shell_block_is_run_or_says_who_runs_it(page: Path):
+    for block in documents.blocks(page):
+        if block.language == "bash":
+            assert block.mark in ("run", "not run"), f"{name(page)}: {block.code}"
+            assert block.mark == "run" or block.text, f"{name(page)}: say who runs {block.code}"
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 130
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["of a recording", "of a whole run"])
+def test_a_verdict_keeps_to_its_schema(tmp_path: Path, wrapped: bool):
+    write_recording(tmp_path)
+    verdict = json.loads(judge_again(tmp_path).verdict.to_text())
+    assert verdict["findings"]
+    whole = {"verdict": verdict["verdict"], "runs": [verdict], "not_judged": []} if wrapped else verdict
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(whole, schema)

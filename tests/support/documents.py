@@ -1,0 +1,64 @@
+"""The project's Markdown pages: their links, anchors and shell blocks."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FENCE = re.compile(r"^(```+)(\S*).*?\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
+# The comment on the line before a block: `run`, `run: exit code 1`, `not run: REASON` or `file: NAME`.
+MARKED = re.compile(r"<!-- (run|not run|file)(?:: (.+))? -->\n\Z")
+EXIT_CODE = re.compile(r"exit code (\d+)")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """Files that git knows or would add, matching these patterns; all without one."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return sorted(path for line in done.stdout.splitlines() if (path := ROOT / line).is_file())
+
+
+def pages() -> list[Path]:
+    """Every Markdown page of the project."""
+    return tracked("*.md")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block. `mark` is run, not run, file or ""; `text` is what stands behind the mark."""
+
+    language: str
+    code: str
+    mark: str
+    text: str
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that the page promises; 0 unless it names one."""
+        found = EXIT_CODE.fullmatch(self.text) if self.mark == "run" else None
+        return int(found[1]) if found else 0
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """The fenced blocks of a page, in order."""
+    source = page.read_text("utf-8")
+    for found in FENCE.finditer(source):
+        marked = MARKED.search(source, 0, found.start())
+        mark, text = (marked[1], marked[2] or "") if marked else ("", "")
+        yield Block(found[2], found[3], mark, text)
+
+
+def links(page: Path) -> list[str]:
+    """The targets of a page's links that are not addresses on the web."""
+    prose = FENCE.sub("", page.read_text("utf-8"))
+    return [target for target in LINK.findall(prose) if not re.match(r"[a-z]+:", target)]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and GitLab make them."""
+    prose = FENCE.sub("", page.read_text("utf-8"))
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
