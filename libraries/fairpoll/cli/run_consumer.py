@@ -27,7 +27,8 @@ def run_consumer(
 ) -> None:
     """Run the consumer NAME of a planned run on this machine and hand in what it left.
 
-    COMMAND is any program that keeps to docs/reference/consumer-contract.md; without one NAME is built in: sync, async.
+    COMMAND is any program that keeps the contract in docs/reference/consumer-contract.md. Without one,
+    NAME is a built-in consumer: sync or async.
     """
 
     stop = threading.Event()
