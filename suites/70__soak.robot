@@ -28,6 +28,7 @@ Async Survives Hours Of Faults
     ...    consumer=${CONSUMER}
     ...    fields=${CONSUMER_FIELDS}
     ...    consumer_name=${CONSUMER_NAME}
+    ...    shows=${SHOWS}
     Do Harm At Random Until The Traffic Ends    async    seed=${SEED}
     Async Should Have Recovered
 

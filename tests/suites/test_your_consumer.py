@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,8 +13,10 @@ from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers import bizon
 from fairpoll.consumers.bizon import __main__ as runner
 from fairpoll.run.modes import Yours, consumer_of
+from fairpoll.verdicts.rejudge import judge_again
 from suite_runs import ROOT, SUITES, run
 
+FAIR = [sys.executable, "-m", "fairpoll", "consume", "--mode", "async", "--controlled"]
 POLL = [sys.executable, str(ROOT / "examples" / "confluent-kafka-poll" / "consumer.py")]
 SUITE = SUITES / "90__your_consumer.robot"
 TOLD = {
@@ -28,31 +31,64 @@ TOLD = {
 }
 
 
-def statuses(output: Path) -> dict[str, str]:
-    """Criterion -> status, of what was judged of `yours`."""
-    (judged,) = json.loads((output / "verdict.json").read_text("utf-8"))["runs"]
-    return {f["check"]: f["status"] for f in judged["findings"] if f["consumer"] == "mine"}
+def judged(output: Path) -> dict[str, Any]:
+    """The only run of this verdict.json."""
+    (run,) = json.loads((output / "verdict.json").read_text("utf-8"))["runs"]
+    assert isinstance(run, dict)
+    return run
+
+
+NEVER = {"contents": ["content_intact"], "places": ["right_place"], "buffers": ["buffers_bounded"]}
+BY_RECORDS = [
+    "nothing_lost", "only_acked_delivered", "no_forbidden_duplicates", "order_kept", "commits_never_ahead",
+    "commits_caught_up",
+]  # fmt: skip
 
 
 @pytest.mark.slow
 @pytest.mark.local
-@pytest.mark.parametrize("tells", ["events", "nothing"])
-def test_it_is_judged_by_what_it_tells_and_no_more(tells: str, tmp_path: Path):
-    silent = " >/dev/null" if tells == "nothing" else ""
+@pytest.mark.parametrize("evidence", ["events", "commits"])
+def test_it_is_judged_by_the_evidence_that_it_leaves(evidence: str, tmp_path: Path):
+    silent = " >/dev/null" if evidence == "commits" else ""
     command = shlex.join(["sh", "-c", f"exec {shlex.join(POLL)}{silent}"])
-    variables = ["CLUSTER:local", "SPEED:10", f"CONSUMER:{command}", "CONSUMER_NAME:mine"]
+    variables = ["CLUSTER:local", "SPEED:10", f"CONSUMER:{command}", "CONSUMER_NAME:plain"]
     done = run(tmp_path, *(word for v in variables for word in ("--variable", v)), str(SUITE))
     assert "The Run Should Be Sound                                               | PASS |" in done.stdout
-    found = statuses(tmp_path)
+    found = judged(tmp_path)
+    statuses = {f["check"]: f["status"] for f in found["findings"] if f["consumer"] == "plain"}
     # The plain loop starves; that is seen even by its commits.
-    assert found["oldest_wait_at_most"] == "fail", done.stdout
-    never = {"content_intact", "right_place", "buffers_bounded"}
-    by_records = {
-        "nothing_lost", "only_acked_delivered", "no_forbidden_duplicates", "order_kept",
-        "only_while_assigned", "commits_never_ahead", "commits_caught_up",
+    assert statuses["oldest_wait_at_most"] == "fail", done.stdout
+    expected = NEVER if evidence == "events" else {
+        "records": BY_RECORDS, **NEVER, "assignments": ["only_while_assigned"],
     }  # fmt: skip
-    in_doubt = {criterion for criterion in never | by_records if found[criterion] == "inconclusive"}
-    assert in_doubt == (never if tells == "events" else never | by_records), done.stdout
+    assert found["not_shown"] == {"plain": expected}
+    assert "inconclusive" not in statuses.values()
+    assert found["judged"]["plain"] == {"command": command, "shows": []}
+    assert "plain does not show" in (tmp_path / "summary.html").read_text("utf-8")
+    again = judge_again(next((tmp_path / "evidence").glob("specified-*")))
+    assert again.same
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("declared", ["SHOWS:records contents", "CONSUMER_FIELDS:offset=at.offset"])
+def test_declared_evidence_that_is_hidden_is_inconclusive(declared: str, tmp_path: Path):
+    """The fair consumer writes its files elsewhere: it serves well, and is not let off what it declared."""
+    hidden = f"FAIRPOLL_OUTPUT_FOLDER={tmp_path} exec {shlex.join(FAIR)} >/dev/null"
+    command = shlex.join(["sh", "-c", hidden])
+    variables = ["CLUSTER:local", "SPEED:10", f"CONSUMER:{command}", "CONSUMER_NAME:hider", declared]
+    done = run(
+        tmp_path,
+        "--variable",
+        "CLUSTER:local",
+        *(w for v in variables for w in ("--variable", v)),
+        str(SUITE),
+    )
+    assert done.returncode > 0
+    found = judged(tmp_path)
+    statuses = {f["check"]: f["status"] for f in found["findings"] if f["consumer"] == "hider"}
+    assert found["verdict"] == "inconclusive"
+    assert statuses["nothing_lost"] == statuses["content_intact"] == "inconclusive"
+    assert "nothing_lost" not in str(found["not_shown"])
 
 
 def test_without_a_consumer_the_suite_is_skipped_with_the_reason(tmp_path: Path):
@@ -74,6 +110,7 @@ def test_bizon_is_skipped_with_the_reason_on_the_mock(tmp_path: Path):
         ("yours", Yours("me", "colour=x"), "CONSUMER_FIELDS: 'colour=x' is not one of topic, partition"),
         ("yours", Yours("me", name="a b"), "CONSUMER_NAME: 'a b' is not a name; write at most 60 letters"),
         ("async", Yours("me", name="sync"), "CONSUMER_NAME: 'sync' is taken; choose another name"),
+        ("yours", Yours("me", shows="all"), "SHOWS: 'all' is not a kind of evidence; one of: records, "),
         ("fast", Yours(), "unknown mode 'fast'; one of: sync, async, bizon-sync, bizon-async, yours"),
     ],
 )
@@ -103,6 +140,8 @@ def test_a_consumer_is_named_by_its_command_and_called_by_its_mode(command: str,
 
 def test_modes_and_what_stands_for_them():
     assert consumer_of("async", Yours("mine --fast")).command == ("mine", "--fast")
+    secret = consumer_of("yours", Yours("x --password p1 TOKEN=p2"))
+    assert secret.command_line == "x --password *** TOKEN=***"
     assert consumer_of("sync", Yours("mine")).command != ("mine",)
     assert consumer_of("yours", Yours("mine", "id=a.b")).fields.id == "a.b"
     begun = consumer_of("bizon-async", Yours(bizon_config="my.yml"))

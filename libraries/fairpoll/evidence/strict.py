@@ -91,6 +91,12 @@ class _Clock:
 
 
 @dataclass
+class _Judged:
+    command: str
+    shows: tuple[str, ...]
+
+
+@dataclass
 class _Facts:
     """What run.json must hold, and of what kind; without `start_ms` the run was cut off before it.
 
@@ -113,6 +119,8 @@ class _Facts:
     shards: int | None = None
     clocks: dict[str, _Clock] = field(default_factory=dict)
     incomplete: str = ""
+    judged: dict[str, _Judged] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

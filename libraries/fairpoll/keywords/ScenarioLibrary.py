@@ -46,6 +46,7 @@ class ScenarioLibrary:
         fields: str = "",
         bizon_config: str = "",
         consumer_name: str = "",
+        shows: str = "",
     ) -> None:
         """Produces the scenario's traffic once while each consumer reads it in a group of its own.
 
@@ -64,13 +65,16 @@ class ScenarioLibrary:
             bizon_config: a configuration file that the Bizon modes begin from.
             consumer_name: the command's name in findings, pages and verdict.json; default: its last word
                 that is not an option, such as `consumer.py`.
+            shows: the kinds of evidence that it declares, of `records contents places assignments buffers`; a
+                criterion that needs another kind, which it does not leave either, is skipped. Default: those
+                of output files where `fields` are given, else none.
 
         Fails if the scenario file is wrong, if no cluster runs, or if the producer or a consumer
         cannot do its work; what was recorded until then stays in the output folder.
 
         Example: `Run Scenario    specified.yaml    sync    async    speed=10`
         """
-        yours = Yours(consumer, fields, bizon_config, consumer_name)
+        yours = Yours(consumer, fields, bizon_config, consumer_name, shows)
         consumers = [consumer_of(mode, yours) for mode in modes or ("sync", "async")]
         verdict = SESSION.record(find_scenario(scenario), speed, consumers)
         if not SESSION.results.has_charts(verdict):
@@ -86,6 +90,7 @@ class ScenarioLibrary:
         consumer: str = "",
         fields: str = "",
         consumer_name: str = "",
+        shows: str = "",
     ) -> None:
         """Runs, before they are asked for, the scenarios that the suites below give to the keyword `called`.
 
@@ -102,6 +107,7 @@ class ScenarioLibrary:
             consumer: as for `Run Scenario`.
             fields: as for `Run Scenario`.
             consumer_name: as for `Run Scenario`.
+            shows: as for `Run Scenario`.
 
         What goes wrong with one of them is told when it is asked for. Fails if no cluster runs.
 
@@ -109,7 +115,7 @@ class ScenarioLibrary:
         """
         files = [find_scenario(name) for name in PLANNED.given_to(called)]
         if at_once > 1 and not SESSION.live and len(files) > 1:
-            yours = Yours(consumer, fields, name=consumer_name)
+            yours = Yours(consumer, fields, name=consumer_name, shows=shows)
             consumers = [consumer_of(mode, yours) for mode in modes or ("sync", "async")]
             SESSION.record_side_by_side(files, speed, consumers, at_once)
 
@@ -123,6 +129,7 @@ class ScenarioLibrary:
         consumer: str = "",
         fields: str = "",
         consumer_name: str = "",
+        shows: str = "",
     ) -> None:
         """Runs a scenario in the background, and returns when its live traffic has begun.
 
@@ -136,12 +143,13 @@ class ScenarioLibrary:
             consumer: a command to be judged, as for `Run Scenario`.
             fields: the mapping of its output format, as for `Run Scenario`.
             consumer_name: as for `Run Scenario`.
+            shows: as for `Run Scenario`.
 
         Fails as `Run Scenario` does, and if another is being run.
 
         Example: `Start Scenario    killed leader    faults.yaml    async`
         """
-        yours = Yours(consumer, fields, name=consumer_name)
+        yours = Yours(consumer, fields, name=consumer_name, shows=shows)
         consumers = [consumer_of(mode, yours) for mode in modes or ("async",)]
         SESSION.begin(name, find_scenario(scenario), speed, consumers)
 

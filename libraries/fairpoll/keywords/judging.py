@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
-from robot.api import Failure, logger
+from robot.api import Failure, SkipExecution, logger
 from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import Finding
@@ -42,6 +42,11 @@ def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
     """Log the table, write verdict.json, then pass with the figures or fail with every unmet criterion."""
     with SESSION.results.stopwatch("verdicts written"):
         SESSION.results.write_verdicts()
+    judged = [finding for finding in findings if verdict.is_kept(finding)]
+    if not judged:
+        # Not red: what a consumer cannot show is reported once, in the summary, and decides nothing.
+        raise SkipExecution(f"not judged: {findings[0].sentence}")
+    findings = judged
     rows = [Row(f.criterion, f.expected, f.measured, f.status) for f in findings]
     consumer = findings[0].consumer
     logger.info(criteria_table(rows, caption=f"{consumer}, {verdict.recording.cluster}"), html=True)

@@ -24,6 +24,7 @@ from fairpoll.evidence.measures import (
 )
 from fairpoll.reports.charts import Color, Limit, Panel, Series, Style, panels
 from fairpoll.reports.svg import standalone
+from fairpoll.verdicts.shown import cannot_show, not_shown
 from fairpoll.verdicts.verdict_json import worst
 
 Figures = dict[str, Any]
@@ -35,13 +36,22 @@ class Verdict:
 
     recording: Recording
     findings: list[Finding] = field(default_factory=list)
+    # Consumer -> kind of evidence -> the criteria that need it and were therefore not judged.
+    not_shown: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     def judge(self, criterion: str, consumer: str, **thresholds: object) -> Finding:
         """Judge one criterion (a name that `checkers.judge` knows) and keep the finding.
 
         A criterion that was judged before, for the same consumer with the same thresholds, counts once.
+        One whose evidence the consumer neither declared nor left is listed in `not_shown`, not kept; the
+        returned finding is inconclusive.
         """
         finding = judge(criterion, self.recording, consumer, **thresholds)
+        if kind := not_shown(criterion, self.recording, consumer):
+            criteria = self.not_shown.setdefault(consumer, {}).setdefault(kind, [])
+            if criterion not in criteria:
+                criteria.append(criterion)
+            return finding
         if known := next((one for one in self.findings if one.key == finding.key), None):
             return known
         self.findings.append(finding)
@@ -57,9 +67,20 @@ class Verdict:
         """What the findings come to together."""
         return worst(finding.status for finding in self.findings)
 
+    def is_kept(self, finding: Finding) -> bool:
+        """Whether this finding decides: False for one whose evidence the consumer cannot show."""
+        return any(kept is finding for kept in self.findings)
+
+    def cannot_show(self) -> list[str]:
+        """A sentence for each consumer about the evidence that it does not leave, with the criteria."""
+        return [cannot_show(consumer, kinds) for consumer, kinds in self.not_shown.items()]
+
     def to_json(self) -> Figures:
         """Every finding with its thresholds, and every figure behind them."""
         recording = self.recording
+        facts = recording.facts
+        # Only where there are such facts: recordings made before are judged again to the same bytes.
+        judged = {key: facts[key] for key in ("judged", "versions") if key in facts}
         return {
             "verdict": self.worst,
             "run_id": recording.run_id,
@@ -70,6 +91,8 @@ class Verdict:
             "faults": [asdict(fault) for fault in recording.faults],
             "figures": self.figures,
             "findings": [asdict(finding) for finding in self.findings],
+            **judged,
+            **({"not_shown": self.not_shown} if self.not_shown else {}),
         }
 
     def to_text(self) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import quote
 
+from fairpoll.base.versions import installed_versions
 from fairpoll.checkers import Finding
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
@@ -28,7 +28,6 @@ LOG = "log.html"
 # More criteria than this are folded; more sentences than that are left to verdict.json.
 SHORT_TABLE, MOST_SENTENCES = 8, 40
 MOST_TOPICS = 12
-PACKAGES = ("fairpoll", "robotframework", "confluent-kafka")
 
 
 @dataclass(frozen=True)
@@ -80,13 +79,7 @@ def page(
 
 def versions() -> str:
     """Of what takes part in a judgement, as far as it is installed."""
-    found = [f"Python {platform.python_version()}"]
-    for package in PACKAGES:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(found)
+    return ", ".join(f"{name} {version}" for name, version in installed_versions().items())
 
 
 def _seconds(verdict: Verdict, consumer: str) -> str:
@@ -146,7 +139,7 @@ def _run(shown: Shown, place: Path, folded: bool) -> str:
     recording = shown.verdict.recording
     heading = inert(recording.scenario.title)
     content = (
-        f"<p class='quiet'>{inert(_conditions(recording))}</p>"
+        f"<p class='quiet'>{inert(_conditions(recording))}</p>{_judged(shown.verdict)}"
         f"{f'<p>{inert(served(shown.verdict))}</p>' if folded else ''}"  # of the first the heading told it
         f"{wide(_figures_table(shown.verdict))}{_topics(shown.verdict)}"
         "<p class='quiet narrow'>Charts and wide tables can be moved sideways.</p>"
@@ -175,6 +168,16 @@ def _conditions(recording: Recording) -> str:
         "" if recording.complete else "cut off before its end",
     ]
     return "; ".join(one for one in told if one)
+
+
+def _judged(verdict: Verdict) -> str:
+    """What was judged that is not built in: its command, and once, what its evidence cannot show."""
+    commands = [
+        f"<p>{inert(name)}: <code>{inert(judged['command'])}</code></p>"
+        for name, judged in verdict.recording.facts.get("judged", {}).items()
+    ]
+    missing = [f"<p>{inert(sentence)}</p>" for sentence in verdict.cannot_show()]
+    return "".join([*commands, *missing])
 
 
 def _figures_table(verdict: Verdict) -> str:

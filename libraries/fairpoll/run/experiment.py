@@ -22,6 +22,7 @@ from pathlib import Path
 from fairpoll.base import clock
 from fairpoll.base.disk import writing_to
 from fairpoll.base.errors import ClusterError, FairpollError
+from fairpoll.base.versions import installed_versions
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract import client_config
@@ -103,6 +104,8 @@ class Experiment:
             consumers=[consumer.name for consumer in self.consumers],
             groups=self.groups,
             fields={c.name: asdict(c.fields) for c in self.consumers if c.fields != OUR_FIELDS},
+            judged={c.name: {"command": c.command_line, "shows": c.shows} for c in self.consumers if c.mode},
+            versions=installed_versions(),
         )
         partitions = {self.topic_names[t.name]: t.partitions for t in scaled.topics}
         self.members = {consumer.name: self._members(consumer, scaled) for consumer in self.consumers}

@@ -1,5 +1,7 @@
 """The processes of one consumer under test: its first member, and a second one that may join it."""
 
+import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +13,8 @@ from fairpoll.run.processes import ChildProcess
 from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.units import Action
 
+# `--password x`, `sasl.password=x`, `API_TOKEN=x`: the value is not recorded.
+SECRET = re.compile(r"((?:password|passwd|secret|token|api[-_]?key)\S*?[= ]+)('[^']*'|\S+)", re.IGNORECASE)
 Start = Callable[[str, tuple[str, ...], Mapping[str, str], Path], ChildProcess]
 
 
@@ -20,13 +24,20 @@ class ConsumerUnderTest:
 
     The command learns all it needs from environment variables (`fairpoll consume --help`). `fields` maps
     its output format, unless it writes the built-in one. `mode` is the word that suites use for the
-    consumer; empty: its name.
+    consumer; empty: its name. Only a consumer of a user has one. `shows` are the kinds of evidence that it
+    declared (see `verdicts.shown`).
     """
 
     name: str
     command: tuple[str, ...]
     fields: Fields = OUR_FIELDS
     mode: str = ""
+    shows: tuple[str, ...] = ()
+
+    @property
+    def command_line(self) -> str:
+        """The command as for a shell, with `***` for values that look like secrets."""
+        return SECRET.sub(r"\1***", shlex.join(self.command))
 
     @classmethod
     def built_in(cls, mode: str) -> "ConsumerUnderTest":

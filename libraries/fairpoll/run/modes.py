@@ -16,6 +16,7 @@ from fairpoll.run.members import ConsumerUnderTest
 MODES = ("sync", "async", "bizon-sync", "bizon-async", "yours")
 
 
+KINDS_OF_EVIDENCE = ("records", "contents", "places", "assignments", "buffers")
 # A name becomes a folder of the recording and a part of a group's name on the cluster.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 # Names that stand for something else in a recording or in a suite.
@@ -28,13 +29,15 @@ class Yours:
 
     `command` is a line as for a shell; `fields` maps its output format (`output_fields.Fields`);
     `bizon_config` is a file that the Bizon modes begin from; `name` is shown in findings, pages and
-    verdict.json (default: the command's last word that is not an option). All empty: not given.
+    verdict.json (default: the command's last word that is not an option); `shows` lists the kinds of evidence
+    that it declares (default: those of output files where `fields` are given). All empty: not given.
     """
 
     command: str = ""
     fields: str = ""
     bizon_config: str = ""
     name: str = ""
+    shows: str = ""
 
     def as_mode(self, mode: str) -> ConsumerUnderTest:
         """The command in the place of this mode. Raises ConsumerError when a setting cannot be read."""
@@ -48,7 +51,15 @@ class Yours:
             fields = Fields.parse(self.fields)
         except ValueError as error:
             raise ConsumerError(f"CONSUMER_FIELDS: {error}") from None
-        return ConsumerUnderTest(self.name_for(command), command, fields, mode)
+        return ConsumerUnderTest(self.name_for(command), command, fields, mode, self._declared())
+
+    def _declared(self) -> tuple[str, ...]:
+        kinds = self.shows.replace(",", " ").split()
+        for kind in kinds:
+            if kind not in KINDS_OF_EVIDENCE:
+                known = ", ".join(KINDS_OF_EVIDENCE)
+                raise ConsumerError(f"SHOWS: {quoted(kind)} is not a kind of evidence; one of: {known}")
+        return tuple(kinds) or (("records", "contents", "places") if self.fields else ())
 
     def name_for(self, command: Sequence[str]) -> str:
         """The name given, or one made from the command. Raises ConsumerError for one that cannot be used."""

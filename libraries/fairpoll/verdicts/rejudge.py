@@ -63,7 +63,11 @@ def judge_again(folder: Path) -> Rejudged:
         return Rejudged(folder, verdict, None)
     try:
         before = path.read_text("utf-8")
-        for finding in json.loads(before)["findings"]:
+        judged = json.loads(before)
+        for consumer, kinds in judged.get("not_shown", {}).items():
+            for criterion in (name for names in kinds.values() for name in names):
+                verdict.judge(criterion, consumer)
+        for finding in judged["findings"]:
             # As often as it was found then: what it is compared with may have a finding twice.
             verdict.findings.append(
                 judge(finding["check"], verdict.recording, finding["consumer"], **finding["thresholds"])
