@@ -42,7 +42,7 @@ def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
     """Log the table, write verdict.json, then pass with the figures or fail with every unmet criterion."""
     with SESSION.results.stopwatch("verdicts written"):
         SESSION.results.write_verdicts()
-    judged = [finding for finding in findings if verdict.is_kept(finding)]
+    judged = [finding for finding in findings if verdict.decides(finding)]
     if not judged:
         # Not red: what a consumer cannot show is reported once, in the summary, and decides nothing.
         raise SkipExecution(f"not judged: {findings[0].sentence}")

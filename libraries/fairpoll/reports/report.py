@@ -67,9 +67,9 @@ class Verdict:
         """What the findings come to together."""
         return worst(finding.status for finding in self.findings)
 
-    def is_kept(self, finding: Finding) -> bool:
-        """Whether this finding decides: False for one whose evidence the consumer cannot show."""
-        return any(kept is finding for kept in self.findings)
+    def decides(self, finding: Finding) -> bool:
+        """False for a finding on a criterion whose evidence the consumer cannot show."""
+        return all(finding.check not in names for names in self.not_shown.get(finding.consumer, {}).values())
 
     def cannot_show(self) -> list[str]:
         """A sentence for each consumer about the evidence that it does not leave, with the criteria."""
