@@ -26,10 +26,11 @@ from fairpoll.checkers import DELIVERY_GUARANTEES
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.evidence.loading import load_recording
-from fairpoll.reports.report import Verdict, charts
+from fairpoll.reports.run_charts import run_charts
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.modes import Yours, consumer_of
 from fairpoll.scenarios.file import load_scenario
+from fairpoll.verdicts.verdict import Verdict
 
 MODE = "async"
 RUN_SECONDS = 900
@@ -129,7 +130,7 @@ def one(topics: int, place: Path) -> None:
     found = {check: verdict.judge(check, MODE, **thresholds) for check, thresholds in CRITERIA.items()}
     found |= {check: verdict.judge(check, "run") for check in ("producer_kept_plan", "recording_is_sound")}
     watch.begin("charts")
-    charts(recording, [MODE])
+    run_charts(verdict.stored(curves=True), [MODE])
     watch.begin("verdict.json")
     verdict.to_text()
     watch.begin("end")

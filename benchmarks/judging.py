@@ -30,10 +30,10 @@ from fairpoll.contract.events import dump
 from fairpoll.evidence import layout
 from fairpoll.evidence.loading import load_recording
 from fairpoll.producer.messages import build_message
-from fairpoll.reports.report import Verdict
 from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts
 from fairpoll.verdicts.rejudge import BY_DEFAULT
+from fairpoll.verdicts.verdict import Verdict
 
 START_MS = 1_790_000_000_000.0
 HIGH_PARTITIONS = 4

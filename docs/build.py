@@ -19,6 +19,8 @@ import click
 
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA, Criterion
 from fairpoll.cli.main import main as fairpoll
+from fairpoll.verdicts.schema import schema as verdict_schema
+from fairpoll.verdicts.schema import schema_text
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "libraries" / "fairpoll"
@@ -161,14 +163,13 @@ def _criterion(criterion: Criterion) -> str:
 
 def verdict_page() -> str:
     """Every key of verdict.json, with the description in its schema."""
-    schema = json.loads((REFERENCE / "verdict.schema.json").read_text("utf-8"))
     page = [
         "# verdict.json\n\n",
         GENERATED.format(source="[its JSON Schema](verdict.schema.json)"),
         "The file beside `log.html` is about a whole run of suites, the one beside each recording, in "
         "`evidence/`, about that recording. Keys may be added; none is renamed, and none is removed.\n",
     ]
-    for name, entry in schema["$defs"].items():
+    for name, entry in verdict_schema()["$defs"].items():
         if entry.get("properties"):
             required = entry.get("required", [])
             rows = (
@@ -187,7 +188,9 @@ def verdict_page() -> str:
 def _kind(entry: Mapping[str, Any]) -> str:
     if "$ref" in entry:
         return str(entry["$ref"]).rpartition("/")[2]
-    kind = entry.get("type", "")
+    if "anyOf" in entry:
+        return " or ".join(map(_kind, entry["anyOf"]))
+    kind = entry.get("type", "one of " + ", ".join(entry.get("enum", ())))
     inner = entry.get("items") or entry.get("additionalProperties") or {}
     name = " or ".join(kind) if isinstance(kind, list) else str(kind)
     return f"{name} of {_kind(inner)}" if isinstance(inner, dict) and inner else name
@@ -198,6 +201,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "criteria.md": criteria_page,
     "verdict-json.md": verdict_page,
+    "verdict.schema.json": schema_text,
 }
 
 if __name__ == "__main__":

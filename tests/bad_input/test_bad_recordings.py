@@ -12,8 +12,8 @@ from fairpoll.checkers import judge
 from fairpoll.checkers.plan import recording_is_sound
 from fairpoll.evidence import layout
 from fairpoll.evidence.loading import load_recording
-from fairpoll.reports.report import Verdict
 from fairpoll.verdicts.rejudge import judge_again, recordings_in
+from fairpoll.verdicts.verdict import Verdict
 from recordings import RUN_ID, write_recording
 
 Edit = Callable[[Path], None]
@@ -170,7 +170,7 @@ def test_a_consumers_cut_off_line_is_passed_over_and_told(name: str, tmp_path: P
     assert recording.consumers == whole.consumers
     assert (whole.cut_off, recording.cut_off) == ((), (name,))
     assert recording_is_sound(recording).status == "pass"
-    assert Verdict(recording).to_json()["cut_off"] == (name,)
+    assert Verdict(recording).judged.cut_off == (name,)
 
 
 VERDICTS = {

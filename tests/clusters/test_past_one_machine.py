@@ -16,10 +16,10 @@ from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.evidence import layout
 from fairpoll.evidence.loading import load_recording
-from fairpoll.reports.report import Verdict
 from fairpoll.run.distributed.handover import CHUNK_BYTES, pull, push
 from fairpoll.run.distributed.run_topic import RunTopic
 from fairpoll.verdicts.rejudge import judge_again
+from fairpoll.verdicts.verdict import Verdict
 
 ROOT = Path(__file__).parents[2]
 TOPIC = "the-run-topic"

@@ -11,7 +11,7 @@ from robot.libraries.BuiltIn import BuiltIn
 from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, Finding, Status
 from fairpoll.keywords.judging import settle
 from fairpoll.keywords.session import SESSION
-from fairpoll.reports.tables import Row, criteria_table
+from fairpoll.reports.tables import criteria_table
 from fairpoll.run.members import ConsumerUnderTest
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ class DefectLibrary:
 
     def __init__(self) -> None:
         self._scenario = ""
-        self._rows: list[Row] = []
+        self._rows: list[Finding] = []
 
     @keyword
     def run_consumers_on(self, scenario: str, *consumers: str) -> None:
@@ -66,7 +66,7 @@ class DefectLibrary:
         """Fails unless this criterion fails for the consumer, and besides it only its consequences do."""
         failed = {name: finding for name, finding in self._judge(consumer) if finding.status == "fail"}
         measured = f"{caught_by}: {failed[caught_by].measured}" if caught_by in failed else "not caught"
-        self._rows.append(Row(consumer, f"caught by {caught_by}", measured, "fail"))
+        self._rows.append(_row(consumer, f"caught by {caught_by}", measured, "fail"))
         allowed = {caught_by, *(consequences.split() if consequences != NO_MORE else ())}
         if unknown := allowed - CRITERIA.keys():
             raise ValueError(f"no such criteria: {', '.join(sorted(unknown))}")
@@ -84,7 +84,7 @@ class DefectLibrary:
         findings = [finding for _, finding in self._judge(consumer)]
         met = sum(finding.status == "pass" for finding in findings)
         status: Status = "pass" if met == len(findings) else "fail"
-        self._rows.append(Row(consumer, "passes everything", f"{met} of {len(findings)} criteria", status))
+        self._rows.append(_row(consumer, "passes everything", f"{met} of {len(findings)} criteria", status))
         settle(SESSION.verdict(), findings)
 
     @keyword
@@ -112,3 +112,8 @@ class DefectLibrary:
 
 def _slug(name: str) -> str:
     return name.replace(" ", "-")
+
+
+def _row(consumer: str, expected: str, measured: str, status: Status) -> Finding:
+    """A row of the kill table."""
+    return Finding(criterion=consumer, expected=expected, measured=measured, sentence="", status=status)

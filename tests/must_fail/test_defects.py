@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from robot.api import ExecutionResult
 
-from fairpoll.reports.tables import Row, text_table
+from fairpoll.reports.tables import text_table
+from histories import row
 
 HERE = Path(__file__).parent
 CONSUMERS = HERE / "consumers.py"
@@ -37,7 +38,7 @@ def test_every_defect_is_caught_and_every_control_passes(cluster: str, tmp_path:
     caught = sum(row["status"] == "pass" for row in rows)
     kill_table.append(f"\nKill table on {cluster}: {caught} of {len(rows)} as they should be")
     kill_table.append(
-        text_table([Row(r["consumer"], r["expected"], r["measured"], r["status"]) for r in rows])
+        text_table([row(r["consumer"], r["expected"], r["measured"], r["status"]) for r in rows])
     )
     failed = {name: message for name, (passed, message) in results.items() if not passed}
     assert failed == {}

@@ -1,13 +1,13 @@
 """Faults: survived by the built-in consumer, not by broken ones; and what happens to the harness itself."""
 
 import contextlib
-import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,10 +15,13 @@ import pytest
 
 from brokers import opened
 from fairpoll.base.waiting import wait_until
+from fairpoll.checkers import Finding
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.evidence.history import Fault
 from fairpoll.evidence.loading import load_recording
 from fairpoll.reports.fault_table import fault_table
 from fairpoll.verdicts.rejudge import judge_again, recordings_in
+from fairpoll.verdicts.verdict_json import JudgedRun, JudgedSuites, to_text
 from suite_runs import SUITES, command, run
 
 CONSUMERS = Path(__file__).parents[1] / "must_fail" / "consumers.py"
@@ -89,7 +92,7 @@ def test_what_a_killed_robot_leaves_can_be_judged(tmp_path: Path):
     (recorded,) = recordings_in(tmp_path)
     first = judge_again(recorded)
     assert first.same is None
-    assert first.verdict.to_json()["verdict"] in ("fail", "inconclusive")
+    assert first.verdict.worst in ("fail", "inconclusive")
     first.verdict.write()
     assert judge_again(recorded).same
 
@@ -123,17 +126,35 @@ def test_two_clusters_hold_apart(tmp_path: Path, registry: Registry):
 
 
 def test_the_table_of_faults(tmp_path: Path):
-    fault = {"target": "consumer", "what": "killed async", "since": 1.0, "until": 2.0}
-    findings = [
-        {"check": "nothing_lost", "figures": {"acked": 1200, "lost": 0}, "measured": "0 lost"},
-        {"check": "no_forbidden_duplicates", "figures": {"count": 0}, "measured": "0 repeated"},
-        {"check": "recovers_within", "figures": {}, "measured": "1.9 s"},
-    ]
-    run = {
-        "faults": [fault, fault, {**fault, "what": "killed broker 2"}],
-        "findings": [{"consumer": "async", "status": "pass", **finding} for finding in findings],
-    }
+    run = JudgedRun(
+        verdict="pass",
+        run_id="",
+        scenario="",
+        speed=1.0,
+        cluster="",
+        figures={},
+        faults=tuple(
+            Fault("x", what, 1.0, 2.0) for what in ("killed async", "killed async", "killed broker 2")
+        ),
+        findings=(
+            found("nothing_lost", "0 lost", acked=1200, lost=0),
+            found("no_forbidden_duplicates", "0 repeated", count=0),
+            found("recovers_within", "1.9 s"),
+        ),
+    )
     path = tmp_path / "verdict.json"
-    path.write_text(json.dumps({"runs": [{"faults": [], "findings": []}, run]}), "utf-8")
+    path.write_text(to_text(JudgedSuites(verdict="pass", runs=(replace(run, faults=()), run))), "utf-8")
     row = "| killed async (2 times); killed broker 2 | 1,200 | 0 | 0 | 1.9 s | pass |"
     assert fault_table(path).splitlines()[2:] == [row]
+
+
+def found(check: str, measured: str, **figures: int) -> Finding:
+    return Finding(
+        check=check,
+        consumer="async",
+        expected="",
+        measured=measured,
+        sentence="",
+        status="pass",
+        figures=figures,
+    )

@@ -3,7 +3,7 @@
 from robot.api.deco import keyword, library
 
 from fairpoll.keywords.session import SESSION
-from fairpoll.reports.report import Verdict
+from fairpoll.verdicts.verdict import Verdict
 from histories import acked, consumer, delivered, recording
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fairpoll.checkers.finding import Finding, Status
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.history import ConsumerHistory, Recording
 from fairpoll.evidence.records import Acked, Delivered, Messages
@@ -63,3 +64,8 @@ def recording(messages: Sequence[Acked], *consumers: ConsumerHistory, **changes:
 
 def event(name: str, at: float, *spots: tuple[str, int]) -> dict:
     return {"name": name, "at": at, "partitions": [{"topic": t, "partition": p} for t, p in spots]}
+
+
+def row(criterion: str, expected: str, measured: str, status: Status) -> Finding:
+    """A finding as far as tables show it."""
+    return Finding(criterion=criterion, expected=expected, measured=measured, sentence="", status=status)

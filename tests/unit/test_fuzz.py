@@ -19,11 +19,11 @@ from fairpoll.contract import client_config
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.loading import load_recording
 from fairpoll.keywords.arguments import CONVERTERS
-from fairpoll.reports.report import Verdict
 from fairpoll.reports.tables import criteria_table
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.units import Action, Bursts, parse_duration, parse_rate, parse_share
+from fairpoll.verdicts.verdict import Verdict
 from recordings import SCENARIO, write_recording
 
 # Modest, so that all of it takes well under half a minute; what is found is printed to be repeated.
@@ -192,7 +192,7 @@ def judged(change: Callable[[Path], None]) -> None:
         for criterion in CRITERIA:
             judge(criterion, recording, "c", **THRESHOLDS.get(criterion, {}))
         recording_is_sound(recording)
-        json.dumps(verdict.to_json())
+        verdict.to_text()
 
 
 @some

@@ -18,12 +18,13 @@ from fairpoll.keywords import judging
 from fairpoll.keywords.session import SESSION
 from fairpoll.reports import summary_page
 from fairpoll.reports.charts import Limit, Panel, Series, line_chart, panels
-from fairpoll.reports.report import Verdict, charts
+from fairpoll.reports.run_charts import run_charts
 from fairpoll.reports.svg import standalone
-from fairpoll.reports.tables import Row, criteria_table
+from fairpoll.reports.tables import criteria_table
 from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts
-from histories import acked, consumer, delivered, recording
+from fairpoll.verdicts.verdict import Verdict
+from histories import acked, consumer, delivered, recording, row
 from keyword_rows import messages
 
 RUN = "document.title=`RAN`"
@@ -101,15 +102,19 @@ def logged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], st
 def generated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Every kind of HTML that the project makes, from hostile texts."""
     pages, _ = logged(folder, monkeypatch)
-    drawn = charts(hostile_recording(folder), ["async"])
+    drawn = run_charts(Verdict(hostile_recording(folder)).stored(curves=True), ["async"])
     return {
-        "table": criteria_table([Row(HOSTILE, HOSTILE, HOSTILE, "fail")], HOSTILE),
+        "table": criteria_table([row(HOSTILE, HOSTILE, HOSTILE, "fail")], HOSTILE),
         "chart": line_chart(HOSTILE, HOSTILE, HOSTILE, PANEL.series, limit=PANEL.limit),
         "panels": panels(HOSTILE, HOSTILE, [PANEL, PANEL]),
         "file": standalone(panels(HOSTILE, HOSTILE, [PANEL])),
         **drawn,
         "summary": summary_page.page(
-            [summary_page.Shown(judged(folder), drawn)], {HOSTILE: HOSTILE}, HOSTILE, folder, [HOSTILE]
+            [summary_page.Shown(judged(folder).stored(), drawn)],
+            {HOSTILE: HOSTILE},
+            HOSTILE,
+            folder,
+            [HOSTILE],
         ),
         **{f"logged {number}": page for number, page in enumerate(pages)},
     }

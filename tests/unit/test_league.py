@@ -23,8 +23,8 @@ from fairpoll.league.contestants import Contestant, build, built_in, chosen, loa
 from fairpoll.league.pages import Setting, as_json, console, html, markdown, write_pages
 from fairpoll.league.rows import CONDITIONS, Row, rows_of
 from fairpoll.league.runs import League, write_without_backlog
-from fairpoll.reports.report import Verdict
 from fairpoll.scenarios.file import load_scenario
+from fairpoll.verdicts.verdict import Verdict
 from histories import acked, consumer, delivered, recording
 
 ROOT = Path(__file__).parents[2]

@@ -9,13 +9,13 @@ from fairpoll.base.errors import HistoryError, ScenarioError
 from fairpoll.evidence import layout
 from fairpoll.evidence.loading import load_recording
 from fairpoll.producer.shards import Shard
-from fairpoll.reports.report import Verdict
 from fairpoll.run.distributed.clocks import ClockOffset, measure, over_a_run
 from fairpoll.run.distributed.fetching import facts_of
 from fairpoll.run.distributed.plan import facts_of_plan
 from fairpoll.run.distributed.roster import Roster
 from fairpoll.run.distributed.run_topic import Note
 from fairpoll.scenarios.file import load_scenario
+from fairpoll.verdicts.verdict import Verdict
 from recordings import RUN_ID, SCENARIO, write_recording
 
 SPECIFIED = Path(__file__).parents[2] / "resources" / "scenarios" / "specified.yaml"

@@ -11,7 +11,7 @@ import pytest
 from fairpoll.base.errors import FairpollError
 from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, RUN_CRITERIA, Finding, judge
 from fairpoll.checkers.registry import Seconds, criterion
-from fairpoll.reports.report import Verdict
+from fairpoll.verdicts.verdict import Verdict
 from histories import acked, consumer, delivered, recording
 
 RUN = recording(acked("low", 0, 3), consumer("async", delivered("low", 0, 0.5), delivered("low", 1, 3.5)))

@@ -8,9 +8,9 @@ import pytest
 
 from fairpoll.evidence.history import Recording
 from fairpoll.reports.headline import headline
-from fairpoll.reports.report import Verdict
 from fairpoll.reports.summary_page import MOST_SENTENCES, SHORT_TABLE, Shown, page
 from fairpoll.scenarios.model import Scenario
+from fairpoll.verdicts.verdict import Verdict
 from histories import SCENARIO, acked, consumer, delivered, recording
 
 SERVED = consumer("async", *(delivered("low", n, 3 * n + 0.6) for n in range(20)))
@@ -28,6 +28,10 @@ def verdict(run: Recording = RUN, **criteria: dict[str, object]) -> Verdict:
             criterion, "async" if "async" in run.consumers else next(iter(run.consumers)), **thresholds
         )
     return made
+
+
+def shown(made: Verdict, **charts: str) -> Shown:
+    return Shown(made.stored(), charts)
 
 
 def topics(*volumes: str) -> Scenario:
@@ -77,12 +81,12 @@ def topics(*volumes: str) -> Scenario:
     ],
 )
 def test_the_verdict_in_a_sentence(made: Verdict, told: str):
-    assert headline([made]) == told
+    assert headline([made.stored()]) == told
 
 
 def test_what_cannot_be_told_is_not_said_to_be_served():
     cut_off = replace(RUN, complete=False)
-    told = headline([verdict(cut_off, oldest_wait_at_most={"volume": "low", "seconds": 0.1})])
+    told = headline([verdict(cut_off, oldest_wait_at_most={"volume": "low", "seconds": 0.1}).stored()])
     assert told.startswith("Async may or may not serve the low-volume topic: its oldest")
     assert told.endswith("0 of 1 criteria passed, 1 inconclusive.")
 
@@ -95,8 +99,8 @@ def test_nobody_ran_is_a_page_too(tmp_path: Path):
 
 
 def test_the_first_run_stands_open_and_of_the_others_what_did_not_hold(tmp_path: Path):
-    good = Shown(verdict(oldest_wait_at_most=WITHIN), {"delivered": "<svg></svg>"})
-    bad = Shown(verdict(nothing_lost={}), {})
+    good = shown(verdict(oldest_wait_at_most=WITHIN), delivered="<svg></svg>")
+    bad = shown(verdict(nothing_lost={}))
     text = page([good, good, bad], {}, "", tmp_path)
     assert text.count("<section>") == 1
     assert text.count("<details><summary><span class='label pass'>") == 1
@@ -110,9 +114,9 @@ def test_the_first_run_stands_open_and_of_the_others_what_did_not_hold(tmp_path:
 def test_long_tables_are_folded_and_long_lists_end(tmp_path: Path):
     made = verdict()
     made.findings += [made.judge("right_place", "async")] * (SHORT_TABLE - len(made.findings) - 1)
-    assert "criterion by criterion" not in page([Shown(made)], {}, "", tmp_path)
+    assert "criterion by criterion" not in page([shown(made)], {}, "", tmp_path)
     made.findings += [made.judge("nothing_lost", "async")] * (MOST_SENTENCES + 2)
-    text = page([Shown(made)], {}, "", tmp_path)
+    text = page([shown(made)], {}, "", tmp_path)
     assert "<details open><summary>Expected and measured, criterion by criterion" in text
     assert text.count("<li>") == MOST_SENTENCES
     assert "And 3 more; verdict.json has all." in text
@@ -122,7 +126,7 @@ def test_links_are_relative_and_lead_to_what_is_there(tmp_path: Path):
     folder = tmp_path / "evidence" / "my run#1"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text("{}", "utf-8")
-    text = page([Shown(verdict(replace(RUN, folder=folder)))], {}, "", tmp_path, ["log.html"])
+    text = page([shown(verdict(replace(RUN, folder=folder)))], {}, "", tmp_path, ["log.html"])
     links = re.findall(r"href='([^']*)'", text)
     assert links == ["log.html", "evidence/my%20run%231/", "evidence/my%20run%231/run.json"]
 
@@ -130,7 +134,7 @@ def test_links_are_relative_and_lead_to_what_is_there(tmp_path: Path):
 def test_faults_are_told_with_what_came_of_them(tmp_path: Path):
     faults = [{"target": "broker", "what": "killed broker 2", "from_ms": 1000.0, "until_ms": 1000.0}]
     run = replace(RUN, facts={"faults": faults, "start_ms": 0.0})
-    text = page([Shown(verdict(run, recovers_within={"seconds": 90}))], {}, "", tmp_path)
+    text = page([shown(verdict(run, recovers_within={"seconds": 90}))], {}, "", tmp_path)
     assert "<h2>Faults</h2>" in text
     row = re.findall(r"<td[^>]*>([^<]*)</td>", text[text.index("<h2>Faults") :])[:6]
     assert row[0] == "killed broker 2"
@@ -143,15 +147,15 @@ def test_several_low_volume_topics_are_told_apart_the_longest_wait_first(tmp_pat
     served = consumer(
         "async", *(delivered("low", n, 3 * n + 0.2) for n in range(2)), delivered("low2", 0, 1.5)
     )
-    text = page([Shown(verdict(recording(sent, served, scenario=topics("low", "low2"))))], {}, "", tmp_path)
+    text = page([shown(verdict(recording(sent, served, scenario=topics("low", "low2"))))], {}, "", tmp_path)
     rows = re.findall(r"<td[^>]*>([^<]*)</td>", text[text.index("each low-volume topic waited") :])
     assert rows[:4] == ["low2", "57 s", "low", "0.2 s"]
-    one = page([Shown(verdict())], {}, "", tmp_path)
+    one = page([shown(verdict())], {}, "", tmp_path)
     assert "each low-volume topic waited" not in one
 
 
 def test_what_could_not_be_judged_is_told_and_is_no_pass(tmp_path: Path):
-    text = page([Shown(verdict(oldest_wait_at_most=WITHIN))], {"mine.yaml": "line 3\nline 4"}, "", tmp_path)
+    text = page([shown(verdict(oldest_wait_at_most=WITHIN))], {"mine.yaml": "line 3\nline 4"}, "", tmp_path)
     assert "<title>Fairpoll: inconclusive</title>" in text
     label = "<span class='label not-judged'>NOT JUDGED</span>"
     lines = f"<li>{label} mine.yaml: line 3</li><li>{label} mine.yaml: line 4</li>"
@@ -163,10 +167,10 @@ def test_only_what_was_judged_is_said_to_be_served():
     sent = [*acked("low", 0, 3), *acked("low2", 0, 3), *acked("high", 0)]
     served = consumer("async", delivered("low", 0, 0.2), delivered("low", 1, 3.2))
     run = recording(sent, served, STARVED, scenario=topics("low", "low2", "high"))
-    told = headline([verdict(run, oldest_wait_at_most=WITHIN)])
+    told = headline([verdict(run, oldest_wait_at_most=WITHIN).stored()])
     assert told.startswith("Async does not serve the low-volume topics: their oldest message waited 60 s")
     made = verdict(run, oldest_wait_at_most={"volume": "low2", "seconds": 70})
-    assert headline([made]).startswith(
+    assert headline([made.stored()]).startswith(
         "Async serves low2: its oldest message waited 60 s, the whole run; the"
     )
 
@@ -174,9 +178,9 @@ def test_only_what_was_judged_is_said_to_be_served():
 def test_what_did_not_hold_leads_to_the_test_in_the_log(tmp_path: Path):
     made = verdict(nothing_lost={})
     (finding,) = made.findings
-    text = page([Shown(made)], {}, "", tmp_path, ["log.html"], tests={finding.sentence: "s1-t1"})
+    text = page([shown(made)], {}, "", tmp_path, ["log.html"], tests={finding.sentence: "s1-t1"})
     assert "<a href='log.html#s1-t1'>in the log</a>" in text
-    assert "#s1-t1" not in page([Shown(made)], {}, "", tmp_path, [], tests={finding.sentence: "s1-t1"})
+    assert "#s1-t1" not in page([shown(made)], {}, "", tmp_path, [], tests={finding.sentence: "s1-t1"})
 
 
 def test_the_topic_that_is_not_served_is_named():
@@ -187,4 +191,4 @@ def test_the_topic_that_is_not_served_is_named():
     made.judge("oldest_wait_at_most", "async", volume="low", seconds=5)
     made.judge("oldest_wait_at_most", "async", volume="low2", seconds=0.05)
     told = "Async does not serve low2: its oldest message waited 0.1 s, at most 0.05 s allowed."
-    assert headline([made]).startswith(told)
+    assert headline([made.stored()]).startswith(told)

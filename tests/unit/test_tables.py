@@ -4,12 +4,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from fairpoll.reports.tables import Row, criteria_table, text_table
+from fairpoll.reports.tables import criteria_table, text_table
+from histories import row
 
 ROWS = [
-    Row("low-volume topic is starved by sync", "waits over 30 s", "120 s", "pass"),
-    Row("async delivers the low-volume topic", "at least 50 %", "12 of 40 (30 %)", "fail"),
-    Row("producer kept its plan", "at least 95 %", "61 %", "inconclusive"),
+    row("low-volume topic is starved by sync", "waits over 30 s", "120 s", "pass"),
+    row("async delivers the low-volume topic", "at least 50 %", "12 of 40 (30 %)", "fail"),
+    row("producer kept its plan", "at least 95 %", "61 %", "inconclusive"),
 ]
 HOSTILE = "<script>alert(1)</script> \" ' $x_1$ & </td>\x1b[31m\nnext\u202e"
 
@@ -46,14 +47,14 @@ def test_html_verdicts_wear_robots_labels_and_inconclusive_is_a_failure() -> Non
 
 
 def test_html_is_inert_whatever_is_put_in() -> None:
-    table = Reader(criteria_table([Row(HOSTILE, HOSTILE, HOSTILE, "fail")], HOSTILE))
+    table = Reader(criteria_table([row(HOSTILE, HOSTILE, HOSTILE, "fail")], HOSTILE))
     shown = "<script>alert(1)</script> \" ' $x_1$ & </td>\ufffd[31m next\ufffd"
     assert table.texts.count(shown) == 4
     assert set(table.tags) == {"table", "caption", "thead", "tbody", "tr", "th", "td", "span"}
 
 
 def test_html_has_no_line_breaks_since_the_log_would_show_them() -> None:
-    assert "\n" not in criteria_table([Row("a\nb", "c\r\nd", "e", "pass")], "two\nlines")
+    assert "\n" not in criteria_table([row("a\nb", "c\r\nd", "e", "pass")], "two\nlines")
 
 
 def test_text_columns_line_up() -> None:
@@ -69,16 +70,16 @@ def test_text_columns_line_up() -> None:
 
 
 def test_text_folds_long_cells_below_themselves() -> None:
-    row = Row("short", "5 s", "the producer missed its plan: 61 % were acked in time", "inconclusive")
-    _, _, first, second = text_table([row]).split("\n")
+    long = row("short", "5 s", "the producer missed its plan: 61 % were acked in time", "inconclusive")
+    _, _, first, second = text_table([long]).split("\n")
     assert first == "short      5 s       the producer missed its plan: 61 % were  INCONCLUSIVE"
     assert second == "                     acked in time"
 
 
 def test_text_keeps_terminal_codes_and_line_breaks_out() -> None:
-    row = text_table([Row(HOSTILE, "", "", "fail")])
-    assert "\x1b" not in row
-    assert "\u202e" not in row
+    text = text_table([row(HOSTILE, "", "", "fail")])
+    assert "\x1b" not in text
+    assert "\u202e" not in text
 
 
 @pytest.mark.parametrize("draw", [text_table, lambda rows: criteria_table(rows, "")])

@@ -1,6 +1,7 @@
 """What is made of verdict.json files: the summary, the comparison, the trend; and that they are inert."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,17 @@ from test_inert import HOSTILE, TAGS, Reader
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.cli.main import main
+from fairpoll.evidence.loading import load_recording
 from fairpoll.reports.compare import changes
+from fairpoll.reports.run_charts import run_charts
 from fairpoll.reports.summary import MOST_UNMET, summary
+from fairpoll.reports.summary_page import Shown, page
+from fairpoll.reports.svg import standalone
 from fairpoll.reports.trend import read_all, trend
 from fairpoll.verdicts.rejudge import judge_again
-from fairpoll.verdicts.verdict_json import read_runs, worst
+from fairpoll.verdicts.schema import schema_text
+from fairpoll.verdicts.verdict import Verdict
+from fairpoll.verdicts.verdict_json import JudgedSuites, NotJudged, read_runs, read_verdict, to_text, worst
 from recordings import write_recording
 
 Told = dict[str, Any]
@@ -22,6 +29,7 @@ Told = dict[str, Any]
 
 def finding(status: str = "pass", measured: str = "0.2 s", **other: str) -> Told:
     usual = {
+        "sentence": "",
         "check": "oldest_wait_at_most",
         "criterion": "low-volume oldest wait",
         "consumer": "async",
@@ -30,15 +38,25 @@ def finding(status: str = "pass", measured: str = "0.2 s", **other: str) -> Told
     return {**usual, "status": status, "measured": measured, **other}
 
 
+def figures(wait: float) -> Told:
+    usual = {name: {} for name in ("delivered", "acked", "oldest_wait_seconds", "latency_seconds")}
+    numbers = ("total_delivered", "low_volume_share", "peak_memory_mebibytes", "jain_index")
+    return {
+        **usual,
+        **dict.fromkeys(numbers, 0),
+        "low_volume_oldest_wait_seconds": wait,
+        "records_per_second": 10.0,
+    }
+
+
 def run(*findings: Told, wait: float = 0.2, **other: object) -> Told:
-    figures = {"low_volume_oldest_wait_seconds": wait, "records_per_second": 10.0}
     usual = {
         "run_id": "20260101-120000-abcd",
         "scenario": "bursts",
         "speed": 1.0,
         "cluster": "Kafka",
         "faults": [],
-        "figures": {"async": figures},
+        "figures": {"async": figures(wait)},
     }
     verdict = worst(one["status"] for one in findings)
     return {**usual, "verdict": verdict, "findings": list(findings), **other}
@@ -91,7 +109,9 @@ def test_runs_of_one_scenario_are_told_apart(tmp_path: Path):
     """By what was done to them, whichever broker it was, else by their order."""
 
     def harmed(*whats: str) -> Told:
-        return run(finding(), faults=[{"what": what} for what in whats])
+        return run(
+            finding(), faults=[{"target": "broker", "what": what, "since": 1, "until": 1} for what in whats]
+        )
 
     frozen, killed = harmed("froze broker 3, for 6 s"), harmed("killed async", "killed async")
     runs = read_runs(written(tmp_path, frozen, killed, harmed(), harmed()))
@@ -152,11 +172,14 @@ def test_a_recordings_own_verdict_will_do(tmp_path: Path):
     ("text", "told"),
     [
         (None, "no verdict.json in it; nothing has been judged there"),
-        ("{", "not a verdict of this version: JSONDecodeError"),
-        ("[]", "not a verdict of this version: AttributeError"),
-        ('{"runs": [{"run_id": 1}]}', "not a verdict of this version: KeyError"),
-        ('{"runs": 5}', "not a verdict of this version: TypeError"),
-        (json.dumps(run({"check": "x", "status": "pass"})), "not a verdict of this version: KeyError"),
+        ("{", "not a verdict of this version: Input data was truncated"),
+        ("[]", "not a verdict of this version: Expected `object`, got `array`"),
+        (
+            '{"verdict": "pass", "runs": [{"run_id": 1}]}',
+            r"not a verdict of this version: Expected `str`, got `int` - at `\$.runs\[0\].run_id`",
+        ),
+        ('{"verdict": "pass", "runs": 5}', "Expected `array`, got `int`"),
+        (json.dumps(run({"check": "x", "status": "pass"})), "missing required field `expected`"),
     ],
 )
 def test_what_is_no_verdict_is_told_in_one_sentence(text: str | None, told: str, tmp_path: Path):
@@ -199,8 +222,8 @@ def test_the_trend_is_written_where_it_is_told(tmp_path: Path):
 
 def test_hostile_texts_do_nothing(tmp_path: Path):
     hostile = finding("fail", HOSTILE, criterion=HOSTILE, consumer=HOSTILE, expected=HOSTILE)
-    figures = {HOSTILE: {"low_volume_oldest_wait_seconds": 1.0, "records_per_second": HOSTILE}}
-    written(tmp_path, run(hostile, scenario=HOSTILE, cluster=HOSTILE, figures=figures))
+    by_name = {HOSTILE: figures(1.0)}
+    written(tmp_path, run(hostile, scenario=HOSTILE, cluster=HOSTILE, figures=by_name))
     runs, _ = read_all(tmp_path)
     read = Reader(trend(runs, [HOSTILE]))
     assert read.tags <= TAGS | {"html", "head", "meta", "body", "h1", "ul", "li"}
@@ -220,3 +243,51 @@ def test_what_could_not_be_judged_is_inconclusive_and_has_no_place_in_a_trend(tm
     assert "| mine.yaml | - | could be judged | yes | line 3: no sink | INCONCLUSIVE |" in text
     runs, passed_over = read_all(tmp_path)
     assert (len(runs), passed_over) == (1, [])
+
+
+def test_the_schema_in_the_reference_is_made_from_the_typed_form():
+    path = Path(__file__).parents[2] / "docs" / "reference" / "verdict.schema.json"
+    assert path.read_text("utf-8") == schema_text(), "write it anew with: python docs/build.py"
+
+
+def test_a_verdict_is_read_as_it_was_written(tmp_path: Path):
+    write_recording(tmp_path)
+    own = judge_again(tmp_path).verdict.judged
+    why = NotJudged(name="mine.yaml", reason="line 3: no sink")
+    for judged in (own, JudgedSuites(verdict="inconclusive", runs=(own,), not_judged=(why,))):
+        (tmp_path / "verdict.json").write_text(to_text(judged), "utf-8")
+        assert read_verdict(tmp_path).runs == (own,)
+
+
+def test_pages_are_made_again_without_the_recording(tmp_path: Path):
+    """Byte for byte as they were, from verdict.json and series.json alone."""
+    folder = tmp_path / "evidence" / "one"
+    folder.mkdir(parents=True)
+    write_recording(folder)
+    verdict = Verdict(load_recording(folder))
+    verdict.judge("oldest_wait_at_most", "c", volume="low", seconds=5)
+    stored = verdict.stored(curves=True)
+    drawn = run_charts(stored, ["c"])
+    verdict.write()
+    (tmp_path / "verdict.json").write_text(
+        to_text(JudgedSuites(verdict="pass", runs=(verdict.judged,))), "utf-8"
+    )
+    for path in folder.iterdir():
+        if path.name not in ("verdict.json", "series.json"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    done = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert (done.exit_code, done.output) == (0, f"{tmp_path / 'summary.html'}\n")
+    for name, svg in drawn.items():
+        assert (folder / "charts" / f"{name}.svg").read_text("utf-8") == standalone(svg)
+    assert set(drawn) == {"delivered-c", "oldest-wait-c", "latency-c"}
+    expected = page([Shown(stored, drawn)], {}, stored.run.cluster, tmp_path, ["verdict.json"])
+    assert (tmp_path / "summary.html").read_text("utf-8") == expected
+
+
+def test_a_run_without_series_is_named(tmp_path: Path):
+    written(tmp_path, run(finding()))
+    done = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert isinstance(done.exception, HistoryError)
+    assert str(done.exception) == (
+        f"{tmp_path}: no series.json of these runs at or below it: 20260101-120000-abcd"
+    )

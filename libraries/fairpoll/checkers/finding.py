@@ -3,12 +3,19 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 Status = Literal["pass", "fail", "inconclusive"]
 
 # At most this many examples in a message; the evidence has them all.
 MAX_EXAMPLES = 20
+
+
+def about(description: str) -> msgspec.Meta:
+    """A field's description in the JSON Schema of verdict.json."""
+    return msgspec.Meta(description=description)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +27,19 @@ class Finding:
     names the consumer, what was measured, what was expected and the topic; `figures` has its numbers.
     """
 
-    check: str = ""
-    thresholds: Mapping[str, Any] = field(default_factory=dict)
-    criterion: str = ""
-    consumer: str = ""
-    expected: str
-    measured: str
-    sentence: str
-    status: Status = "inconclusive"
-    figures: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    check: Annotated[str, about("The criterion's name, such as nothing_lost.")] = ""
+    thresholds: Annotated[Mapping[str, Any], about("Such as volume and seconds.")] = field(
+        default_factory=dict
+    )
+    criterion: Annotated[str, about("The criterion's title.")] = ""
+    consumer: Annotated[str, about("Its name; run or producer for criteria about these.")] = ""
+    expected: Annotated[str, about("With its unit.")]
+    measured: Annotated[str, about("With its unit.")]
+    sentence: Annotated[str, about("Who, what was measured, what was expected, where.")]
+    status: Annotated[Status, about("Inconclusive where nothing can be proved.")] = "inconclusive"
+    figures: Annotated[Mapping[str, float | int | str | None], about("The numbers of the sentence.")] = field(
+        default_factory=dict
+    )
 
     @property
     def key(self) -> tuple[str, str, str]:

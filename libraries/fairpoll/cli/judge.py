@@ -1,19 +1,20 @@
 """`fairpoll judge`: recordings, judged again from their files alone."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.cli.options import FOLDER
-from fairpoll.reports.tables import Row, text_table
+from fairpoll.reports.tables import text_table
 from fairpoll.verdicts.rejudge import judge_again, recordings_in
 
 
 @click.command(short_help="Judge recordings again, from their files alone.")
 @click.argument("places", nargs=-1, required=True, type=FOLDER)
-@click.option("--write", is_flag=True, help="Write verdict.json beside recordings that have none.")
+@click.option("--write", is_flag=True, help="Write verdict.json and series.json where there is no verdict.")
 def judge(places: tuple[Path, ...], write: bool) -> None:
     """Judge every recording in these folders, such as evidence/ beside a log, without a cluster.
 
@@ -30,11 +31,8 @@ def judge(places: tuple[Path, ...], write: bool) -> None:
             click.echo(f"{folder}: cannot be judged: {error}\n")
             good = False
             continue
-        rows = [
-            Row(f"{f.consumer}: {f.criterion}", f.expected, f.measured, f.status)
-            for f in again.verdict.findings
-        ]
-        verdict = again.verdict.to_json()["verdict"]
+        rows = [replace(f, criterion=f"{f.consumer}: {f.criterion}") for f in again.verdict.findings]
+        verdict = again.verdict.worst
         unmet = [f"{f.status}: {f.sentence}\n" for f in again.verdict.findings if f.status != "pass"]
         click.echo(f"{folder}: {verdict}; {again.told}\n{text_table(rows)}\n{''.join(unmet)}")
         good = good and verdict == "pass" and again.same is not False

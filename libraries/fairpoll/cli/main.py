@@ -22,6 +22,7 @@ COMMANDS = (
     "league",
     "plan",
     "produce",
+    "report",
     "run-consumer",
     "summary",
     "trend",

@@ -2,6 +2,7 @@
 
 RUN = "run.json"
 VERDICT = "verdict.json"
+SERIES = "series.json"
 LEDGER = "ledger.jsonl"
 SAMPLES = "samples.jsonl"
 EVENTS = "events.jsonl"

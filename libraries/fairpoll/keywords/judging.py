@@ -1,6 +1,6 @@
 """From a criterion to a passed or failed test: judge, log the table, tell the figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from urllib.parse import quote
 
@@ -9,8 +9,10 @@ from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import Finding
 from fairpoll.keywords.session import SESSION
-from fairpoll.reports.report import Verdict, charts, wait_chart, write_charts
-from fairpoll.reports.tables import Row, criteria_table
+from fairpoll.reports.run_charts import run_charts, wait_charts, write_charts
+from fairpoll.reports.tables import criteria_table
+from fairpoll.verdicts.series import StoredRun
+from fairpoll.verdicts.verdict import Verdict
 
 INCONCLUSIVE = "INCONCLUSIVE: "
 # Stands for the run itself where a criterion's consumer is named.
@@ -47,9 +49,8 @@ def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
         # Not red: what a consumer cannot show is reported once, in the summary, and decides nothing.
         raise SkipExecution(f"not judged: {findings[0].sentence}")
     findings = judged
-    rows = [Row(f.criterion, f.expected, f.measured, f.status) for f in findings]
     consumer = findings[0].consumer
-    logger.info(criteria_table(rows, caption=f"{consumer}, {verdict.recording.cluster}"), html=True)
+    logger.info(criteria_table(findings, caption=f"{consumer}, {verdict.recording.cluster}"), html=True)
     unmet = [finding for finding in findings if finding.status != "pass"]
     if not unmet:
         told = "; ".join(f"{f.criterion}: {f.measured}{_allowed(f)}" for f in findings)
@@ -78,24 +79,22 @@ def _told(unmet: Sequence[Finding], judged: int, evidence: str) -> str:
 
 def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:
     """The charts in the log, and links to them as files of their own."""
-    with SESSION.results.stopwatch("charts drawn"):
-        _log(verdict, consumers, charts(verdict.recording, consumers))
+    _log(verdict, consumers, run_charts)
 
 
 def log_waits(verdict: Verdict) -> None:
     """The chart of waiting once more, with the budgets that its topics have been judged by until now."""
-    budgets: dict[str, float] = {}
-    for finding in verdict.findings:
-        if finding.check == "oldest_wait_at_most":
-            topics, seconds = finding.thresholds["volume"], finding.thresholds["seconds"]
-            budgets[topics] = min(seconds, budgets.get(topics, seconds))
-    consumers = list(verdict.recording.consumers)
+    _log(verdict, list(verdict.recording.consumers), wait_charts)
+
+
+def _log(
+    verdict: Verdict,
+    consumers: Sequence[str],
+    draw: Callable[[StoredRun, Sequence[str]], dict[str, str]],
+) -> None:
     with SESSION.results.stopwatch("charts drawn"):
-        _log(verdict, consumers, wait_chart(verdict.recording, consumers, budgets))
-
-
-def _log(verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:
-    paths = write_charts(verdict.recording, drawn)
+        drawn = draw(verdict.stored(curves=True), consumers)
+        paths = write_charts(verdict.recording.folder, drawn)
     SESSION.results.keep_charts(verdict, consumers, drawn)
     for svg, path in zip(drawn.values(), paths, strict=True):
         link = quote(path.relative_to(SESSION.results.folder).as_posix())

@@ -9,13 +9,12 @@ from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.base.errors import FairpollError
-from fairpoll.contract.events import dump
 from fairpoll.evidence import layout
-from fairpoll.reports.report import Verdict
 from fairpoll.reports.stopwatch import Stopwatch
 from fairpoll.reports.summary_page import NAME as SUMMARY
 from fairpoll.reports.summary_page import Shown, page
-from fairpoll.verdicts.verdict_json import worst
+from fairpoll.verdicts.verdict import Verdict
+from fairpoll.verdicts.verdict_json import JudgedSuites, NotJudged, to_text, worst
 
 RECORDED = "scenarios recorded"
 # How Robot begins the message of a test whose suite's setup failed.
@@ -88,11 +87,11 @@ class Results:
         """verdict.json of the whole Robot run, and one beside each recording."""
         for verdict in self.verdicts:
             verdict.write()
-        runs = [verdict.to_json() for verdict in self.verdicts]
-        not_judged = [{"name": name, "reason": reason} for name, reason in self._not_judged.items()]
-        verdicts = [*(run["verdict"] for run in runs), *("inconclusive" for _ in not_judged)]
-        whole = {"verdict": worst(verdicts), "runs": runs, "not_judged": not_judged, **self.extra}
-        (self.folder / layout.VERDICT).write_text(dump(whole) + "\n", "utf-8")
+        runs = tuple(verdict.judged for verdict in self.verdicts)
+        reasons = tuple(NotJudged(name=name, reason=why) for name, why in self._not_judged.items())
+        verdicts = [*(run.verdict for run in runs), *("inconclusive" for _ in reasons)]
+        whole = JudgedSuites(verdict=worst(verdicts), runs=runs, not_judged=reasons)
+        (self.folder / layout.VERDICT).write_text(to_text(whole, self.extra), "utf-8")
 
     def times(self) -> dict[str, float]:
         """Where the time of the run has gone until now, in seconds."""
@@ -103,7 +102,10 @@ class Results:
         if self._place is None:
             return
         (folder, pages), self._place = self._place, None
-        runs = [Shown(verdict, self._charts.get(verdict.recording.folder, {})) for verdict in self.verdicts]
+        runs = [
+            Shown(verdict.stored(), self._charts.get(verdict.recording.folder, {}))
+            for verdict in self.verdicts
+        ]
         seconds = "; ".join(f"{part} {seconds:,.1f} s" for part, seconds in self.times().items())
         beside = [*pages, *([layout.VERDICT] if (folder / layout.VERDICT).exists() else [])]
         try:

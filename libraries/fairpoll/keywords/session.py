@@ -18,7 +18,6 @@ from fairpoll.evidence.loading import load_recording
 from fairpoll.evidence.measures import oldest_wait
 from fairpoll.keywords.planned import PLANNED
 from fairpoll.keywords.results import RECORDED, Results
-from fairpoll.reports.report import Verdict
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.live import LiveProgress
 from fairpoll.run.members import ConsumerUnderTest, names_by_mode
@@ -26,6 +25,7 @@ from fairpoll.run.progress import ConsoleProgress
 from fairpoll.run.running import RunningExperiment
 from fairpoll.run.side_by_side import run_side_by_side
 from fairpoll.scenarios.file import load_scenario
+from fairpoll.verdicts.verdict import Verdict
 
 # Less live traffic than this is over before a consumer has shown how it goes on.
 SHORTEST_SECONDS = 5.0

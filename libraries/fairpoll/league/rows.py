@@ -8,7 +8,7 @@ import numpy as np
 
 from fairpoll.evidence.history import Recording
 from fairpoll.league.contestants import CONTROL, Contestant
-from fairpoll.reports.report import Verdict
+from fairpoll.verdicts.verdict import Verdict
 
 # Starved means that the criterion of the specified scenario fails: some low-volume message waits longer.
 WAIT_SECONDS = 5.0
@@ -96,15 +96,15 @@ def _row(verdict: Verdict, contestant: Contestant, condition: Condition) -> Row:
     again = verdict.judge("no_forbidden_duplicates", name)
     stall = verdict.judge("no_stall", name, seconds=STALL_SECONDS)
     measured = verdict.figures[name]
-    control = verdict.figures[CONTROL]["total_delivered"]
+    control = verdict.figures[CONTROL].total_delivered
     low, high = recording.topics_of("low"), recording.topics_of("high")
     figures = Figures(
-        oldest_wait_seconds=measured["low_volume_oldest_wait_seconds"],
+        oldest_wait_seconds=measured.low_volume_oldest_wait_seconds,
         low_delivered=recording.delivered_in_window(name, low),
         low_acked=recording.acked.count_of(low),
         high_delivered=recording.delivered_in_window(name, high),
-        low_share=measured["low_volume_share"],
-        throughput=round(measured["total_delivered"] / control, 4) if control else 0.0,
+        low_share=measured.low_volume_share,
+        throughput=round(measured.total_delivered / control, 4) if control else 0.0,
         lost=_count(lost.figures, "lost"),
         duplicated=_count(again.figures, "count"),
         longest_silence_seconds=float(stall.figures["longest_silence_seconds"] or 0),

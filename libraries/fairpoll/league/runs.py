@@ -14,9 +14,9 @@ from fairpoll.cluster.leftovers import Registry
 from fairpoll.evidence.loading import load_recording
 from fairpoll.league.contestants import CONTROL, Contestant, build, built_in
 from fairpoll.league.rows import CONDITIONS, Condition, Row, rows_of
-from fairpoll.reports.report import Verdict
 from fairpoll.run.experiment import Experiment
 from fairpoll.scenarios.file import load_scenario
+from fairpoll.verdicts.verdict import Verdict
 
 Tell = Callable[[str], None]
 # What one contestant may do to its batch; anything else that goes wrong ends the league.

@@ -22,11 +22,11 @@ import numpy.typing as npt
 
 from fairpoll.base.text import plain
 from fairpoll.reports.svg import INK, WIDTH, inline
+from fairpoll.verdicts.series import Point, thin
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Point = tuple[float, float]
 Points = Sequence[Point] | npt.NDArray[np.float64]
 Color = Literal["neutral", "orange", "blue", "green", "purple"]
 Style = Literal["solid", "dashed", "dotted"]
@@ -105,8 +105,7 @@ def panels(title: str, x_label: str, stack: Sequence[Panel]) -> str:
     # One line may be drawn twice: once itself, once as the edge of its shading.
     lines = sum(len(panel.series) * (2 if panel.limit else 1) for panel in stack)
     data = [
-        [_thin(_clean(series.points), VERTICES // max(lines, 1)) for series in panel.series]
-        for panel in stack
+        [thin(_clean(series.points), VERTICES // max(lines, 1)) for series in panel.series] for panel in stack
     ]
     with _drawing, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has the fonts
@@ -124,25 +123,6 @@ def _clean(points: Points) -> npt.NDArray[np.float64]:
     finite = together[np.isfinite(together).all(axis=1)]
     in_order: npt.NDArray[np.float64] = finite[np.argsort(finite[:, 0], kind="stable")]
     return in_order.clip(-LARGEST, LARGEST)
-
-
-def _thin(points: npt.NDArray[np.float64], most: int) -> list[Point]:
-    """At most `most` points: of each slice of the x axis its first, lowest, highest and last."""
-    if len(points) > most:
-        x, y = points.T
-        # A rising count needs two points a slice, since its lowest and highest are its first and last.
-        rising = bool(np.all(y[1:] >= y[:-1]))
-        slices = max(1, most // (2 if rising else 4))
-        width = (x[-1] - x[0]) / slices or 1.0
-        slice_of = np.minimum((x - x[0]) // width, slices - 1)
-        bounds = [0, *(np.flatnonzero(np.diff(slice_of)) + 1).tolist(), len(points)]
-        kept: set[int] = set()
-        for first, end in pairwise(bounds):
-            kept |= {first, end - 1}
-            if not rising:
-                kept |= {first + int(y[first:end].argmin()), first + int(y[first:end].argmax())}
-        points = points[sorted(kept)]
-    return [(x, y) for x, y in points.tolist()]
 
 
 def _label_lines(panel: Panel, data: list[list[Point]]) -> list[list[str]]:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from fairpoll.checkers.finding import Finding
 from fairpoll.reports.tables import markdown_table
-from fairpoll.verdicts.verdict_json import JudgedFinding, JudgedRun, worst
+from fairpoll.verdicts.verdict_json import JudgedRun, worst
 
 Kind = Literal["worse", "went", "appeared", "better", "same"]
 ORDER: tuple[Kind, ...] = ("worse", "went", "appeared", "better", "same")  # what matters most comes first
@@ -72,7 +73,7 @@ def comparison(
     return "\n\n".join(parts)
 
 
-def _findings(runs: Sequence[JudgedRun]) -> Iterator[tuple[Key, JudgedFinding]]:
+def _findings(runs: Sequence[JudgedRun]) -> Iterator[tuple[Key, Finding]]:
     """Each finding under its key. One that two tests made alike is one finding."""
     ran: Counter[str] = Counter()
     for run in runs:
@@ -88,20 +89,16 @@ def _findings(runs: Sequence[JudgedRun]) -> Iterator[tuple[Key, JudgedFinding]]:
                 yield (scenario, *name, len(seen)), finding
 
 
-def _kind(before: JudgedFinding | None, after: JudgedFinding | None) -> Kind:
+def _kind(before: Finding | None, after: Finding | None) -> Kind:
     if before is None:
         return "appeared"
     if after is None:
         return "went"
-    step = _rank(after) - _rank(before)
+    step = RANK[after.status] - RANK[before.status]
     return "worse" if step > 0 else "better" if step < 0 else "same"
 
 
-def _rank(finding: JudgedFinding) -> int:
-    return RANK.get(finding.status, RANK["fail"])
-
-
-def _told(finding: JudgedFinding | None) -> str:
+def _told(finding: Finding | None) -> str:
     return NOTHING if finding is None else f"{finding.status}: {finding.measured}"
 
 

@@ -1,49 +1,46 @@
 """The table of faults survived, in Markdown, from the verdict.json of a run of the fault suites."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from fairpoll.base.errors import HistoryError
+from fairpoll.checkers.finding import Finding
 from fairpoll.reports.tables import markdown_table
+from fairpoll.verdicts.verdict_json import JudgedRun, read_verdict
 
 HEAD = ("what was done", "messages acked", "lost", "repeated without need", "recovery", "verdict")
 
 
 def fault_table(verdict: Path) -> str:
-    """One row a run and consumer. Raises HistoryError when no run in the file was harmed."""
-    try:
-        runs = json.loads(verdict.read_text("utf-8"))["runs"]
-        rows = [row for run in runs for row in fault_rows(run)]
-    except (ValueError, KeyError, TypeError) as error:
-        raise HistoryError(f"{verdict}: not a verdict.json of this version: {error!r}") from None
+    """One row a run and consumer. Raises HistoryError when no fault was injected into any run in the file."""
+    rows = [row for run in read_verdict(verdict).runs for row in fault_rows(run)]
     if not rows:
         raise HistoryError(f"{verdict}: nothing was done to any run in it")
     return markdown_table(HEAD, rows)
 
 
-def fault_rows(run: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The rows of one run of a verdict.json: one a consumer that was judged; `-` for what was not."""
-    found: dict[str, dict[str, Any]] = {}
-    for finding in run["findings"]:
-        found.setdefault(finding["consumer"], {})[finding["check"]] = finding
+def fault_rows(run: JudgedRun) -> list[tuple[str, ...]]:
+    """One row a consumer that was judged; `-` for a criterion that was not."""
+    found: dict[str, dict[str, Finding]] = {}
+    for finding in run.findings:
+        found.setdefault(finding.consumer, {})[finding.check] = finding
     return [
         (
-            _told([fault["what"] for fault in run["faults"]]),
+            _told([fault.what for fault in run.faults]),
             _figure(findings, "nothing_lost", "acked"),
             _figure(findings, "nothing_lost", "lost"),
             _figure(findings, "no_forbidden_duplicates", "count"),
-            findings["recovers_within"]["measured"],
-            "pass" if {finding["status"] for finding in findings.values()} == {"pass"} else "FAIL",
+            findings["recovers_within"].measured,
+            "pass" if {finding.status for finding in findings.values()} == {"pass"} else "FAIL",
         )
         for findings in found.values()
-        if run["faults"] and "recovers_within" in findings
+        if run.faults and "recovers_within" in findings
     ]
 
 
-def _figure(findings: dict[str, dict[str, Any]], check: str, name: str) -> str:
-    """Not judged, or judged without evidence: there is no such figure."""
-    number = findings.get(check, {}).get("figures", {}).get(name)
+def _figure(findings: Mapping[str, Finding], check: str, name: str) -> str:
+    """`-` where the criterion was not judged, or judged without evidence."""
+    number = findings[check].figures.get(name) if check in findings else None
     return "-" if number is None else f"{number:,}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fairpoll.checkers import Finding
-from fairpoll.reports.report import Verdict
+from fairpoll.verdicts.series import StoredRun
 from fairpoll.verdicts.verdict_json import worst
 
 CONTROL = "sync"
@@ -15,30 +15,30 @@ OF_STARVING = ("oldest_wait_at_least", "delivered_at_most")
 MOST_MODES = 4
 
 
-def headline(verdicts: Sequence[Verdict], not_judged: int = 0) -> str:
+def headline(runs: Sequence[StoredRun], not_judged: int = 0) -> str:
     """The verdict of all runs in a few sentences: of the first run who was served, of all the count.
 
     `not_judged` is how many things could not be run or judged.
     """
-    findings = [finding for verdict in verdicts for finding in verdict.findings]
+    findings = [finding for stored in runs for finding in stored.run.findings]
     if not findings:
         return "Nothing was judged."
     missing = f" {not_judged} more could not be run or judged." if not_judged else ""
-    return f"{served(verdicts[0])} {counted(findings)}{missing}".strip()
+    return f"{served(runs[0])} {counted(findings)}{missing}".strip()
 
 
-def served(verdict: Verdict) -> str:
+def served(stored: StoredRun) -> str:
     """Who serves the low-volume topics, and how long they waited; "" where a sentence cannot tell."""
-    consumers = list(verdict.recording.consumers)
-    if not verdict.recording.topics_of("low") or len(consumers) > MOST_MODES:
+    consumers = list(stored.run.figures)
+    if not stored.series.low or len(consumers) > MOST_MODES:
         return ""
     control = CONTROL if CONTROL in consumers and len(consumers) > 1 else None
-    claims = [Claim.about(verdict, name) for name in consumers if name != control]
-    clauses = [claim.told(verdict) for claim in claims]
+    claims = [Claim.about(stored, name) for name in consumers if name != control]
+    clauses = [claim.told(stored) for claim in claims]
     if control:
         of = claims[0].topics
         let = "it" if len(of) == 1 else "them"
-        clauses.append(f"the plain loop let {let} wait {_waited(verdict, control, of)}")
+        clauses.append(f"the plain loop let {let} wait {_waited(stored, control, of)}")
     told = "; ".join(clauses) + "."
     return told[0].upper() + told[1:]
 
@@ -67,12 +67,12 @@ class Claim:
     expected: str
 
     @classmethod
-    def about(cls, verdict: Verdict, consumer: str) -> "Claim":
+    def about(cls, stored: StoredRun, consumer: str) -> "Claim":
         """From the findings that there are."""
-        low = verdict.recording.topics_of("low")
+        low = stored.series.low
         found = [
             finding
-            for finding in verdict.findings
+            for finding in stored.run.findings
             if finding.consumer == consumer
             and finding.thresholds.get("volume") in ("low", *low)
             and finding.check not in OF_STARVING
@@ -88,12 +88,12 @@ class Claim:
             missed[0] if missed else "",
         )
 
-    def told(self, verdict: Verdict) -> str:
+    def told(self, stored: StoredRun) -> str:
         """As a clause of a sentence."""
-        low = verdict.recording.topics_of("low")
+        low = stored.series.low
         all_of_them = "the low-volume topic" if len(low) == 1 else "the low-volume topics"
         named = all_of_them if len(self.topics) == len(low) else " and ".join(self.topics)
-        waited = _waited(verdict, self.consumer, self.topics)
+        waited = _waited(stored, self.consumer, self.topics)
         waited += f", {self.expected} allowed" if self.expected else ""
         if self.status is None:
             return f"in {self.consumer} the oldest message of {named} waited {waited}"
@@ -102,11 +102,11 @@ class Claim:
         return f"{self.consumer} {verbs[self.status]} {named}: {its} oldest message waited {waited}"
 
 
-def _waited(verdict: Verdict, consumer: str, topics: Sequence[str]) -> str:
-    waited = verdict.figures[consumer]["oldest_wait_seconds"]
-    return seconds_waited(verdict, max(waited[topic] for topic in topics))
+def _waited(stored: StoredRun, consumer: str, topics: Sequence[str]) -> str:
+    waited = stored.run.figures[consumer].oldest_wait_seconds
+    return seconds_waited(stored, max(waited[topic] for topic in topics))
 
 
-def seconds_waited(verdict: Verdict, seconds: float) -> str:
+def seconds_waited(stored: StoredRun, seconds: float) -> str:
     told = f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
-    return f"{told}, the whole run" if seconds >= verdict.recording.duration else told
+    return f"{told}, the whole run" if seconds >= stored.series.duration_seconds else told

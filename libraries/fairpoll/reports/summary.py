@@ -41,13 +41,9 @@ def _rows(run: JudgedRun) -> list[tuple[str, ...]]:
                 run.name,
                 consumer,
                 f"{statuses.count('pass'):,} of {len(statuses):,}" if statuses else NOTHING,
-                _number(figures.get("low_volume_oldest_wait_seconds"), " s"),
-                _number(figures.get("records_per_second")),
+                f"{figures.low_volume_oldest_wait_seconds:,.1f} s",
+                f"{figures.records_per_second:,.1f}",
                 worst(statuses).upper() if statuses else NOTHING,
             )
         )
     return rows
-
-
-def _number(value: object, unit: str = "") -> str:
-    return f"{value:,.1f}{unit}" if isinstance(value, (int, float)) else NOTHING

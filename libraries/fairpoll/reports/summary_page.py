@@ -13,15 +13,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fairpoll.base.versions import installed_versions
-from fairpoll.checkers import Finding
+from fairpoll.checkers.finding import Finding
 from fairpoll.evidence import layout
-from fairpoll.evidence.history import Recording
 from fairpoll.reports.fault_table import HEAD, fault_rows
 from fairpoll.reports.headline import counted, headline, seconds_waited, served
 from fairpoll.reports.page import html_page, inert, wide
-from fairpoll.reports.report import Figures, Verdict
-from fairpoll.reports.tables import Row, criteria_table, html_table
-from fairpoll.verdicts.verdict_json import worst
+from fairpoll.reports.tables import criteria_table, html_table
+from fairpoll.verdicts.series import RunSeries, StoredRun
+from fairpoll.verdicts.shown import cannot_show
+from fairpoll.verdicts.verdict_json import ConsumerFigures, JudgedRun, worst
 
 NAME = "summary.html"
 LOG = "log.html"
@@ -32,14 +32,14 @@ MOST_TOPICS = 12
 
 @dataclass(frozen=True)
 class Shown:
-    """One run as the page shows it: its verdict, and its charts as SVG elements, by name."""
+    """One run as the page shows it: what is stored of it, and its charts as SVG elements, by name."""
 
-    verdict: Verdict
+    stored: StoredRun
     charts: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def findings(self) -> list[Finding]:
-        return self.verdict.findings
+    def findings(self) -> Sequence[Finding]:
+        return self.stored.run.findings
 
 
 def page(
@@ -58,11 +58,11 @@ def page(
     log.html of the test that tells it; `foot` stands at the end. The first run stands open, the others are
     folded unless something in them did not hold.
     """
-    status = worst([*(shown.verdict.worst for shown in runs), *("inconclusive" for _ in not_judged)])
-    began = [shown.verdict.recording.facts["start_ms"] for shown in runs if _began(shown)]
+    status = worst([*(shown.stored.run.verdict for shown in runs), *("inconclusive" for _ in not_judged)])
+    began = [ms for shown in runs if (ms := shown.stored.series.began_ms) is not None]
     date = f"{datetime.fromtimestamp(min(began) / 1000, UTC):%Y-%m-%d %H:%M} UTC" if began else ""
     told = [cluster, date, versions(), f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"]
-    title = inert(headline([shown.verdict for shown in runs], len(not_judged)))
+    title = inert(headline([shown.stored for shown in runs], len(not_judged)))
     parts = [
         f"{_label(status)} <span class='quiet'>Fairpoll</span><h1>{title}</h1>",
         f"<p class='quiet'>{inert('; '.join(one for one in told if one))}</p>",
@@ -82,8 +82,8 @@ def versions() -> str:
     return ", ".join(f"{name} {version}" for name, version in installed_versions().items())
 
 
-def _seconds(verdict: Verdict, consumer: str) -> str:
-    return seconds_waited(verdict, verdict.figures[consumer]["low_volume_oldest_wait_seconds"])
+def _seconds(stored: StoredRun, consumer: str) -> str:
+    return seconds_waited(stored, stored.run.figures[consumer].low_volume_oldest_wait_seconds)
 
 
 def _not_judged(reasons: Mapping[str, str], tests: Mapping[str, str]) -> str:
@@ -100,7 +100,7 @@ def _not_judged(reasons: Mapping[str, str], tests: Mapping[str, str]) -> str:
 def _unmet(runs: Sequence[Shown], tests: Mapping[str, str]) -> str:
     items = [
         f"<li>{_label(finding.status)} {inert(finding.sentence)} "
-        f"<span class='quiet'>({inert(shown.verdict.recording.scenario.title)})</span>"
+        f"<span class='quiet'>({inert(shown.stored.run.scenario)})</span>"
         f"{_test(tests.get(finding.sentence))}</li>"
         for shown in runs
         for finding in shown.findings
@@ -118,92 +118,88 @@ def _test(test_id: str | None) -> str:
 
 
 def _overview(runs: Sequence[Shown]) -> str:
-    names = list(dict.fromkeys(name for shown in runs for name in shown.verdict.recording.consumers))
+    names = list(dict.fromkeys(name for shown in runs for name in shown.stored.run.figures))
     rows = []
     for shown in runs:
-        known = shown.verdict.recording.consumers
-        waited = [_seconds(shown.verdict, name) if name in known else "-" for name in names]
-        rows.append((shown.verdict.recording.scenario.title, *waited, counted(shown.findings).rstrip(".")))
+        known = shown.stored.run.figures
+        waited = [_seconds(shown.stored, name) if name in known else "-" for name in names]
+        rows.append((shown.stored.run.scenario, *waited, counted(shown.findings).rstrip(".")))
     caption = "How long the oldest low-volume message waited, by mode"
     return f"<h2>All runs</h2>{wide(html_table(('scenario', *names, 'verdict'), rows, caption))}"
 
 
 def _faults(runs: Sequence[Shown]) -> str:
-    rows = [row for shown in runs for row in fault_rows(shown.verdict.to_json())]
+    rows = [row for shown in runs for row in fault_rows(shown.stored.run)]
     return (
         f"<h2>Faults</h2>{wide(html_table(HEAD, rows, 'What was done, and what came of it'))}" if rows else ""
     )
 
 
 def _run(shown: Shown, place: Path, folded: bool) -> str:
-    recording = shown.verdict.recording
-    heading = inert(recording.scenario.title)
+    stored = shown.stored
+    heading = inert(stored.run.scenario)
     content = (
-        f"<p class='quiet'>{inert(_conditions(recording))}</p>{_judged(shown.verdict)}"
-        f"{f'<p>{inert(served(shown.verdict))}</p>' if folded else ''}"  # of the first the heading told it
-        f"{wide(_figures_table(shown.verdict))}{_topics(shown.verdict)}"
+        f"<p class='quiet'>{inert(_conditions(stored.series, stored.run.run_id))}</p>{_judged(stored.run)}"
+        f"{f'<p>{inert(served(stored))}</p>' if folded else ''}"  # of the first the heading told it
+        f"{wide(_figures_table(stored))}{_topics(stored)}"
         "<p class='quiet narrow'>Charts and wide tables can be moved sideways.</p>"
         f"{''.join(map(wide, shown.charts.values()))}{_criteria(shown.findings)}"
-        f"<p>Evidence: {_evidence(recording.folder, place)}</p>"
+        f"<p>Evidence: {_evidence(stored.folder, place)}</p>"
     )
     if not folded:
         return f"<section><h2>{heading}</h2>{content}</section>"
-    status = shown.verdict.worst
+    status = stored.run.verdict
     return (
         f"<details{'' if status == 'pass' else ' open'}><summary>{_label(status)} <b>{heading}</b>: "
         f"{inert(counted(shown.findings))}</summary>{content}</details>"
     )
 
 
-def _conditions(recording: Recording) -> str:
-    topics = recording.scenario.topics
-    partitions = sum(topic.partitions for topic in topics)
-    rate, speed = recording.scenario.sink_rate, recording.speed
+def _conditions(series: RunSeries, run_id: str) -> str:
+    rate, speed = series.sink_rate, series.speed
     told = [
-        f"{recording.duration:g} s of live traffic on {len(topics)} topics, {partitions} partitions",
-        f"a backlog of {sum(topic.backlog for topic in topics):,}",
+        f"{series.duration_seconds:g} s of live traffic on {len(series.topics)} topics, "
+        f"{series.partitions} partitions",
+        f"a backlog of {series.backlog:,}",
         f"a sink of {rate:,g} records a second" if rate else "",
         f"run at {speed:g} times the speed; times are the scenario's" if speed != 1 else "",
-        f"run {recording.run_id}",
-        "" if recording.complete else "cut off before its end",
+        f"run {run_id}",
+        "" if series.complete else "cut off before its end",
     ]
     return "; ".join(one for one in told if one)
 
 
-def _judged(verdict: Verdict) -> str:
-    """What was judged that is not built in: its command, and once, what its evidence cannot show."""
-    commands = [
-        f"<p>{inert(name)}: <code>{inert(judged['command'])}</code></p>"
-        for name, judged in verdict.recording.facts.get("judged", {}).items()
-    ]
-    missing = [f"<p>{inert(sentence)}</p>" for sentence in verdict.cannot_show()]
-    return "".join([*commands, *missing])
+def _judged(run: JudgedRun) -> str:
+    """The command of each consumer that is not built in, and, once, the evidence that it cannot show."""
+    told = [f"{inert(name)}: <code>{inert(judged.command)}</code>" for name, judged in run.judged.items()]
+    told += [inert(cannot_show(consumer, kinds)) for consumer, kinds in run.not_shown.items()]
+    return "".join(f"<p>{one}</p>" for one in told)
 
 
-def _figures_table(verdict: Verdict) -> str:
+def _figures_table(stored: StoredRun) -> str:
     columns = ("mode", "high delivered", "low delivered", "low share", "oldest low wait")
-    rows = [_figures_row(verdict, name, figures) for name, figures in verdict.figures.items()]
+    rows = [_figures_row(stored, name, figures) for name, figures in stored.run.figures.items()]
     return html_table(columns, rows, "Delivered and waited while the traffic was live")
 
 
-def _figures_row(verdict: Verdict, consumer: str, figures: Figures) -> tuple[str, ...]:
-    delivered, acked = figures["delivered"], figures["acked"]
+def _figures_row(stored: StoredRun, consumer: str, figures: ConsumerFigures) -> tuple[str, ...]:
     counts = [
-        f"{sum(delivered[name] for name in topics):,} of {sum(acked[name] for name in topics):,}"
-        for topics in (verdict.recording.topics_of("high"), verdict.recording.topics_of("low"))
+        f"{sum(figures.delivered[name] for name in topics):,} of "
+        f"{sum(figures.acked[name] for name in topics):,}"
+        for topics in (stored.series.high, stored.series.low)
     ]
-    return (consumer, *counts, f"{figures['low_volume_share']:.1%}", _seconds(verdict, consumer))
+    return (consumer, *counts, f"{figures.low_volume_share:.1%}", _seconds(stored, consumer))
 
 
-def _topics(verdict: Verdict) -> str:
+def _topics(stored: StoredRun) -> str:
     """How long each low-volume topic waited, the longest first, where there are several."""
-    topics = verdict.recording.topics_of("low")
+    topics = stored.series.low
     if len(topics) < 2:
         return ""
-    waited = {name: figures["oldest_wait_seconds"] for name, figures in verdict.figures.items()}
+    waited = {name: figures.oldest_wait_seconds for name, figures in stored.run.figures.items()}
     ranked = sorted(topics, key=lambda topic: -max(seconds[topic] for seconds in waited.values()))
     rows = [
-        (topic, *(seconds_waited(verdict, seconds[topic]) for seconds in waited.values()))
+        (topic, *(seconds_waited(stored, seconds[topic]) for seconds in waited.values()))
         for topic in ranked[:MOST_TOPICS]
     ]
     more = len(topics) - len(rows)
@@ -214,11 +210,10 @@ def _topics(verdict: Verdict) -> str:
 
 def _criteria(findings: Sequence[Finding]) -> str:
     """A table for each consumer; folded where all of them together are long and passed."""
-    by_consumer: dict[str, list[Row]] = {}
-    for f in findings:
-        rows = by_consumer.setdefault(f.consumer, [])
-        rows.append(Row(f.criterion, f.expected, f.measured, f.status))
-    tables = "".join(wide(criteria_table(rows, caption=name)) for name, rows in by_consumer.items())
+    by_consumer: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_consumer.setdefault(finding.consumer, []).append(finding)
+    tables = "".join(wide(criteria_table(own, caption=name)) for name, own in by_consumer.items())
     if len(findings) <= SHORT_TABLE:
         return tables
     is_open = "" if {finding.status for finding in findings} == {"pass"} else " open"
@@ -232,10 +227,6 @@ def _evidence(folder: Path, place: Path) -> str:
     names = [name for name in (layout.VERDICT, layout.RUN, layout.LEDGER) if (folder / name).exists()]
     links = [_link(folder.name, f"{here}/"), *(_link(name, f"{here}/{name}") for name in names)]
     return ", ".join(links)
-
-
-def _began(shown: Shown) -> bool:
-    return "start_ms" in shown.verdict.recording.facts
 
 
 def _label(status: str) -> str:

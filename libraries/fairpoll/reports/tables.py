@@ -1,15 +1,12 @@
 """Verdict tables: for Robot's log as HTML, for the console as plain text, for pages in Markdown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from itertools import zip_longest
 from textwrap import wrap
-from typing import Literal
 
 from fairpoll.base.text import plain
-
-Status = Literal["pass", "fail", "inconclusive"]
+from fairpoll.checkers.finding import Finding
 
 COLUMNS = ("criterion", "expected", "measured", "verdict")
 CELL_COLUMNS = 44  # in the console: three such cells and a verdict fit a wide terminal
@@ -24,24 +21,9 @@ _HEAD = f"{_BORDER};background:var(--primary-color,#8883);white-space:nowrap"
 _CAPTION = "text-align:left;font-size:16px;font-weight:bold;padding:4px 0 8px"
 
 
-@dataclass(frozen=True)
-class Row:
-    """One criterion and what came of it. An inconclusive one fails too, and says so in its own word."""
-
-    criterion: str
-    expected: str
-    measured: str
-    status: Status
-
-    @property
-    def cells(self) -> tuple[str, str, str]:
-        """The three texts as they are shown: on one line, nothing in them that could act."""
-        return plain(self.criterion), plain(self.expected), plain(self.measured)
-
-
-def criteria_table(rows: Sequence[Row], caption: str) -> str:
+def criteria_table(findings: Sequence[Finding], caption: str) -> str:
     """An HTML table for the log; every text in it is escaped. Robot's labels colour the verdicts."""
-    return _table(COLUMNS, [_row(row) for row in rows], caption)
+    return _table(COLUMNS, [_row(finding) for finding in findings], caption)
 
 
 def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
@@ -49,12 +31,12 @@ def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: s
     return _table(columns, ["".join(map(_cell, map(plain, row))) for row in rows], caption)
 
 
-def text_table(rows: Sequence[Row]) -> str:
+def text_table(findings: Sequence[Finding]) -> str:
     """The same for the console: aligned columns under a ruled heading, long cells on several lines."""
     lines: list[Sequence[str]] = [COLUMNS]
-    for row in rows:
-        folded = [wrap(cell, CELL_COLUMNS, break_on_hyphens=False) for cell in row.cells]
-        lines += zip_longest(*folded, [row.status.upper()], fillvalue="")
+    for finding in findings:
+        folded = [wrap(cell, CELL_COLUMNS, break_on_hyphens=False) for cell in _cells(finding)]
+        lines += zip_longest(*folded, [finding.status.upper()], fillvalue="")
     return aligned(lines)
 
 
@@ -99,8 +81,13 @@ def _cell(text: str) -> str:
     return f'<td style="{_BORDER}{";white-space:nowrap" if len(text) <= 20 else ""}">{escape(text)}</td>'
 
 
-def _row(row: Row) -> str:
-    cells = "".join(map(_cell, row.cells))
-    label = "pass" if row.status == "pass" else "fail"
-    verdict = f"<span class='label {label}'>{row.status.upper()}</span>"
+def _cells(finding: Finding) -> tuple[str, str, str]:
+    """The three texts as they are shown: on one line, nothing in them that could act."""
+    return plain(finding.criterion), plain(finding.expected), plain(finding.measured)
+
+
+def _row(finding: Finding) -> str:
+    cells = "".join(map(_cell, _cells(finding)))
+    label = "pass" if finding.status == "pass" else "fail"
+    verdict = f"<span class='label {label}'>{finding.status.upper()}</span>"
     return f'{cells}<td style="{_BORDER};white-space:nowrap">{verdict}</td>'

@@ -1,7 +1,7 @@
 """How waiting and throughput went over many runs of the suites, by their verdict.json files."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -10,14 +10,13 @@ from pathlib import Path
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.evidence import layout
-from fairpoll.reports.charts import Color, Panel, Point, Series, Style, panels
+from fairpoll.reports.charts import Color, Panel, Series, Style, panels
 from fairpoll.reports.page import html_page, wide
 from fairpoll.reports.tables import html_table
-from fairpoll.verdicts.verdict_json import JudgedRun, read_runs
+from fairpoll.verdicts.series import Point
+from fairpoll.verdicts.verdict_json import ConsumerFigures, JudgedRun, read_runs
 
-WAIT, THROUGHPUT = "low_volume_oldest_wait_seconds", "records_per_second"
 COLUMNS = ("run", "made (UTC)", "cluster", "consumer", "oldest low-volume wait (s)", "records/s", "verdict")
-NOTHING = "-"
 HEADING = "Waiting and throughput over the runs"
 KNOWN: dict[str, Color] = {"sync": "orange", "async": "blue"}
 OTHERS: tuple[Color, ...] = ("green", "purple")
@@ -87,22 +86,30 @@ def _title(run: JudgedRun) -> str:
 def _chart(title: str, runs: Sequence[Dated]) -> str:
     label = "run, numbered as in the table below"
     stack = [
-        Panel("Oldest wait of a low-volume message", "seconds of the scenario", _series(runs, WAIT)),
-        Panel("Throughput", "records per second of the scenario", _series(runs, THROUGHPUT)),
+        Panel(
+            "Oldest wait of a low-volume message",
+            "seconds of the scenario",
+            _series(runs, lambda figures: figures.low_volume_oldest_wait_seconds),
+        ),
+        Panel(
+            "Throughput",
+            "records per second of the scenario",
+            _series(runs, lambda figures: figures.records_per_second),
+        ),
     ]
     return panels(title, label, stack)
 
 
-def _series(runs: Sequence[Dated], figure: str) -> list[Series]:
+def _series(runs: Sequence[Dated], figure: Callable[[ConsumerFigures], float]) -> list[Series]:
     """One line a consumer, in a colour of its own as long as there are colours, then in another style."""
     consumers = sorted({consumer for dated in runs for consumer in dated.run.figures})
     colors = cycle(OTHERS)
     series = []
     for rank, consumer in enumerate(consumers):
         points: list[Point] = [
-            (number, value)
+            (number, figure(dated.run.figures[consumer]))
             for number, dated in enumerate(runs, start=1)
-            if (value := _figure(dated.run, consumer, figure)) is not None
+            if consumer in dated.run.figures
         ]
         style: Style = "solid" if rank < len(KNOWN) + len(OTHERS) else "dashed"
         series.append(Series(consumer, points, KNOWN[consumer] if consumer in KNOWN else next(colors), style))
@@ -116,20 +123,11 @@ def _table(title: str, runs: Sequence[Dated]) -> str:
             f"{dated.made:%Y-%m-%d %H:%M}",
             dated.run.cluster,
             consumer,
-            _told(_figure(dated.run, consumer, WAIT)),
-            _told(_figure(dated.run, consumer, THROUGHPUT)),
+            f"{figures.low_volume_oldest_wait_seconds:,.1f}",
+            f"{figures.records_per_second:,.1f}",
             dated.run.verdict,
         )
         for number, dated in enumerate(runs, start=1)
-        for consumer in sorted(dated.run.figures)
+        for consumer, figures in sorted(dated.run.figures.items())
     ]
     return html_table(COLUMNS, rows, caption=f"{title}: the runs, the oldest first")
-
-
-def _figure(run: JudgedRun, consumer: str, name: str) -> float | None:
-    value = run.figures.get(consumer, {}).get(name)
-    return float(value) if isinstance(value, (int, float)) else None
-
-
-def _told(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:,.1f}"

@@ -1,14 +1,16 @@
 """Judges recordings that are there already: again, or for the first time where a run was cut off."""
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.checkers import DELIVERY_GUARANTEES, RUN_CRITERIA, judge
 from fairpoll.evidence import layout
 from fairpoll.evidence.loading import load_recording
-from fairpoll.reports.report import Verdict
+from fairpoll.verdicts.verdict import Verdict
 
 # What a recording is judged by that no suite has judged: what must hold in any scenario.
 BY_DEFAULT: dict[str, dict[str, object]] = {
@@ -16,6 +18,21 @@ BY_DEFAULT: dict[str, dict[str, object]] = {
     **{name: {} for name in DELIVERY_GUARANTEES},
     "no_stall": {"seconds": 10},
 }
+
+
+@dataclass(frozen=True)
+class _EarlierFinding:
+    check: str
+    consumer: str
+    thresholds: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """The part of a verdict.json that has to be judged again; its other keys may be of another version."""
+
+    findings: list[_EarlierFinding]
+    not_shown: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
 
 @dataclass
@@ -63,15 +80,13 @@ def judge_again(folder: Path) -> Rejudged:
         return Rejudged(folder, verdict, None)
     try:
         before = path.read_text("utf-8")
-        judged = json.loads(before)
-        for consumer, kinds in judged.get("not_shown", {}).items():
+        earlier = msgspec.json.decode(before, type=_Earlier)
+        for consumer, kinds in earlier.not_shown.items():
             for criterion in (name for names in kinds.values() for name in names):
                 verdict.judge(criterion, consumer)
-        for finding in judged["findings"]:
-            # As often as it was found then: what it is compared with may have a finding twice.
-            verdict.findings.append(
-                judge(finding["check"], verdict.recording, finding["consumer"], **finding["thresholds"])
-            )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        for one in earlier.findings:
+            # Appended, since a verdict.json of an earlier version may have a finding twice.
+            verdict.findings.append(judge(one.check, verdict.recording, one.consumer, **one.thresholds))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError) as error:
         raise HistoryError(f"{path}: not a verdict of this version: {error!r}") from None
     return Rejudged(folder, verdict, verdict.to_text() == before)

@@ -1,93 +1,164 @@
-"""Reads verdict.json files: of a whole Robot run, or of one recording."""
+"""verdict.json as typed data, in and out: one recording's, and that of a whole Robot run.
 
-import json
+Its keys are these fields, in this order; its JSON Schema is made from them (verdicts/schema.py).
+"""
+
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from fairpoll.base.errors import HistoryError
+from fairpoll.checkers.finding import Finding, Status, about
+from fairpoll.contract.events import dump
 from fairpoll.evidence import layout
+from fairpoll.evidence.history import Fault
 
 
-def worst(statuses: Iterable[str]) -> str:
-    """The verdict of many: fail outweighs inconclusive, that outweighs pass; nothing judged is no pass."""
+def worst(statuses: Iterable[str]) -> Status:
+    """The verdict of many: fail before inconclusive before pass; inconclusive when nothing was judged."""
     found = set(statuses)
-    return next((s for s in ("fail", "inconclusive", "pass") if s in found), "inconclusive")
+    order: tuple[Status, ...] = ("fail", "inconclusive", "pass")
+    return next((status for status in order if status in found), "inconclusive")
 
 
-@dataclass(frozen=True)
-class JudgedFinding:
-    """One finding, as verdict.json tells it; see `checkers.Finding`. `check` is the criterion's own name."""
-
-    check: str
-    criterion: str
-    consumer: str
-    expected: str
-    measured: str
-    status: str
+Counts = Mapping[str, int]
+Seconds = Mapping[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class ConsumerFigures:
+    """What one consumer delivered in the judged window, and how long messages waited (scenario seconds)."""
+
+    delivered: Annotated[Counts, about("Different records delivered in the judged window, by topic.")]
+    acked: Annotated[Counts, about("Acknowledged messages, by topic.")]
+    total_delivered: Annotated[int, about("Sum over the topics.")]
+    records_per_second: Annotated[float, about("total_delivered by the scenario's duration.")]
+    low_volume_share: Annotated[float, about("Low-volume part of total_delivered, 0 to 1.")]
+    oldest_wait_seconds: Annotated[Seconds, about("The longest wait of any message, by topic.")]
+    low_volume_oldest_wait_seconds: Annotated[float, about("The longest of the low-volume topics.")]
+    peak_memory_mebibytes: Annotated[float, about("Most resident memory of all members together.")]
+    latency_seconds: Annotated[
+        Mapping[str, Seconds],
+        about("p50, p95, p99 and max of the waits of live messages, undelivered ones included, by topic."),
+    ]
+    jain_index: Annotated[
+        float, about("Jain's fairness index over delivered/acked of the topics; shown, never judged.")
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedConsumer:
+    """A consumer that is not built in."""
+
+    command: Annotated[str, about("Its command line, without secrets.")]
+    shows: Annotated[list[str], about("The kinds of evidence that it declared.")]
+
+
+# Keys that are left out when empty: recordings made before them are judged again to the same bytes.
+OPTIONAL = ("judged", "versions", "not_shown")
+
+
+@dataclass(frozen=True, kw_only=True)
 class JudgedRun:
-    """One run, as verdict.json tells it.
+    """One run of one scenario: the file beside a recording in evidence/."""
 
-    `name` is the scenario's title, with what was done to the run. `figures` are by consumer; times in them
-    are seconds of the scenario.
-    """
+    verdict: Annotated[Status, about("The worst of the findings.")]
+    run_id: Annotated[str, about("Date, time and four random digits; part of topic and group names.")]
+    scenario: Annotated[str, about("The scenario's title.")]
+    speed: Annotated[float, about("SPEED of the run.")]
+    cluster: Annotated[str, about("Kind, version and number of brokers.")]
+    cut_off: Annotated[tuple[str, ...], about("Files whose last line is partial and was ignored.")] = ()
+    faults: Annotated[tuple[Fault, ...], about("What was injected, in order.")] = ()
+    figures: Annotated[Mapping[str, ConsumerFigures], about("The figures of each consumer.")]
+    findings: Annotated[tuple[Finding, ...], about("Each criterion that was judged.")]
+    judged: Annotated[
+        Mapping[str, JudgedConsumer], about("The consumers that are not built in; left out where all are.")
+    ] = field(default_factory=dict)
+    versions: Annotated[
+        Mapping[str, str], about("The packages that recorded the run; left out by older versions.")
+    ] = field(default_factory=dict)
+    not_shown: Annotated[
+        Mapping[str, Mapping[str, list[str]]],
+        about("By consumer and kind of evidence, the criteria that cannot be judged; left out if all can."),
+    ] = field(default_factory=dict)
 
-    run_id: str
-    name: str
-    speed: float
-    cluster: str
-    verdict: str
-    findings: tuple[JudgedFinding, ...]
-    figures: dict[str, dict[str, Any]]
+    @property
+    def name(self) -> str:
+        """The scenario's title with the faults that were injected, each named once.
+
+        Without the broker's number: which one led the topic is chance.
+        """
+        faults = dict.fromkeys(re.sub(r"\bbroker \d+", "a broker", fault.what) for fault in self.faults)
+        return self.scenario + (f" ({'; '.join(faults)})" if faults else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotJudged:
+    """A scenario or test that could not be run or judged."""
+
+    name: Annotated[str, about("The test or the scenario file.")]
+    reason: Annotated[str, about("Its message.")]
+
+    def as_run(self) -> JudgedRun:
+        """A run without an id that is inconclusive for this reason."""
+        why = Finding(
+            check="could_be_judged",
+            criterion="could be judged",
+            consumer="-",
+            expected="yes",
+            measured=self.reason,
+            sentence=self.reason,
+        )
+        return JudgedRun(
+            verdict="inconclusive",
+            run_id="",
+            scenario=self.name,
+            speed=1.0,
+            cluster="",
+            figures={},
+            findings=(why,),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedSuites:
+    """A whole Robot run: the file beside log.html."""
+
+    verdict: Annotated[Status, about("The worst of all: fail, then inconclusive, then pass.")]
+    runs: Annotated[tuple[JudgedRun, ...], about("Every recording that was judged.")]
+    not_judged: Annotated[tuple[NotJudged, ...], about("What could not be run or judged.")] = ()
+
+
+def read_verdict(place: Path) -> JudgedSuites:
+    """A verdict.json or the one in a folder; one recording is a Robot run of one. Raises HistoryError."""
+    path = place / layout.VERDICT if place.is_dir() else place
+    try:
+        content = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        if "runs" in content:
+            return msgspec.convert(content, JudgedSuites)
+        run = msgspec.convert(content, JudgedRun)
+        return JudgedSuites(verdict=run.verdict, runs=(run,))
+    except FileNotFoundError:
+        raise HistoryError(f"{place}: no {layout.VERDICT} in it; nothing has been judged there") from None
+    except (OSError, TypeError, RecursionError, msgspec.MsgspecError) as error:
+        raise HistoryError(f"{path}: not a verdict of this version: {error}") from None
 
 
 def read_runs(place: Path) -> list[JudgedRun]:
-    """The runs in a verdict.json, or in the one of a folder of results. Raises HistoryError."""
-    path = place / layout.VERDICT if place.is_dir() else place
-    try:
-        told = json.loads(path.read_text("utf-8"))
-        return [*map(_run, told.get("runs", [told])), *map(_not_judged, told.get("not_judged", []))]
-    except FileNotFoundError:
-        raise HistoryError(f"{place}: no {layout.VERDICT} in it; nothing has been judged there") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise HistoryError(f"{path}: not a verdict of this version: {error!r}") from None
+    """The runs in a verdict.json, those that could not be judged last. Raises HistoryError."""
+    judged = read_verdict(place)
+    return [*judged.runs, *(reason.as_run() for reason in judged.not_judged)]
 
 
-def _run(told: dict[str, Any]) -> JudgedRun:
-    faults = list(dict.fromkeys(_without_number(fault["what"]) for fault in told.get("faults", [])))
-    return JudgedRun(
-        run_id=str(told["run_id"]),
-        name=str(told["scenario"]) + (f" ({'; '.join(faults)})" if faults else ""),
-        speed=float(told["speed"]),
-        cluster=str(told["cluster"]),
-        verdict=str(told["verdict"]),
-        findings=tuple(_finding(finding) for finding in told["findings"]),
-        figures={str(consumer): dict(figures) for consumer, figures in told["figures"].items()},
-    )
-
-
-def _not_judged(told: dict[str, Any]) -> JudgedRun:
-    """What could not be run or judged, as a run that is inconclusive for one reason; it has no id."""
-    why = JudgedFinding(
-        check="could_be_judged",
-        criterion="could be judged",
-        consumer="-",
-        expected="yes",
-        measured=str(told["reason"]),
-        status="inconclusive",
-    )
-    return JudgedRun("", str(told["name"]), 1.0, "", why.status, (why,), {})
-
-
-def _finding(told: dict[str, Any]) -> JudgedFinding:
-    return JudgedFinding(**{field.name: str(told[field.name]) for field in fields(JudgedFinding)})
-
-
-def _without_number(what: str) -> str:
-    """Which broker led the topic is chance: the same fault has the same name in every run."""
-    return re.sub(r"\bbroker \d+", "a broker", what)
+def to_text(judged: JudgedRun | JudgedSuites, extra: Mapping[str, object] | None = None) -> str:
+    """The content of verdict.json, with further keys at its end."""
+    content = msgspec.to_builtins(judged)
+    for run in content.get("runs", [content]):
+        for key in OPTIONAL:
+            if not run[key]:
+                del run[key]
+    return dump({**content, **(extra or {})}) + "\n"
