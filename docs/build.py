@@ -1,10 +1,10 @@
 """Generates documentation: keyword pages, and the reference pages that follow from code.
 
-    python docs/build.py [FOLDER]
+    python docs/build.py [KEYWORDS [REFERENCE]]
 
-FOLDER (default docs/keywords) gets one page for each keyword library and resource file. The pages in
-docs/reference named in PAGES are rewritten in place. Not part of the package, whose engine never imports
-Robot Framework. Exit code 1 if libdoc could not write a page; it prints the reason.
+The folder KEYWORDS (default docs/keywords) gets one page for each keyword library and resource file, the
+folder REFERENCE (default docs/reference) the pages named in PAGES. Not part of the package, whose engine
+never imports Robot Framework. Exit code 1 if libdoc could not write a page; it prints the reason.
 """
 
 import inspect
@@ -35,15 +35,16 @@ EVIDENCE = {
 Table = Iterator[tuple[str, ...]]
 
 
-def build(folder: Path) -> int:
+def build(keywords: Path = ROOT / "docs" / "keywords", reference: Path = REFERENCE) -> int:
     """Write all pages; return 0 if every keyword page could be written, else 1."""
-    folder.mkdir(parents=True, exist_ok=True)
+    for folder in (keywords, reference):
+        folder.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():
-        (REFERENCE / name).write_text(page(), "utf-8")
+        (reference / name).write_text(page(), "utf-8")
     sources = [*(PACKAGE / "keywords").glob("*Library.py"), *(ROOT / "resources").glob("*.resource")]
     failed = 0
     for source in sorted(sources):
-        page_path = folder / f"{source.stem}.html"
+        page_path = keywords / f"{source.stem}.html"
         command = [
             sys.executable,
             "-m",
@@ -205,4 +206,4 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 if __name__ == "__main__":
-    sys.exit(build(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "keywords"))
+    sys.exit(build(*map(Path, sys.argv[1:3])))

@@ -15,7 +15,7 @@ TUNED = {"max_partition_fetch_bytes": 4096, "fetch_max_bytes": 16384}
 sink = {"interval": 1 / float(os.environ.get("FAIRPOLL_SINK_RATE", "inf")), "free_at": 0.0}
 
 
-def tell(name: str, **fields: object) -> None:
+def emit(name: str, **fields: object) -> None:
     print(json.dumps({"timestamp": time.time() * 1000, "name": name, **fields}), flush=True)
 
 
@@ -23,10 +23,10 @@ async def write(topic: str, partition: int, offset: int) -> None:
     """Wait for the sink's turn, on an absolute schedule, and hand it the record."""
     await asyncio.sleep(max(0.0, sink["free_at"] - time.time()))
     sink["free_at"] = max(sink["free_at"], time.time() - 0.25) + sink["interval"]
-    tell("records_consumed", records=[{"topic": topic, "partition": partition, "offset": offset}])
+    emit("records_consumed", records=[{"topic": topic, "partition": partition, "offset": offset}])
 
 
-def follow_orders() -> None:
+def follow_commands() -> None:
     for line in sys.stdin:
         if line.strip() == "drain":
             sink["interval"] = 0.0
@@ -35,15 +35,15 @@ def follow_orders() -> None:
 
 class TellPartitions(ConsumerRebalanceListener):
     async def on_partitions_assigned(self, assigned):
-        tell("partitions_assigned", partitions=[{"topic": t, "partition": p} for t, p in assigned])
+        emit("partitions_assigned", partitions=[{"topic": t, "partition": p} for t, p in assigned])
 
     async def on_partitions_revoked(self, revoked):
-        tell("partitions_revoked", partitions=[{"topic": t, "partition": p} for t, p in revoked])
+        emit("partitions_revoked", partitions=[{"topic": t, "partition": p} for t, p in revoked])
 
 
 async def consume() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
-    threading.Thread(target=follow_orders, daemon=True).start()
+    threading.Thread(target=follow_commands, daemon=True).start()
     settings = {
         "bootstrap_servers": os.environ["FAIRPOLL_BOOTSTRAP_SERVERS"],
         "auto_offset_reset": "earliest",

@@ -9,7 +9,7 @@ const env = process.env
 let interval = 1000 / Number(env.FAIRPOLL_SINK_RATE ?? Infinity)
 let freeAt = 0
 
-function tell (name, fields) {
+function emit (name, fields) {
   process.stdout.write(JSON.stringify({ timestamp: Date.now(), name, ...fields }) + '\n')
 }
 
@@ -18,7 +18,7 @@ async function write (topic, partition, offset) {
   const turn = Math.max(freeAt, Date.now() - 250)
   freeAt = turn + interval
   if (turn > Date.now()) await sleep(turn - Date.now())
-  tell('records_consumed', { records: [{ topic, partition, offset }] })
+  emit('records_consumed', { records: [{ topic, partition, offset }] })
 }
 
 const tuned = {
@@ -34,7 +34,7 @@ const consumer = new Kafka().consumer({
   'auto.offset.reset': 'earliest',
   rebalance_cb: (error, assignment) => {
     const name = error.code === ErrorCodes.ERR__ASSIGN_PARTITIONS ? 'partitions_assigned' : 'partitions_revoked'
-    tell(name, { partitions: assignment.map(({ topic, partition }) => ({ topic, partition })) })
+    emit(name, { partitions: assignment.map(({ topic, partition }) => ({ topic, partition })) })
   },
   ...(env.TUNED ? tuned : {})
 })
@@ -44,7 +44,7 @@ async function stop () {
 }
 process.once('SIGTERM', stop)
 readline.createInterface({ input: process.stdin })
-  .on('line', order => { if (order === 'drain') interval = 0 })
+  .on('line', command => { if (command === 'drain') interval = 0 })
   .on('close', stop)
 
 await consumer.connect()

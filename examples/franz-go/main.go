@@ -18,7 +18,7 @@ func main() {
 		kgo.ConsumeTopics(topics...),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, given map[string][]int32) { tellAssigned(given) }),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, given map[string][]int32) { emitAssigned(given) }),
 	}
 	if os.Getenv("TUNED") != "" {
 		most = 1

@@ -10,31 +10,31 @@ public class Consumer {
     static volatile double intervalMs = 1000 / Double.parseDouble(ENV.getOrDefault("FAIRPOLL_SINK_RATE", "Infinity"));
     static double freeAt = 0;
 
-    static void tell(String name, String key, Collection<String> spots) {
-        System.out.printf("{\"timestamp\":%d,\"name\":\"%s\",\"%s\":%s}%n", System.currentTimeMillis(), name, key, spots);
+    static void emit(String name, String key, Collection<String> items) {
+        System.out.printf("{\"timestamp\":%d,\"name\":\"%s\",\"%s\":%s}%n", System.currentTimeMillis(), name, key, items);
     }
 
     /** Wait for the sink's turn, on an absolute schedule, and hand it the record. */
     static void write(ConsumerRecord<String, String> r) throws InterruptedException {
         Thread.sleep((long) Math.max(0, freeAt - System.currentTimeMillis()));
         freeAt = Math.max(freeAt, System.currentTimeMillis() - 250) + intervalMs;
-        String spot = "{\"topic\":\"%s\",\"partition\":%d,\"offset\":%d}";
-        tell("records_consumed", "records", List.of(String.format(spot, r.topic(), r.partition(), r.offset())));
+        String record = "{\"topic\":\"%s\",\"partition\":%d,\"offset\":%d}";
+        emit("records_consumed", "records", List.of(String.format(record, r.topic(), r.partition(), r.offset())));
     }
 
-    static void followOrders() {
-        Scanner orders = new Scanner(System.in);
-        while (orders.hasNextLine()) if (orders.nextLine().equals("drain")) intervalMs = 0;
+    static void followCommands() {
+        Scanner commands = new Scanner(System.in);
+        while (commands.hasNextLine()) if (commands.nextLine().equals("drain")) intervalMs = 0;
         System.exit(0);
     }
 
-    static class Teller implements ConsumerRebalanceListener {
-        void tellAll(String name, Collection<TopicPartition> partitions) {
-            String spot = "{\"topic\":\"%s\",\"partition\":%d}";
-            tell(name, "partitions", partitions.stream().map(p -> String.format(spot, p.topic(), p.partition())).toList());
+    static class RebalanceEvents implements ConsumerRebalanceListener {
+        void emitAll(String name, Collection<TopicPartition> partitions) {
+            String record = "{\"topic\":\"%s\",\"partition\":%d}";
+            emit(name, "partitions", partitions.stream().map(p -> String.format(record, p.topic(), p.partition())).toList());
         }
-        public void onPartitionsAssigned(Collection<TopicPartition> given) { tellAll("partitions_assigned", given); }
-        public void onPartitionsRevoked(Collection<TopicPartition> taken) { tellAll("partitions_revoked", taken); }
+        public void onPartitionsAssigned(Collection<TopicPartition> given) { emitAll("partitions_assigned", given); }
+        public void onPartitionsRevoked(Collection<TopicPartition> taken) { emitAll("partitions_revoked", taken); }
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -47,9 +47,9 @@ public class Consumer {
         KafkaConsumer<String, String> consumer = new KafkaConsumer<>(settings);
         Thread main = Thread.currentThread();
         Runtime.getRuntime().addShutdownHook(new Thread(() -> { consumer.wakeup(); try { main.join(); } catch (Exception e) { } }));
-        new Thread(Consumer::followOrders).start();
+        new Thread(Consumer::followCommands).start();
         try (consumer) {
-            consumer.subscribe(Arrays.stream(ENV.get("FAIRPOLL_TOPICS").split(" ")).map(pair -> pair.split("=")[0]).toList(), new Teller());
+            consumer.subscribe(Arrays.stream(ENV.get("FAIRPOLL_TOPICS").split(" ")).map(pair -> pair.split("=")[0]).toList(), new RebalanceEvents());
             while (true) {
                 for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(100))) write(record);
                 consumer.commitSync();

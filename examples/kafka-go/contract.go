@@ -1,4 +1,4 @@
-// What Fairpoll asks of a consumer: events, orders, and a sink that keeps its rate. The client is in main.go.
+// The consumer contract: events, commands, and a sink that keeps its rate. The client is in main.go.
 package main
 
 import (
@@ -15,12 +15,12 @@ import (
 )
 
 var sink struct {
-	sync.Mutex // those who wait are let in as they came
+	sync.Mutex // waiting goroutines are served in order
 	interval   time.Duration
 	freeAt     time.Time
 }
 
-func tell(name, format string, values ...any) {
+func emit(name, format string, values ...any) {
 	fmt.Printf(`{"timestamp":%d,"name":%q,%s}`+"\n", time.Now().UnixMilli(), name, fmt.Sprintf(format, values...))
 }
 
@@ -33,26 +33,26 @@ func write(topic string, partition int32, offset int64) {
 		sink.freeAt = late
 	}
 	sink.freeAt = sink.freeAt.Add(sink.interval)
-	tell("records_consumed", `"records":[{"topic":%q,"partition":%d,"offset":%d}]`, topic, partition, offset)
+	emit("records_consumed", `"records":[{"topic":%q,"partition":%d,"offset":%d}]`, topic, partition, offset)
 }
 
-func tellAssigned(given map[string][]int32) {
+func emitAssigned(given map[string][]int32) {
 	for topic, partitions := range given {
 		for _, number := range partitions {
-			tell("partitions_assigned", `"partitions":[{"topic":%q,"partition":%d}]`, topic, number)
+			emit("partitions_assigned", `"partitions":[{"topic":%q,"partition":%d}]`, topic, number)
 		}
 	}
 }
 
-// begin follows orders; its context ends at SIGTERM, and when nobody is left to give orders.
+// begin follows commands; its context ends at SIGTERM and at the end of standard input.
 func begin() (ctx context.Context, brokers []string, group string, topics []string) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	if rate, err := strconv.ParseFloat(os.Getenv("FAIRPOLL_SINK_RATE"), 64); err == nil {
 		sink.interval = time.Duration(1e9 / rate)
 	}
 	go func() {
-		for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
-			if orders.Text() == "drain" {
+		for commands := bufio.NewScanner(os.Stdin); commands.Scan(); {
+			if commands.Text() == "drain" {
 				sink.Lock()
 				sink.interval = 0
 				sink.Unlock()

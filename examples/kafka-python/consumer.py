@@ -14,7 +14,7 @@ sink = {"interval": 1 / float(os.environ.get("FAIRPOLL_SINK_RATE", "inf")), "fre
 stopping = threading.Event()
 
 
-def tell(name: str, **fields: object) -> None:
+def emit(name: str, **fields: object) -> None:
     print(json.dumps({"timestamp": time.time() * 1000, "name": name, **fields}), flush=True)
 
 
@@ -22,10 +22,10 @@ def write(topic: str, partition: int, offset: int) -> None:
     """Wait for the sink's turn, on an absolute schedule, and hand it the record."""
     time.sleep(max(0.0, sink["free_at"] - time.time()))
     sink["free_at"] = max(sink["free_at"], time.time() - 0.25) + sink["interval"]
-    tell("records_consumed", records=[{"topic": topic, "partition": partition, "offset": offset}])
+    emit("records_consumed", records=[{"topic": topic, "partition": partition, "offset": offset}])
 
 
-def follow_orders() -> None:
+def follow_commands() -> None:
     for line in sys.stdin:
         if line.strip() == "drain":
             sink["interval"] = 0.0
@@ -34,14 +34,14 @@ def follow_orders() -> None:
 
 class TellPartitions(ConsumerRebalanceListener):
     def on_partitions_assigned(self, assigned):
-        tell("partitions_assigned", partitions=[{"topic": t, "partition": p} for t, p in assigned])
+        emit("partitions_assigned", partitions=[{"topic": t, "partition": p} for t, p in assigned])
 
     def on_partitions_revoked(self, revoked):
-        tell("partitions_revoked", partitions=[{"topic": t, "partition": p} for t, p in revoked])
+        emit("partitions_revoked", partitions=[{"topic": t, "partition": p} for t, p in revoked])
 
 
 signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-threading.Thread(target=follow_orders, daemon=True).start()
+threading.Thread(target=follow_commands, daemon=True).start()
 consumer = KafkaConsumer(
     bootstrap_servers=os.environ["FAIRPOLL_BOOTSTRAP_SERVERS"].split(","),
     group_id=os.environ["FAIRPOLL_GROUP"],

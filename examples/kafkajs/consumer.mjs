@@ -8,7 +8,7 @@ const env = process.env
 let interval = 1000 / Number(env.FAIRPOLL_SINK_RATE ?? Infinity)
 let freeAt = 0
 
-function tell (name, fields) {
+function emit (name, fields) {
   process.stdout.write(JSON.stringify({ timestamp: Date.now(), name, ...fields }) + '\n')
 }
 
@@ -17,7 +17,7 @@ async function write (topic, partition, offset) {
   const turn = Math.max(freeAt, Date.now() - 250)
   freeAt = turn + interval
   if (turn > Date.now()) await sleep(turn - Date.now())
-  tell('records_consumed', { records: [{ topic, partition, offset }] })
+  emit('records_consumed', { records: [{ topic, partition, offset }] })
 }
 
 const tuned = Boolean(env.TUNED)
@@ -31,7 +31,7 @@ const consumer = kafka.consumer({
 })
 consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
   const assigned = Object.entries(payload.memberAssignment)
-  tell('partitions_assigned', {
+  emit('partitions_assigned', {
     partitions: assigned.flatMap(([topic, all]) => all.map(partition => ({ topic, partition })))
   })
 })
@@ -41,7 +41,7 @@ async function stop () {
 }
 process.once('SIGTERM', stop)
 readline.createInterface({ input: process.stdin })
-  .on('line', order => { if (order === 'drain') interval = 0 })
+  .on('line', command => { if (command === 'drain') interval = 0 })
   .on('close', stop)
 
 await consumer.connect()

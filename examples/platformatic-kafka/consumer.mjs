@@ -7,7 +7,7 @@ const env = process.env
 let interval = 1000 / Number(env.FAIRPOLL_SINK_RATE ?? Infinity)
 let freeAt = 0
 
-function tell (name, fields) {
+function emit (name, fields) {
   process.stdout.write(JSON.stringify({ timestamp: Date.now(), name, ...fields }) + '\n')
 }
 
@@ -16,7 +16,7 @@ async function write (topic, partition, offset) {
   const turn = Math.max(freeAt, Date.now() - 250)
   freeAt = turn + interval
   if (turn > Date.now()) await sleep(turn - Date.now())
-  tell('records_consumed', { records: [{ topic, partition, offset }] })
+  emit('records_consumed', { records: [{ topic, partition, offset }] })
 }
 
 const consumer = new Consumer({
@@ -26,7 +26,7 @@ const consumer = new Consumer({
   deserializers: stringDeserializers
 })
 consumer.on('consumer:group:join', ({ assignments }) => {
-  tell('partitions_assigned', {
+  emit('partitions_assigned', {
     partitions: assignments.flatMap(one => one.partitions.map(partition => ({ topic: one.topic, partition })))
   })
 })
@@ -47,7 +47,7 @@ async function stop () {
 }
 process.once('SIGTERM', stop)
 readline.createInterface({ input: process.stdin })
-  .on('line', order => { if (order === 'drain') interval = 0 })
+  .on('line', command => { if (command === 'drain') interval = 0 })
   .on('close', stop)
 
 for await (const message of stream) {

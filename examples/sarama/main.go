@@ -12,7 +12,7 @@ import (
 type handler struct{}
 
 func (handler) Setup(session sarama.ConsumerGroupSession) error {
-	tellAssigned(session.Claims())
+	emitAssigned(session.Claims())
 	return nil
 }
 
