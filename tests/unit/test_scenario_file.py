@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from fairpoll.base.errors import ScenarioError
+from fairpoll.contract.environment import ConsumerEnvironment
+from fairpoll.contract.settings import PollSettings, settings_schema
 from fairpoll.producer.traffic import live_plan
-from fairpoll.scenarios.file import load_scenario
+from fairpoll.scenarios.file import load_scenario, schema
 from fairpoll.scenarios.model import Scenario
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,21 @@ def test_a_speed_that_stands_still_is_refused(speed: float):
         load_scenario(SPECIFIED).at_speed(speed)
 
 
+def test_the_schema_has_the_settings_of_the_model():
+    assert schema()["properties"]["consumer"]["properties"] == settings_schema()
+
+
+def test_settings_travel_in_the_environment():
+    settings = PollSettings(poll_interval_ms=7, poison_policy="skip")
+    task = ConsumerEnvironment("g", {"a.r": "a.json", "b.r": "b.json"}, 10.5, {"b.r": 2.0}, settings)
+    variables = task.to_environment()
+    assert variables["FAIRPOLL_TOPICS"] == "a.r=a.json b.r=b.json"
+    assert variables["FAIRPOLL_POLL_INTERVAL_MS"] == "7"
+    assert ConsumerEnvironment.from_environment(variables) == task
+    unlimited = ConsumerEnvironment("g", {"a.r": "a.json"}, None)
+    assert ConsumerEnvironment.from_environment(unlimited.to_environment()) == unlimited
+
+
 def test_json_and_back():
     scenario = load_scenario(SPECIFIED)
     assert Scenario.from_json(scenario.to_json()) == scenario
@@ -57,9 +74,9 @@ def test_json_and_back():
 @pytest.mark.parametrize("path", sorted(SPECIFIED.parent.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_scenario_is_valid_explained_and_run_by_a_suite(path: Path):
     load_scenario(path)
-    schema, _, *comment = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
-    assert schema.startswith("# yaml-language-server: $schema=")
-    assert (path.parent / schema.partition("=")[2]).is_file()
+    head, _, *comment = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
+    assert head.startswith("# yaml-language-server: $schema=")
+    assert (path.parent / head.partition("=")[2]).is_file()
     labels = [line.split(":")[0] for line in comment if not line.startswith("#   ")]
     assert labels == ["# Question", "# Values", "# To change"]
     if path.stem in ("specified", "faults", "faults_again", "soak"):  # these have suites of another name

@@ -12,13 +12,13 @@ from fairpoll.cli.options import (
     controlled_option,
     option,
     outputs,
-    poll_options,
+    settings_options,
     topic_rates,
 )
 from fairpoll.cli.process import connection, read_commands, stop_on_signals
 from fairpoll.consumers import MODES, Consumer, ConsumerConfig
 from fairpoll.contract.events import EventWriter
-from fairpoll.scenarios.model import PollSettings
+from fairpoll.contract.settings import PollSettings
 
 
 @click.command(short_help="Run one of the built-in consumers.", context_settings=SHARED_ENVIRONMENT)
@@ -42,13 +42,7 @@ from fairpoll.scenarios.model import PollSettings
     metavar="TOPIC=RATE",
     help="Another rate for the records of this topic.",
 )
-@poll_options
-@option(
-    "--poison-policy",
-    type=click.Choice(["dead-letter", "skip", "stop"]),
-    default="dead-letter",
-    help="What becomes of a record that is not JSON.",
-)
+@settings_options
 @controlled_option
 def consume(mode: str, controlled: bool, **options: Any) -> None:
     """Read topics as one group member and write each record to its topic's file, as one JSON object a line.

@@ -4,6 +4,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 
 from fairpoll.base.text import quoted
 from fairpoll.contract.client_config import check_servers
+from fairpoll.contract.settings import PollSettings, allowed, default
 
 RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -41,21 +43,17 @@ class FiniteRange(click.FloatRange):
 
 
 RATE = FiniteRange(min=0, min_open=True)
-# As in a scenario file: option, least, most, default, help.
-_SETTINGS = (
-    ("--poll-interval-ms", 1, 60_000, 50, "The longest a poll waits."),
-    ("--max-poll-records", 1, 1_000_000, 100, "The most records a poll takes."),
-    ("--partition-pause-threshold", 1, 1_000_000, 500, "Buffered records that pause a partition (async)."),
-    ("--session-timeout-ms", 500, 3_600_000, 45_000, "Silent for this long, the group takes it for dead."),
-    ("--max-poll-interval-ms", 500, 86_400_000, 300_000, "Not polling for this long, likewise."),
-)
 
 
-def poll_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that are fields of PollSettings and numbers."""
-    for name, least, most, default, told in reversed(_SETTINGS):
-        kind = click.IntRange(least, most)
-        command = click.option(name, type=kind, default=default, help=told, show_envvar=True)(command)
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for each field of PollSettings."""
+    for setting in reversed(fields(PollSettings)):
+        values = allowed(setting)
+        kind: Any = click.IntRange(values.minimum, values.maximum)
+        if values.choices:
+            kind = click.Choice(values.choices)
+        name = f"--{setting.name.replace('_', '-')}"
+        command = option(name, type=kind, default=default(setting), help=values.help)(command)
     return command
 
 

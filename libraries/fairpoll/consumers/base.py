@@ -19,7 +19,7 @@ from fairpoll.consumers.record import Record
 from fairpoll.consumers.sink import FileSink, PoisonError, UnwrittenError
 from fairpoll.contract.events import EventWriter, dump
 from fairpoll.contract.records import Partition
-from fairpoll.scenarios.model import PollSettings
+from fairpoll.contract.settings import PollSettings
 
 # Errors a poll may return that pass by themselves: the topic is being created, a leader moves.
 PASSING_ERRORS = (

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_RATES, ConsumerEnvironment
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.evidence.layout import SECOND_MEMBER
 from fairpoll.run.processes import ChildProcess
@@ -50,24 +51,17 @@ def names_by_mode(consumers: Sequence[ConsumerUnderTest]) -> dict[str, str]:
 
 
 def environment_of(scenario: Scenario, topic_names: Mapping[str, str], group: str) -> dict[str, str]:
-    """What a consumer of this group is told of the scenario, all but where the cluster and its folder are.
+    """The environment of a consumer group in this scenario, without its connection and output folder.
 
-    `topic_names` gives the name on the cluster for each of the scenario's.
+    `topic_names` maps the scenario's topics to those on the cluster.
     """
-    rates = {topic_names[t.name]: t.sink_rate for t in scenario.topics if t.sink_rate}
-    settings = scenario.settings
-    return {
-        "FAIRPOLL_GROUP": group,
-        "FAIRPOLL_TOPICS": " ".join(f"{topic_names[t.name]}={t.output}" for t in scenario.topics),
-        "FAIRPOLL_SINK_RATE": f"{scenario.sink_rate:g}",
-        "FAIRPOLL_TOPIC_SINK_RATES": " ".join(f"{topic}={rate:g}" for topic, rate in rates.items()),
-        "FAIRPOLL_POLL_INTERVAL_MS": str(settings.poll_interval_ms),
-        "FAIRPOLL_MAX_POLL_RECORDS": str(settings.max_poll_records),
-        "FAIRPOLL_PARTITION_PAUSE_THRESHOLD": str(settings.partition_pause_threshold),
-        "FAIRPOLL_SESSION_TIMEOUT_MS": str(settings.session_timeout_ms),
-        "FAIRPOLL_MAX_POLL_INTERVAL_MS": str(settings.max_poll_interval_ms),
-        "FAIRPOLL_POISON_POLICY": settings.poison_policy,
-    }
+    return ConsumerEnvironment(
+        group,
+        {topic_names[topic.name]: topic.output for topic in scenario.topics},
+        scenario.sink_rate,
+        {topic_names[topic.name]: topic.sink_rate for topic in scenario.topics if topic.sink_rate},
+        scenario.settings,
+    ).to_environment()
 
 
 @dataclass
@@ -129,10 +123,10 @@ class Members:
     def set_sink(self, rate: float | None) -> None:
         """Give the sink another rate, also of members that join later; None for no limit."""
         if rate is None:
-            self.environment.pop("FAIRPOLL_SINK_RATE", None)
-            self.environment.pop("FAIRPOLL_TOPIC_SINK_RATES", None)
+            self.environment.pop(SINK_RATE, None)
+            self.environment.pop(TOPIC_SINK_RATES, None)
         else:
-            self.environment["FAIRPOLL_SINK_RATE"] = f"{rate:g}"
+            self.environment[SINK_RATE] = f"{rate:g}"
         for process in self.running:
             process.order("drain" if rate is None else f"sink {rate:g}")
 
@@ -155,5 +149,5 @@ class Members:
             process.check_printed()
 
     def _launch(self, name: str, folder: Path) -> ChildProcess:
-        environment = {**self.environment, "FAIRPOLL_OUTPUT_FOLDER": str(folder)}
+        environment = {**self.environment, OUTPUT_FOLDER: str(folder)}
         return self.launch(name, self.consumer.command, environment, folder)

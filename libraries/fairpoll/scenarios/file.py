@@ -11,7 +11,8 @@ import jsonschema
 
 from fairpoll.base.errors import ScenarioError
 from fairpoll.base.text import plain, quoted
-from fairpoll.scenarios.model import PollSettings, Scenario, Step, TopicPlan
+from fairpoll.contract.settings import PollSettings
+from fairpoll.scenarios.model import Scenario, Step, TopicPlan
 from fairpoll.scenarios.rules import run_rules, topic_rules
 from fairpoll.scenarios.source import Place, Problem, Source, read_yaml
 from fairpoll.scenarios.units import LONGEST_SECONDS, Action, Bursts, parse_duration, parse_rate

@@ -7,6 +7,7 @@ from typing import Any
 
 from fairpoll.base.errors import ScenarioError
 from fairpoll.base.typed import typed
+from fairpoll.contract.settings import PollSettings
 from fairpoll.scenarios.units import Action, Bursts
 
 SLOWEST_SPEED = 0.01
@@ -60,18 +61,6 @@ class TopicPlan:
     def planned_messages(self, duration_seconds: float) -> int:
         """How many messages this topic gets in all, backlog included."""
         return self.backlog + self.live_bursts(duration_seconds) * self.traffic.messages
-
-
-@dataclass(frozen=True)
-class PollSettings:
-    """Settings of the consumers under test, with the specification's names and values."""
-
-    poll_interval_ms: int = 50
-    max_poll_records: int = 100
-    partition_pause_threshold: int = 500
-    session_timeout_ms: int = 45_000
-    max_poll_interval_ms: int = 300_000
-    poison_policy: str = "dead-letter"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from fairpoll.contract.records import DEAD_LETTERS
-from fairpoll.scenarios.model import PollSettings, Step, TopicPlan
+from fairpoll.contract.settings import PollSettings
+from fairpoll.scenarios.model import Step, TopicPlan
 from fairpoll.scenarios.source import Place
 
 # More than this takes hours, or the machine's memory; a typing error is likelier than a wish.

@@ -13,6 +13,7 @@ import yaml
 from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers.bizon import MODES
 from fairpoll.contract import client_config
+from fairpoll.contract.environment import BOOTSTRAP_SERVERS, OUTPUT_FOLDER, ConsumerEnvironment
 
 CONFIG = "bizon.yml"
 FAIR_SOURCE = Path(__file__).parent / "fair_source.py"
@@ -44,7 +45,7 @@ def run(mode: str, config: Path | None) -> None:
     connection = client_config.from_environment(os.environ)
     if any(name.startswith("sasl.") for name in connection):
         raise ConsumerError("Bizon's modes write no login into its configuration; use a cluster without one")
-    folder = Path(os.environ["FAIRPOLL_OUTPUT_FOLDER"])
+    folder = Path(os.environ[OUTPUT_FOLDER])
     folder.mkdir(parents=True, exist_ok=True)
     own = yaml.safe_load(config.read_text("utf-8")) if config else {}
     made = bizon_config(mode, own, dict(os.environ), connection)
@@ -75,22 +76,22 @@ def bizon_config(
 ) -> dict[str, Any]:
     """The configuration: `own` with what the scenario decides put over it."""
     source, destination = dict(own.get("source") or {}), dict(own.get("destination") or {})
-    outputs = dict(pair.split("=", 1) for pair in environment["FAIRPOLL_TOPICS"].split())
-    batch = int(environment["FAIRPOLL_MAX_POLL_RECORDS"])
+    task = ConsumerEnvironment.from_environment(environment)
+    settings = task.settings
     client = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "security.protocol": "PLAINTEXT"}
     timeouts = {
-        "session.timeout.ms": int(environment["FAIRPOLL_SESSION_TIMEOUT_MS"]),
-        "max.poll.interval.ms": int(environment["FAIRPOLL_MAX_POLL_INTERVAL_MS"]),
+        "session.timeout.ms": settings.session_timeout_ms,
+        "max.poll.interval.ms": settings.max_poll_interval_ms,
     }
     told = {name: value for name, value in connection.items() if name != "bootstrap.servers"}
     source |= {
         "name": "kafka",
         "stream": "topic",
         "sync_mode": "stream",
-        "topics": [{"name": t, "destination_id": Path(file).stem} for t, file in outputs.items()],
-        "bootstrap_servers": environment["FAIRPOLL_BOOTSTRAP_SERVERS"],
-        "group_id": environment["FAIRPOLL_GROUP"],
-        "batch_size": batch,
+        "topics": [{"name": t, "destination_id": Path(file).stem} for t, file in task.outputs.items()],
+        "bootstrap_servers": environment[BOOTSTRAP_SERVERS],
+        "group_id": task.group,
+        "batch_size": settings.max_poll_records,
         "consumer_config": {**client, **(source.get("consumer_config") or {}), **timeouts, **told},
     }
     source.setdefault("consumer_timeout", CONSUMER_TIMEOUT_SECONDS)
@@ -99,9 +100,9 @@ def bizon_config(
     if mode == "async":
         source |= {
             "enable_async_polling": True,
-            "poll_interval_ms": int(environment["FAIRPOLL_POLL_INTERVAL_MS"]),
-            "max_poll_records": batch,
-            "partition_pause_threshold": int(environment["FAIRPOLL_PARTITION_PAUSE_THRESHOLD"]),
+            "poll_interval_ms": settings.poll_interval_ms,
+            "max_poll_records": settings.max_poll_records,
+            "partition_pause_threshold": settings.partition_pause_threshold,
         }
         if not has_async_polling():
             source["source_file_path"] = str(FAIR_SOURCE)

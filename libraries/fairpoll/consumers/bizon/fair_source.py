@@ -8,6 +8,7 @@ and each iteration of Bizon gets a few records of every partition that has any.
 import os
 import signal
 import threading
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +22,32 @@ from fairpoll.consumers import ConsumerConfig, FairConsumer
 from fairpoll.consumers.record import Record
 from fairpoll.consumers.sink import FileSink
 from fairpoll.contract.events import EventWriter
-from fairpoll.scenarios.model import PollSettings
+from fairpoll.contract.settings import PollSettings, allowed, default
 
 # Records of each partition in an iteration of Bizon, which has its own cost: some ten milliseconds on a
 # busy machine. The more, the longer a quiet partition waits for the next.
 TURNS = 2
+# The settings that are properties of the client too.
+CLIENT_TIMEOUTS = {
+    "session_timeout_ms": "session.timeout.ms",
+    "max_poll_interval_ms": "max.poll.interval.ms",
+}
+
+
+def _setting(name: str) -> Any:
+    """A field with the default, range and meaning of this setting of PollSettings."""
+    setting = next(setting for setting in fields(PollSettings) if setting.name == name)
+    values = allowed(setting)
+    return Field(default(setting), ge=values.minimum, le=values.maximum, description=values.help)
 
 
 class FairKafkaSourceConfig(KafkaSourceConfig):
     """Bizon's, with the settings of asynchronous polling by the specification's names."""
 
     enable_async_polling: bool = Field(True, description="Poll in a thread of its own, and hand over fairly")
-    poll_interval_ms: int = Field(50, description="The longest one poll waits for records, in milliseconds")
-    max_poll_records: int = Field(100, description="The most records one poll takes")
-    partition_pause_threshold: int = Field(500, description="Buffered records at which a partition is paused")
+    poll_interval_ms: int = _setting("poll_interval_ms")
+    max_poll_records: int = _setting("max_poll_records")
+    partition_pause_threshold: int = _setting("partition_pause_threshold")
 
 
 class HandedOver(FairConsumer):
@@ -132,13 +145,16 @@ class FairKafkaSource(KafkaSource):
             self._poller.confirm_round()
 
     def _poller_config(self) -> ConsumerConfig:
-        ours = ("group.id", "error_cb", "session.timeout.ms", "max.poll.interval.ms")
+        ours = ("group.id", "error_cb", *CLIENT_TIMEOUTS.values())
         settings = PollSettings(
             poll_interval_ms=self.config.poll_interval_ms,
             max_poll_records=self.config.max_poll_records,
             partition_pause_threshold=self.config.partition_pause_threshold,
-            session_timeout_ms=self.config.consumer_config.get("session.timeout.ms", 45_000),
-            max_poll_interval_ms=self.config.consumer_config.get("max.poll.interval.ms", 300_000),
+            **{
+                name: self.config.consumer_config[name_in_client]
+                for name, name_in_client in CLIENT_TIMEOUTS.items()
+                if name_in_client in self.config.consumer_config
+            },
         )
         return ConsumerConfig(
             group=self.config.group_id,

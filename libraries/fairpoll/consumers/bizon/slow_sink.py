@@ -10,6 +10,7 @@ import sys
 import threading
 
 from fairpoll.consumers.pace import Pace
+from fairpoll.contract.environment import ConsumerEnvironment
 
 # What Bizon is given as the transform's Python.
 TRANSFORM = """
@@ -31,9 +32,8 @@ def take(topic: str) -> None:
 
 def _begin() -> Pace:
     """The pace that the environment asks for, and a thread that obeys orders."""
-    rate = os.environ.get("FAIRPOLL_SINK_RATE")
-    of_topics = (pair.partition("=") for pair in os.environ.get("FAIRPOLL_TOPIC_SINK_RATES", "").split())
-    pace = Pace(float(rate) if rate else None, {topic: float(own) for topic, _, own in of_topics})
+    task = ConsumerEnvironment.from_environment(os.environ)
+    pace = Pace(task.sink_rate, task.topic_sink_rates)
     threading.Thread(target=_obey, args=[pace], name="orders", daemon=True).start()
     return pace
 
