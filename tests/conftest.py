@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster.compose.cli import find_compose
 from fairpoll.cluster.compose.engine import engine
 from fairpoll.cluster.leftovers import Registry
+
+CHECKOUT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +26,21 @@ def registry() -> Iterator[Registry]:
     registry = Registry()
     yield registry
     registry.close()
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion, tmp_path: Path) -> SnapshotAssertion:
+    """Exact texts, kept in `__snapshots__`; `pytest -n 0 --snapshot-update` rewrites them for review.
+
+    {tmp} stands for the test's own folder, {checkout} for the repository's.
+    """
+
+    def without_folders(data: object, path: object) -> object:
+        if not isinstance(data, str):
+            return data
+        return data.replace(str(tmp_path), "{tmp}").replace(str(CHECKOUT), "{checkout}")
+
+    return snapshot.with_defaults(matcher=without_folders)
 
 
 @functools.cache

@@ -1,11 +1,13 @@
 """Clusters that cannot be reached or used, and the one sentence that is told of each."""
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from brokers import LOGIN, SASL
 from fairpoll.base.errors import ClusterError
@@ -13,10 +15,10 @@ from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
 
-NO_ANSWER = (
-    "{} did not answer as a Kafka broker within 6 s: check BOOTSTRAP_SERVERS, and SECURITY_PROTOCOL if it "
-    "wants TLS or a login"
-)
+
+def sentence(error: ClusterError, servers: str = "") -> str:
+    """The message with {servers} for the address, and without the client's own words in its brackets."""
+    return re.sub(r" \(.*\)$", " (...)", str(error).replace(servers or "\0", "{servers}"), flags=re.DOTALL)
 
 
 def external(servers: str, folder: Path, registry: Registry, **security: str) -> Cluster:
@@ -31,54 +33,49 @@ def external(servers: str, folder: Path, registry: Registry, **security: str) ->
         "localhost", "localhost:", ":9092", "localhost:0", "localhost:65536", "localhost:9092:9093",
         "http://localhost:9092", "localhost:9092,", "localhost:9092 localhost:9093", "<b>:1", "::1:9092",
     ],
+    ids=lambda servers: servers.replace("::", "two colons "),
 )  # fmt: skip
-def test_a_malformed_address_is_refused_at_once(servers: str, tmp_path: Path, registry: Registry):
+def test_a_malformed_address_is_refused_at_once(
+    servers: str, tmp_path: Path, registry: Registry, snapshot: SnapshotAssertion
+):
     with pytest.raises(ClusterError) as error:
         external(servers, tmp_path, registry)
-    wrong = servers.rsplit(",", maxsplit=1)[-1]
-    assert str(error.value) == (
-        f"BOOTSTRAP_SERVERS: '{wrong}' is no broker's address; write host:port, several with a comma between"
-    )
+    assert str(error.value) == snapshot
 
 
 @pytest.mark.parametrize(
-    ("security", "told"),
-    [
-        (
-            {"security_protocol": "PLAIN"},
-            'Invalid value "PLAIN" for configuration property "security.protocol"',
-        ),
-        ({"security_protocol": "SASL_SSL", "sasl_mechanism": "NONE"}, "Unsupported SASL mechanism: NONE"),
-    ],
+    "security",
+    [{"security_protocol": "PLAIN"}, {"security_protocol": "SASL_SSL", "sasl_mechanism": "NONE"}],
     ids=["protocol", "mechanism"],
 )
 def test_settings_that_the_client_refuses(
-    security: dict[str, str], told: str, tmp_path: Path, registry: Registry
+    security: dict[str, str], tmp_path: Path, registry: Registry, snapshot: SnapshotAssertion
 ):
-    with pytest.raises(ClusterError, match="the Kafka client does not accept its settings: ") as error:
+    with pytest.raises(ClusterError) as error:
         external("127.0.0.1:1", tmp_path, registry, **security)
-    assert told in str(error.value)
+    assert str(error.value) == snapshot
 
 
-def test_a_certificate_that_is_not_there(tmp_path: Path, registry: Registry):
+def test_a_certificate_that_is_not_there(tmp_path: Path, registry: Registry, snapshot: SnapshotAssertion):
     with pytest.raises(ClusterError) as error:
         external("127.0.0.1:1", tmp_path, registry, security_protocol="SSL", ssl_ca_location="/no/such.pem")
-    assert str(error.value) == "SSL_CA_LOCATION: /no/such.pem: there is no such file or folder"
+    assert str(error.value) == snapshot
 
 
-def test_nobody_at_the_address(tmp_path: Path, registry: Registry):
+def test_nobody_at_the_address(tmp_path: Path, registry: Registry, snapshot: SnapshotAssertion):
     with pytest.raises(ClusterError) as error:
         external("127.0.0.1:1", tmp_path, registry)
-    assert str(error.value).startswith(NO_ANSWER.format("127.0.0.1:1") + " (")
+    assert sentence(error.value, "127.0.0.1:1") == snapshot
     assert "Connection refused" in str(error.value)
 
 
-def test_no_such_host(tmp_path: Path, registry: Registry):
-    with pytest.raises(ClusterError, match=r"^no-such-host\.invalid:9092: no such host: check BOOT"):
+def test_no_such_host(tmp_path: Path, registry: Registry, snapshot: SnapshotAssertion):
+    with pytest.raises(ClusterError) as error:
         external("no-such-host.invalid:9092", tmp_path, registry)
+    assert sentence(error.value) == snapshot
 
 
-def test_a_port_that_speaks_http(tmp_path: Path, registry: Registry):
+def test_a_port_that_speaks_http(tmp_path: Path, registry: Registry, snapshot: SnapshotAssertion):
     server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     servers = f"127.0.0.1:{server.server_port}"
@@ -88,10 +85,12 @@ def test_a_port_that_speaks_http(tmp_path: Path, registry: Registry):
     finally:
         server.shutdown()
         server.server_close()
-    assert str(error.value).startswith(NO_ANSWER.format(servers))
+    assert sentence(error.value, servers) == snapshot
 
 
-def test_a_topic_that_exists_with_other_partitions_on_the_mock(tmp_path: Path, registry: Registry):
+def test_a_topic_that_exists_with_other_partitions_on_the_mock(
+    tmp_path: Path, registry: Registry, snapshot: SnapshotAssertion
+):
     cluster = open_cluster("mock", ClusterOptions(tmp_path), registry, warn=print)
     try:
         cluster.create_topics({"t": 3})
@@ -99,9 +98,7 @@ def test_a_topic_that_exists_with_other_partitions_on_the_mock(tmp_path: Path, r
             cluster.create_topics({"t": 4})
     finally:
         cluster.stop()
-    assert str(error.value) == (
-        "topic t exists with 3 partitions, the scenario needs 4; delete it or choose another name"
-    )
+    assert str(error.value) == snapshot
 
 
 # A broker that wants a login and knows who may what: `u` everything, `guest` nothing but look.
@@ -130,40 +127,33 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
 @pytest.mark.local
 class TestAGuardedBroker:
     @pytest.mark.parametrize(
-        ("changes", "told"),
+        "changes",
         [
-            (
-                {"sasl.password": "secret-2"},
-                "{} refused the login: check SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD (",
-            ),
-            (
-                {"sasl.username": "nobody"},
-                "{} refused the login: check SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD (",
-            ),
-            (
-                {"sasl.mechanism": "SCRAM-SHA-256"},
-                "{} refused the login: check SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD (",
-            ),
-            (
-                {"security.protocol": "SASL_SSL"},
-                "{}: TLS failed: check SECURITY_PROTOCOL and SSL_CA_LOCATION (",
-            ),
-            ({"security.protocol": "SSL"}, "{}: TLS failed: check SECURITY_PROTOCOL and SSL_CA_LOCATION ("),
-            ({"security.protocol": "PLAINTEXT"}, NO_ANSWER),
+            {"sasl.password": "secret-2"},
+            {"sasl.username": "nobody"},
+            {"sasl.mechanism": "SCRAM-SHA-256"},
+            {"security.protocol": "SASL_SSL"},
+            {"security.protocol": "SSL"},
+            {"security.protocol": "PLAINTEXT"},
         ],
         ids=["password", "user", "mechanism", "TLS and login", "TLS", "no login"],
     )
     def test_a_wrong_login(
-        self, changes: dict[str, str], told: str, guarded: LocalCluster, tmp_path: Path, registry: Registry
+        self,
+        changes: dict[str, str],
+        guarded: LocalCluster,
+        tmp_path: Path,
+        registry: Registry,
+        snapshot: SnapshotAssertion,
     ):
         servers = guarded.client_config["bootstrap.servers"]
         with pytest.raises(ClusterError) as error:
             external(servers, tmp_path, registry, **{**LOGIN, **changes})
-        assert str(error.value).startswith(told.format(servers))
+        assert sentence(error.value, servers) == snapshot
         assert "secret" not in str(error.value)
 
     def test_topics_that_this_user_may_not_create(
-        self, guarded: LocalCluster, tmp_path: Path, registry: Registry
+        self, guarded: LocalCluster, tmp_path: Path, registry: Registry, snapshot: SnapshotAssertion
     ):
         cluster = external(guarded.client_config["bootstrap.servers"], tmp_path, registry, **GUEST)
         try:
@@ -171,13 +161,10 @@ class TestAGuardedBroker:
                 cluster.create_topics({"t": 1})
         finally:
             cluster.stop()
-        assert str(error.value) == (
-            "topic t could not be created: this user may not do that (authorization failed); ask for Create "
-            "and Delete on topics"
-        )
+        assert str(error.value) == snapshot
 
     def test_topics_that_exist_with_other_partitions(
-        self, guarded: LocalCluster, tmp_path: Path, registry: Registry
+        self, guarded: LocalCluster, tmp_path: Path, registry: Registry, snapshot: SnapshotAssertion
     ):
         guarded.create_topics({"there": 3})
         cluster = external(guarded.client_config["bootstrap.servers"], tmp_path, registry, **LOGIN)
@@ -186,6 +173,4 @@ class TestAGuardedBroker:
                 cluster.create_topics({"there": 4})
         finally:
             cluster.stop()
-        assert str(error.value) == (
-            "topic there exists with 3 partitions, the scenario needs 4; delete it or choose another name"
-        )
+        assert str(error.value) == snapshot

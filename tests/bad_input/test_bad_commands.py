@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from fairpoll.base.errors import ConsumerError, FairpollError
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
@@ -62,72 +63,44 @@ def scripted(folder: Path, text: str, mode: int) -> str:
     return str(file)
 
 
-# The command, and all that is told; {run} is the recording's folder, {here} the one around it.
-COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
-    "not found": (("/no/such", "-x"), "mine cannot be started: /no/such: No such file or directory"),
-    "a folder": (("/tmp",), "mine cannot be started: /tmp: Permission denied"),
-    "empty": ((), "mine cannot be started: its command is empty"),
-    "exits at once": (
-        ("/bin/true",),
-        "mine (/bin/true) ended on its own with exit code 0; its last words ({run}/mine/events.jsonl):\n"
-        "  (nothing)",
-    ),
-    "exits with an error": (
-        ("sh", "-c", "echo I cannot >&2; echo do this >&2; exit 3"),
-        "mine (sh -c echo I cannot >&2; echo do this >&2; exit 3) ended on its own with exit code 3; "
-        "its last words ({run}/mine/client.log):\n  I cannot\n  do this",
-    ),
-    "exits with an error on standard output": (
-        ("sh", "-c", "echo I cannot; exit 3"),
-        "mine (sh -c echo I cannot; exit 3) ended on its own with exit code 3; "
-        "its last words ({run}/mine/events.jsonl):\n  I cannot",
-    ),
-    "killed": (
-        ("sh", "-c", "kill -9 $$"),
-        "mine (sh -c kill -9 $$) ended on its own with exit code -9; "
-        "its last words ({run}/mine/events.jsonl):\n  (nothing)",
-    ),
-    "prints its log as events": (
-        (*PYTHON, SAY.format("INFO: consumer started", "stdout", 30)),
-        "{run}/mine/events.jsonl: line 1: not JSON (a consumer's log belongs on standard error): "
-        "'INFO: consumer started'",
-    ),
-    "prints JSON that is no event": (
-        (*PYTHON, SAY.format("[1]", "stdout", 30)),
-        "{run}/mine/events.jsonl: line 1: not an event: '[1]'",
-    ),
-    "tells an assignment of nothing": (
-        (*PYTHON, SAY.format(ASSIGNED, "stdout", 30)),
-        "{run}/mine/events.jsonl: line 1: no 'partitions': '" + ASSIGNED + "'",
-    ),
-    "never becomes ready": (
-        (*PYTHON, SAY.format("connecting", "stderr", 30)),
-        "waited 2 s for all 1 partitions to be assigned to each consumer; last seen: mine has 0, 0 events "
-        "printed",
-    ),
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "not found": ("/no/such", "-x"),
+    "a folder": ("/tmp",),
+    "empty": (),
+    "exits at once": ("/bin/true",),
+    "exits with an error": ("sh", "-c", "echo I cannot >&2; echo do this >&2; exit 3"),
+    "exits with an error on standard output": ("sh", "-c", "echo I cannot; exit 3"),
+    "killed": ("sh", "-c", "kill -9 $$"),
+    "prints its log as events": (*PYTHON, SAY.format("INFO: consumer started", "stdout", 30)),
+    "prints JSON that is no event": (*PYTHON, SAY.format("[1]", "stdout", 30)),
+    "tells an assignment of nothing": (*PYTHON, SAY.format(ASSIGNED, "stdout", 30)),
+    "never becomes ready": (*PYTHON, SAY.format("connecting", "stderr", 30)),
 }
 
 
 @pytest.mark.parametrize("row", COMMANDS)
-def test_what_is_no_consumer_is_told_and_stopped(row: str, cluster: Cluster, tmp_path: Path):
-    command, told = COMMANDS[row]
-    run = experiment(cluster, tmp_path, command)
+def test_what_is_no_consumer_is_told_and_stopped(
+    row: str, cluster: Cluster, tmp_path: Path, snapshot: SnapshotAssertion
+):
+    run = experiment(cluster, tmp_path, COMMANDS[row])
     with pytest.raises(FairpollError) as error:
         run.run()
-    assert str(error.value) == told.replace("{run}", str(run.folder))
+    assert str(error.value) == snapshot
     assert not any(process.running for process in run._processes)
 
 
 @pytest.mark.parametrize(
-    ("text", "mode", "told"),
-    [("#!/bin/sh\n", 0o644, "Permission denied"), ("no shebang\n", 0o755, "Exec format error")],
+    ("text", "mode"),
+    [("#!/bin/sh\n", 0o644), ("no shebang\n", 0o755)],
     ids=["not executable", "not a program"],
 )
-def test_a_file_that_cannot_be_run(text: str, mode: int, told: str, cluster: Cluster, tmp_path: Path):
+def test_a_file_that_cannot_be_run(
+    text: str, mode: int, cluster: Cluster, tmp_path: Path, snapshot: SnapshotAssertion
+):
     program = scripted(tmp_path, text, mode)
     with pytest.raises(ConsumerError) as error:
         experiment(cluster, tmp_path, (program,)).run()
-    assert str(error.value) == f"mine cannot be started: {program}: {told}"
+    assert str(error.value) == snapshot
 
 
 @pytest.mark.parametrize(
@@ -156,16 +129,11 @@ def test_a_program_that_prints_without_end_is_stopped(
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
-    [
-        ("my 'consumer", "CONSUMER cannot be read as a command: No closing quotation"),
-        ("  ", "CONSUMER is empty; write the command, or leave the variable out"),
-        ("''", "CONSUMER is empty; write the command, or leave the variable out"),
-        ("my \\", "CONSUMER cannot be read as a command: No escaped character"),
-    ],
+    "command",
+    ["my 'consumer", "  ", "''", "my \\"],
     ids=["unclosed quote", "blanks", "empty quotes", "a backslash too many"],
 )
-def test_what_cannot_be_read_as_a_command(command: str, told: str):
+def test_what_cannot_be_read_as_a_command(command: str, snapshot: SnapshotAssertion):
     with pytest.raises(ConsumerError) as error:
         consumer_of("async", Yours(command))
-    assert str(error.value) == told
+    assert str(error.value) == snapshot

@@ -10,7 +10,7 @@ WRONG = "title: x\nduration: 10 s\nsink: 10\ntopics:\n"
 WRONG += "  t: {volume: low, partitions: 1, traffic: 1 every 1 s, output: t.json}\n"
 
 
-def messages(table: Mapping[str, tuple[str, str]], folder: Path, *options: str) -> dict[str, str]:
+def messages(table: Mapping[str, str], folder: Path, *options: str) -> dict[str, str]:
     """Run every row's step as a test of its own; row -> the test's message."""
     libraries = [
         f"fairpoll.keywords.{name}Library"
@@ -18,7 +18,7 @@ def messages(table: Mapping[str, tuple[str, str]], folder: Path, *options: str) 
     ]
     libraries.append(Path(__file__).parent / "HandWrittenLibrary.py")
     lines = ["*** Settings ***", *(f"Library    {path}" for path in libraries), "*** Test Cases ***"]
-    for row, (step, _) in table.items():
+    for row, step in table.items():
         lines += [row, f"    {step}"]
     suite = folder / "rows.robot"
     suite.write_text("\n".join(lines) + "\n", "utf-8")
