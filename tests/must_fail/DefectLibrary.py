@@ -35,7 +35,6 @@ JUDGED: dict[str, dict[str, dict[str, object]]] = {
     },
     "handover.yaml": {
         **GUARANTEES,
-        # Correct ones need up to 3 s, a session's length; the defect waits for the next rebalance.
         "delivers_again": {"seconds": 5},
         "every_partition_served": {"seconds": 8},
         "no_stall": {"seconds": 8},

@@ -182,7 +182,11 @@ class LeaksMemory(FairConsumer):
 
 
 class ForgetsToResumeOnRevoke(FairConsumer):
-    """Lets its pauses outlive the assignment, as twmb/franz-go#1272 and as this poller did at first."""
+    """Pauses what it gives back, and lets the pauses outlive the assignment, as twmb/franz-go#1272 did."""
+
+    def on_revoke(self, partitions):
+        self.client.pause(partitions)
+        super().on_revoke(partitions)
 
     def let_go(self, gone):
         self.assigned -= gone

@@ -34,35 +34,46 @@ class Course:
     begun: Callable[[], None] = lambda: None
 
     def watch(self, start: float) -> None:
-        """Until the end of the live traffic: do the timeline's steps, report progress, notice who dies."""
-        end = start + self.scenario.duration_seconds
+        """Until the end of the live traffic: do the timeline's steps, report progress, notice who dies.
+
+        A step waits for the members that it concerns to have their partitions, and the steps after it are as
+        much later. A member that has none by the end of the live traffic is not waited for any longer.
+        """
+        lasts = self.scenario.duration_seconds
+        end = start + lasts
         steps = sorted(self.scenario.timeline, key=lambda step: step.at_seconds)
+        delay = 0.0
         done: list[dict[str, object]] = []
-        begun = False
+        begun = waiting = False
 
         def over() -> bool:
-            nonlocal begun
+            nonlocal begun, delay, waiting
             now = clock.now_seconds()
             if now >= start and not begun:
                 begun = True
                 self.outputs.begin()
                 self.begun()
-            while steps and now >= start + steps[0].at_seconds:
-                step = steps.pop(0)
+            while steps and (late := now - start - steps[0].at_seconds) >= delay:
+                action = steps[0].action
+                if now < end and not all(group.ready_for(action) for group in self.members.values()):
+                    waiting = True
+                    break
+                if waiting:
+                    delay, waiting = late, False
+                steps.pop(0)
                 for group in self.members.values():
-                    group.act(step.action)
-                done.append({"at_ms": clock.now_ms(), "verb": step.action.verb, "rate": step.action.rate})
+                    group.act(action)
+                done.append({"at_ms": clock.now_ms(), "verb": action.verb, "rate": action.rate})
                 self.note(timeline=done)
             self.check()
             if begun:
-                elapsed = min(now - start, self.scenario.duration_seconds)
                 self.progress(
-                    f"{elapsed:.0f} of {self.scenario.duration_seconds:.0f} s; "
-                    f"delivered so far: {self.outputs.told()}"
+                    f"{min(now - start, lasts):.0f} of {lasts:.0f} s; delivered so far: {self.outputs.told()}"
                 )
-            return now >= end
+            return now >= end and not steps
 
-        wait_until(over, end - clock.now_seconds() + 1, "the live traffic to end", interval_seconds=0.1)
+        at_most = end + lasts - clock.now_seconds() + 1
+        wait_until(over, at_most, "the live traffic and the timeline to end", interval_seconds=0.1)
 
     def drain(self, acked: int) -> None:
         """Set the sinks free and wait until each consumer has so many messages, or has stalled.

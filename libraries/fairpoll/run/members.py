@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_RATES, ConsumerEnvironment
+from fairpoll.contract.events import Event, Tail
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.layout import SECOND_MEMBER
 from fairpoll.run.processes import ChildProcess
 from fairpoll.scenarios.model import Scenario
@@ -65,6 +67,38 @@ def environment_of(scenario: Scenario, topic_names: Mapping[str, str], group: st
 
 
 @dataclass
+class AssignmentWatch:
+    """Whether a member has partitions, by its own events.
+
+    `reports` is false as long as the consumer has reported no assignment at all.
+    """
+
+    tail: Tail
+    assigned: bool = False
+    reports: bool = False
+    _partitions: set[Partition] = field(default_factory=set)
+
+    def update(self) -> None:
+        """Read what the member has reported since the last time."""
+        while events := self.tail.read():
+            for event in events:
+                self._take(event)
+
+    def _take(self, event: Event) -> None:
+        partitions = {(p["topic"], p["partition"]) for p in event.get("partitions", ())}
+        match event.get("name"):
+            case "startup_complete" | "shutdown_complete":
+                self.assigned = False
+                self._partitions.clear()
+            case "partitions_assigned":
+                self._partitions |= partitions
+                self.assigned = self.reports = True
+            case "partitions_revoked":
+                self._partitions -= partitions
+                self.assigned = bool(self._partitions)
+
+
+@dataclass
 class Members:
     """One consumer group. `launch` starts a process: name, command, environment, folder.
 
@@ -79,11 +113,27 @@ class Members:
     first: ChildProcess | None = None
     second: ChildProcess | None = None
     _ended: list[ChildProcess] = field(default_factory=list)
+    _watches: dict[Path, "AssignmentWatch"] = field(default_factory=dict)
 
     def start(self) -> ChildProcess:
         """Start the first member; the one before it, if any, has been told to end."""
         self.first = self._launch(self.consumer.name, self.folder)
         return self.first
+
+    def ready_for(self, action: Action) -> bool:
+        """Whether the member that this step of the timeline concerns has its partitions.
+
+        A second member that leaves while it is still starting would change nothing. A consumer that does not
+        report its assignments is always ready.
+        """
+        for watch in self._watches.values():
+            watch.update()
+        member = {"leave": self.second, "join": self.first, "stop": self.first, "kill": self.first}.get(
+            action.verb
+        )
+        if member is None or not any(watch.reports for watch in self._watches.values()):
+            return True
+        return self._watches[member.events].assigned
 
     def act(self, action: Action) -> None:
         """Do one step of the timeline to this group; none of them waits for its effect."""
@@ -150,4 +200,6 @@ class Members:
 
     def _launch(self, name: str, folder: Path) -> ChildProcess:
         environment = {**self.environment, OUTPUT_FOLDER: str(folder)}
-        return self.launch(name, self.consumer.command, environment, folder)
+        process = self.launch(name, self.consumer.command, environment, folder)
+        self._watches.setdefault(process.events, AssignmentWatch(Tail(process.events)))
+        return process

@@ -40,9 +40,13 @@ def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
     stopped = [end["stopped_ms"] for end in ends if "stopped_ms" in end]
     if stopped and len(stopped) == len(run.consumers):
         facts["stopped_ms"] = max(stopped)
-    for name in ("timeline", "drain_ms", "drained_ms"):
+    for name in ("drain_ms", "drained_ms"):
         if found := [end[name] for end in ends if name in end]:
             facts[name] = found[0]
+    if timelines := [end["timeline"] for end in ends if "timeline" in end]:
+        # A step waits for the members it concerns, so it may come later in one consumer than in another.
+        together = zip(*timelines, strict=False)
+        facts["timeline"] = [max(steps, key=lambda step: step["at_ms"]) for steps in together]
     hosts = [done["host"]["longest_pause_seconds"] for done in run.done.values() if "host" in done]
     facts["host"] = {"longest_pause_seconds": max(hosts, default=0.0)}
     facts["clocks"] = {who: over_a_run(measured).to_json() for who, measured in run.clocks.items()}

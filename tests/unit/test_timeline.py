@@ -1,0 +1,124 @@
+"""A step of the timeline waits until the member that it concerns has its partitions."""
+
+import itertools
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from support.histories import SCENARIO
+
+from fairpoll.base import clock
+from fairpoll.contract.events import dump
+from fairpoll.run.course import Course
+from fairpoll.run.members import ConsumerUnderTest, Members
+from fairpoll.scenarios.model import Step
+from fairpoll.scenarios.units import Action
+
+
+@dataclass
+class Process:
+    """A member that has written these events and takes any command."""
+
+    name: str
+    events: Path
+
+    def report(self, name: str, *partitions: int) -> None:
+        spots = [{"topic": "t", "partition": number} for number in partitions]
+        with self.events.open("a") as file:
+            file.write(dump({"timestamp": 0, "name": name, "partitions": spots}) + "\n")
+
+    def ask_to_stop(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+@pytest.fixture
+def members(tmp_path: Path) -> Members:
+    def launch(name: str, _command: object, _environment: object, folder: Path) -> Process:
+        folder.mkdir(exist_ok=True, parents=True)
+        return Process(name, folder / "events.jsonl")
+
+    group = Members(ConsumerUnderTest("c", ("c",)), {}, tmp_path / "c", launch)  # type: ignore[arg-type]
+    group.start()
+    return group
+
+
+class TestReady:
+    def test_a_second_member_leaves_once_it_has_been_assigned_its_partitions(self, members: Members):
+        members.first.report("partitions_assigned", 0, 1)
+        members.act(Action("join"))
+        assert not members.ready_for(Action("leave"))
+        members.second.report("startup_complete")
+        assert not members.ready_for(Action("leave"))
+        members.second.report("partitions_assigned")  # more members than partitions: it has what it gets
+        assert members.ready_for(Action("leave"))
+
+    @pytest.mark.parametrize("verb", ["join", "stop", "kill"])
+    def test_the_first_has_to_own_partitions_at_the_moment(self, members: Members, verb: str):
+        members.first.report("partitions_assigned", 0, 1)
+        assert members.ready_for(Action(verb))
+        members.first.report("partitions_revoked", 0, 1)
+        assert not members.ready_for(Action(verb))
+        members.first.report("partitions_assigned", 0)
+        members.first.report("startup_complete")  # its successor
+        assert not members.ready_for(Action(verb))
+
+    def test_a_consumer_that_reports_no_assignments_is_not_waited_for(self, members: Members):
+        members.first.report("startup_complete")
+        members.act(Action("join"))
+        assert members.ready_for(Action("leave"))
+
+
+@dataclass
+class Group:
+    """Becomes ready for a step when it has been asked this often."""
+
+    ready_after: int
+    asked: itertools.count = field(default_factory=itertools.count)
+    steps: list[str] = field(default_factory=list)
+
+    def ready_for(self, action: Action) -> bool:
+        return action.verb != "leave" or next(self.asked) >= self.ready_after
+
+    def act(self, action: Action) -> None:
+        self.steps.append(action.verb)
+
+
+def _watch(*groups: Group) -> list[float]:
+    """The moments of join, leave and start, planned for 0.0, 0.1 and 0.3 s of a run of 0.4 s."""
+    steps = [Step(0.0, Action("join")), Step(0.1, Action("leave")), Step(0.3, Action("start"))]
+    noted: dict[str, list[dict]] = {}
+
+    class Outputs:
+        def begin(self) -> None: ...
+        def text(self) -> str:
+            return ""
+
+        told = text
+
+    course = Course(
+        replace(SCENARIO, duration_seconds=0.4, timeline=tuple(steps)),
+        dict(enumerate(groups)),  # type: ignore[arg-type]
+        Outputs(),  # type: ignore[arg-type]
+        check=lambda: None,
+        check_cluster=lambda: None,
+        note=noted.update,
+        progress=lambda _text: None,
+    )
+    start = clock.now_seconds()
+    course.watch(start)
+    return [step["at_ms"] / 1000 - start for step in noted["timeline"]]
+
+
+def test_a_step_waits_for_every_group_and_delays_the_steps_after_it():
+    groups = [Group(0), Group(2)]
+    _join, leave, start = _watch(*groups)
+    assert leave >= 0.25
+    assert start - leave >= 0.15
+    assert [group.steps for group in groups] == [["join", "leave", "start"]] * 2
+
+
+def test_a_member_that_never_gets_partitions_holds_nothing_up_beyond_the_live_traffic():
+    _join, leave, start = _watch(never := Group(1_000_000))
+    assert leave >= 0.4
+    assert start - leave >= 0.15
+    assert never.steps == ["join", "leave", "start"]
