@@ -62,6 +62,16 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 130
 
 
+def test_every_variable_of_the_suites_is_in_the_reference():
+    """Those that choose what is run or what is judged: declared in a suite or a resource file."""
+    reference = (ROOT / "docs" / "reference" / "variables.md").read_text("utf-8")
+    declared = set()
+    for path in documents.tracked("suites/*.robot", "resources/*.resource"):
+        declared |= set(re.findall(r"^\$\{([A-Z_]+)(?:: \w+)?\}", path.read_text("utf-8"), re.MULTILINE))
+    assert len(declared) > 15
+    assert [variable for variable in sorted(declared) if f"`{variable}`" not in reference] == []
+
+
 @pytest.mark.parametrize("wrapped", [False, True], ids=["of a recording", "of a whole run"])
 def test_a_verdict_keeps_to_its_schema(tmp_path: Path, wrapped: bool):
     write_recording(tmp_path)
