@@ -25,6 +25,7 @@ COMMANDS = (
     "report",
     "run-consumer",
     "summary",
+    "test",
     "trend",
 )
 

@@ -1,0 +1,121 @@
+"""`fairpoll test`: its options as Robot's, and a folder of results as a few lines and an exit code."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from fairpoll.base.errors import HistoryError
+from fairpoll.cli import test as command
+from fairpoll.cli.test import SUITES, robot_arguments
+from fairpoll.reports.outcome import outcome
+
+GIVEN: dict[str, Any] = {
+    option.name: () if option.multiple else None for option in command.test.params if option.name is not None
+} | {"command": "./mine --fast", "output_folder": Path("results"), "speed": 10.0, "brokers": "1"}
+FINDING = {"status": "pass", "sentence": "mine lost nothing"}
+LATE = {"status": "fail", "sentence": "mine let a message wait 120.0 s, expected at most 5 s"}
+UNSURE = {"status": "inconclusive", "sentence": "the broker took 2.1 s to ack a message"}
+
+
+def written(folder: Path, findings: list[dict[str, str]], **more: Any) -> Path:
+    run = {"cluster": "a broker", "speed": 10, "judged": {"mine": {}}, "findings": findings, **more}
+    statuses = {finding["status"] for finding in findings}
+    verdict = next((one for one in ("fail", "inconclusive") if one in statuses), "pass")
+    whole = {"verdict": verdict, "runs": [run], "not_judged": []}
+    (folder / "verdict.json").write_text(json.dumps(whole), "utf-8")
+    (folder / "summary.html").touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("findings", "verdict", "first"),
+    [
+        ([FINDING], "pass", "PASS: mine: all 1 criteria hold, on a broker at SPEED 10"),
+        ([FINDING, LATE], "fail", "FAIL: mine: 1 of 2 criteria do not hold, on a broker at SPEED 10"),
+        (
+            [FINDING, UNSURE],
+            "inconclusive",
+            "INCONCLUSIVE: mine: not decided: 1 of 2 criteria could not be judged, on a broker at SPEED 10. "
+            "Run again, or with a lower SPEED",
+        ),
+    ],
+)
+def test_a_verdict_is_a_sentence_its_reasons_and_where_the_pages_are(
+    findings: list[dict[str, str]], verdict: str, first: str, tmp_path: Path
+):
+    text, found = outcome(written(tmp_path, findings))
+    reasons = [f"- {f['status'].upper()}: {f['sentence']}" for f in findings if f["status"] != "pass"]
+    assert text.splitlines() == [first, *reasons, str(tmp_path / "summary.html")]
+    assert found == verdict
+
+
+def test_what_the_consumer_cannot_show_is_one_line(tmp_path: Path):
+    hidden = {"mine": {"records": ["nothing_lost", "order_kept"]}}
+    text, _ = outcome(written(tmp_path, [FINDING], not_shown=hidden))
+    assert text.splitlines()[1] == (
+        "mine does not show which records it delivered (nothing lost, order kept); these criteria were "
+        "not judged"
+    )
+
+
+def test_nothing_judged_is_no_verdict_and_a_broken_one_is_an_error(tmp_path: Path):
+    assert outcome(tmp_path) == ("NOT RUN: nothing was judged", "")
+    (tmp_path / "verdict.json").write_text('{"runs": [1]}', "utf-8")
+    with pytest.raises(HistoryError, match="not a verdict of this version"):
+        outcome(tmp_path)
+
+
+def test_options_become_variables_and_only_those_that_are_given():
+    arguments = robot_arguments({**GIVEN, "wait_at_most": "2 s", "bootstrap_servers": "b:9092"})
+    given = [value for name, value in pairwise(arguments) if name == "--variable"]
+    assert given == [
+        "CLUSTER:external", "SPEED:10", "CONSUMER:./mine --fast", "BROKERS:1", "BOOTSTRAP_SERVERS:b:9092",
+        "WAIT_AT_MOST:2 s",
+    ]  # fmt: skip
+    assert arguments[-1] == str(SUITES / "90__your_consumer.robot")
+
+
+def test_counts_of_the_specified_scenario_are_not_asked_of_another():
+    assert "counts" in robot_arguments({**GIVEN, "scenario": "overload.yaml"})
+    assert "counts" not in robot_arguments({**GIVEN, "scenario": "overload.yaml", "low_at_least": "5"})
+
+
+def test_suites_are_chosen_by_name_or_by_tag():
+    assert robot_arguments({**GIVEN, "suites": ("starvation",)})[-1] == str(SUITES / "20__starvation.robot")
+    assert robot_arguments({**GIVEN, "tags": ("scenarios",)})[-3:] == ["--include", "scenarios", str(SUITES)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["./mine", "--flag"],
+            "No such option '--flag'. Is it the consumer's? Then put the command into quotes.",
+        ),
+        (
+            ["./mine", "--wait-at-most", "5"],
+            "'5' is not a duration; write for example 500 ms, 3 s or 2 minutes",
+        ),
+        (["./mine", "--throughput-at-least", "95"], "'95' is not a share; write it with a percent sign"),
+        (["./mine", "--low-at-least", "few"], "'few' is not a number of records; write for example 1000"),
+        (["./mine", "--speed", "0"], "0.0 is not in the range x>0"),
+        (["./mine", "--bootstrap-servers", "http://b"], "'http://b' is "),
+        (
+            ["./mine", "--cluster", "mock", "--bootstrap-servers", "b:1"],
+            "--bootstrap-servers is for --cluster ext",
+        ),
+        (["./mine", "--suite", "nope"], "no suite 'nope': neither a file nor one of: bizon, delivery, "),
+        (["./mine 'a"], "CONSUMER cannot be read as a command: No closing quotation"),
+        (["./mine", "--name", "a/b"], "CONSUMER_NAME: 'a/b' is not a name"),
+        (["./mine", "--shows", "all"], "SHOWS: 'all' is not a kind of evidence"),
+        ([], "Missing argument 'COMMAND'"),
+    ],
+)
+def test_what_cannot_be_run_has_an_exit_code_of_its_own(arguments: list[str], message: str):
+    done = CliRunner().invoke(command.test, arguments)
+    assert message in done.output
+    assert done.exit_code == 3
