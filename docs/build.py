@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import click
 
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA, Criterion
 from fairpoll.cli.main import main as fairpoll
+from fairpoll.contract.settings import PollSettings, allowed, variable
 from fairpoll.verdicts.schema import schema as verdict_schema
 from fairpoll.verdicts.schema import schema_text
 
@@ -84,6 +86,25 @@ def _keys(schema: Mapping[str, Any], within: str) -> Table:
         yield from _keys(entry.get("items", {}), f"{within}{name}[].")
         named = entry.get("additionalProperties")
         yield from _keys(named if isinstance(named, dict) else {}, f"{within}{name}.NAME.")
+
+
+def settings_page() -> str:
+    """Every setting of a consumer with its names, default and range."""
+    return (
+        "# Consumer settings\n\n"
+        + GENERATED.format(source="`libraries/fairpoll/contract/settings.py`")
+        + "A scenario sets them under `consumer`; a consumer under test gets them as environment variables; "
+        "`fairpoll consume` has them as options. `SPEED` divides none of them.\n\n"
+        + table(("setting", "environment variable", "default", "allowed", "what"), _settings())
+    )
+
+
+def _settings() -> Table:
+    for setting in fields(PollSettings):
+        values = allowed(setting)
+        range_of = ", ".join(values.choices) or f"{values.minimum:,} to {values.maximum:,}"
+        default = str(getattr(PollSettings(), setting.name))
+        yield f"`{setting.name}`", f"`{variable(setting.name)}`", f"`{default}`", range_of, values.help
 
 
 def commands_page() -> str:
@@ -199,6 +220,7 @@ def _kind(entry: Mapping[str, Any]) -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "scenario.md": scenario_page,
+    "settings.md": settings_page,
     "commands.md": commands_page,
     "criteria.md": criteria_page,
     "verdict-json.md": verdict_page,

@@ -9,10 +9,12 @@ import pytest
 
 import documents
 from documents import ROOT
+from fairpoll.contract.environment import ConsumerEnvironment
 from fairpoll.verdicts.rejudge import judge_again
 from recordings import write_recording
 
 PAGES = documents.pages()
+CONSUMERS = ROOT / "libraries" / "fairpoll" / "consumers"
 SCHEMA = ROOT / "docs" / "reference" / "verdict.schema.json"
 
 
@@ -70,6 +72,16 @@ def test_every_variable_of_the_suites_is_in_the_reference():
         declared |= set(re.findall(r"^\$\{([A-Z_]+)(?:: \w+)?\}", path.read_text("utf-8"), re.MULTILINE))
     assert len(declared) > 15
     assert [variable for variable in sorted(declared) if f"`{variable}`" not in reference] == []
+
+
+def test_every_variable_and_event_of_the_contract_is_in_the_reference():
+    """Those that a consumer is started with, and those that it may print."""
+    reference = (ROOT / "docs" / "reference" / "consumer-contract.md").read_text("utf-8")
+    started_with = ConsumerEnvironment("g", {"t": "f"}, 1.0).to_environment()
+    sources = "".join(path.read_text("utf-8") for path in CONSUMERS.glob("*.py"))
+    names = {"records_consumed", *re.findall(r'emit\(\s*"(\w+)"', sources)}
+    assert len(names) > 8
+    assert [name for name in (*started_with, *names) if f"`{name}`" not in reference] == []
 
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["of a recording", "of a whole run"])
