@@ -1,32 +1,55 @@
 """`fairpoll test`: its options as Robot's, and a folder of results as a few lines and an exit code."""
 
-import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from fairpoll.base.errors import HistoryError
+from fairpoll.checkers.finding import Finding
 from fairpoll.cli import test as command
 from fairpoll.cli.test import SUITES, robot_arguments
 from fairpoll.reports.outcome import outcome
+from fairpoll.verdicts.verdict_json import JudgedConsumer, JudgedRun, JudgedSuites, worst
 
 GIVEN: dict[str, Any] = {
     option.name: () if option.multiple else None for option in command.test.params if option.name is not None
 } | {"command": "./mine --fast", "output_folder": Path("results"), "speed": 10.0, "brokers": "1"}
-FINDING = {"status": "pass", "sentence": "mine lost nothing"}
-LATE = {"status": "fail", "sentence": "mine let a message wait 120.0 s, expected at most 5 s"}
-UNSURE = {"status": "inconclusive", "sentence": "the broker took 2.1 s to ack a message"}
+PASSED, LATE, UNSURE = (
+    Finding(
+        check=f"criterion_{status}",
+        consumer="mine",
+        expected="",
+        measured="",
+        status=status,
+        sentence=sentence,
+    )
+    for status, sentence in (
+        ("pass", "mine lost nothing"),
+        ("fail", "mine let a message wait 120.0 s, expected at most 5 s"),
+        ("inconclusive", "the broker took 2.1 s to ack a message"),
+    )
+)
 
 
-def written(folder: Path, findings: list[dict[str, str]], **more: Any) -> Path:
-    run = {"cluster": "a broker", "speed": 10, "judged": {"mine": {}}, "findings": findings, **more}
-    statuses = {finding["status"] for finding in findings}
-    verdict = next((one for one in ("fail", "inconclusive") if one in statuses), "pass")
-    whole = {"verdict": verdict, "runs": [run], "not_judged": []}
-    (folder / "verdict.json").write_text(json.dumps(whole), "utf-8")
+def written(folder: Path, *findings: Finding, **more: Any) -> Path:
+    verdict = worst(finding.status for finding in findings)
+    run = JudgedRun(
+        verdict=verdict,
+        run_id="r",
+        scenario="s",
+        speed=10,
+        cluster="a broker",
+        figures={},
+        findings=findings,
+        judged={"mine": JudgedConsumer(command="./mine", shows=[])},
+        **more,
+    )
+    whole = JudgedSuites(verdict=verdict, runs=(run,))
+    (folder / "verdict.json").write_bytes(msgspec.json.encode(whole))
     (folder / "summary.html").touch()
     return folder
 
@@ -34,10 +57,10 @@ def written(folder: Path, findings: list[dict[str, str]], **more: Any) -> Path:
 @pytest.mark.parametrize(
     ("findings", "verdict", "first"),
     [
-        ([FINDING], "pass", "PASS: mine: all 1 criteria hold, on a broker at SPEED 10"),
-        ([FINDING, LATE], "fail", "FAIL: mine: 1 of 2 criteria do not hold, on a broker at SPEED 10"),
+        ([PASSED], "pass", "PASS: mine: all 1 criteria hold, on a broker at SPEED 10"),
+        ([PASSED, LATE], "fail", "FAIL: mine: 1 of 2 criteria do not hold, on a broker at SPEED 10"),
         (
-            [FINDING, UNSURE],
+            [PASSED, UNSURE],
             "inconclusive",
             "INCONCLUSIVE: mine: not decided: 1 of 2 criteria could not be judged, on a broker at SPEED 10. "
             "Run again, or with a lower SPEED",
@@ -45,17 +68,17 @@ def written(folder: Path, findings: list[dict[str, str]], **more: Any) -> Path:
     ],
 )
 def test_a_verdict_is_a_sentence_its_reasons_and_where_the_pages_are(
-    findings: list[dict[str, str]], verdict: str, first: str, tmp_path: Path
+    findings: list[Finding], verdict: str, first: str, tmp_path: Path
 ):
-    text, found = outcome(written(tmp_path, findings))
-    reasons = [f"- {f['status'].upper()}: {f['sentence']}" for f in findings if f["status"] != "pass"]
+    text, found = outcome(written(tmp_path, *findings))
+    reasons = [f"- {f.status.upper()}: {f.sentence}" for f in findings if f.status != "pass"]
     assert text.splitlines() == [first, *reasons, str(tmp_path / "summary.html")]
     assert found == verdict
 
 
 def test_what_the_consumer_cannot_show_is_one_line(tmp_path: Path):
     hidden = {"mine": {"records": ["nothing_lost", "order_kept"]}}
-    text, _ = outcome(written(tmp_path, [FINDING], not_shown=hidden))
+    text, _ = outcome(written(tmp_path, PASSED, not_shown=hidden))
     assert text.splitlines()[1] == (
         "mine does not show which records it delivered (nothing lost, order kept); these criteria were "
         "not judged"
