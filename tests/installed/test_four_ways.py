@@ -61,6 +61,24 @@ def test_a_suite_of_ones_own(installed: Installed):
     assert "1 test, 1 passed, 0 failed" in done.stdout
 
 
+def test_the_pytest_fixture(installed: Installed):
+    """One passes; the other fails with the sentences of what it breaks, and no traceback."""
+    (installed.folder / "test_mine.py").write_text(
+        "def test_fair(fairpoll):\n"
+        f'    fairpoll.run("{FAIR}", name="fair").should_pass()\n'
+        "\n"
+        "\n"
+        "def test_plain(fairpoll):\n"
+        f'    fairpoll.run("{plain_loop(installed)}", wait_at_most=5.0).should_pass()\n',
+        "utf-8",
+    )
+    (installed.folder / "pytest.ini").write_text("[pytest]\nfairpoll_cluster = mock\n", "utf-8")
+    done = installed.run("pytest", "--fairpoll-speed", "10", code=1)
+    assert "1 failed, 1 passed" in done.stdout
+    assert "- FAIL: consumer.py let message async-test-low-volume/0@0" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_nothing_of_it_comes_from_a_checkout(installed: Installed):
     done = installed.run("python", "-c", "import fairpoll; print(fairpoll.__file__)")
     assert str(ROOT) not in done.stdout

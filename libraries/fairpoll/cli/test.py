@@ -17,6 +17,8 @@ from fairpoll.cli.options import FiniteRange, checked_servers, option
 from fairpoll.evidence import layout
 from fairpoll.reports.outcome import EXIT_CODES, outcome
 from fairpoll.run.modes import KINDS_OF_EVIDENCE, Yours
+from fairpoll.scenarios.file import load_scenario
+from fairpoll.scenarios.packaged import find_scenario
 from fairpoll.scenarios.units import parse_duration, parse_share
 
 SUITES = Path(__file__).parents[1] / "suites"
@@ -175,6 +177,8 @@ def robot_arguments(options: Mapping[str, Any]) -> list[str]:
     """The command line of `robot` for these options. Raises FairpollError for what cannot be run."""
     text = {name: options[name] or "" for name in ("command", "fields", "name", "shows")}
     Yours(**text).as_mode("yours")  # refuses what cannot be read
+    if options["scenario"]:
+        load_scenario(find_scenario(options["scenario"]))
     if options["bootstrap_servers"] and options["cluster"] not in (None, "external"):
         raise FairpollError(f"--bootstrap-servers is for --cluster external, not {options['cluster']}")
     cluster = "external" if options["bootstrap_servers"] else options["cluster"]

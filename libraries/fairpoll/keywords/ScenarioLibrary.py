@@ -8,10 +8,11 @@ from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 
 from fairpoll.keywords.judging import log_charts
-from fairpoll.keywords.planned import PLANNED, find_scenario
+from fairpoll.keywords.planned import PLANNED
 from fairpoll.keywords.session import SESSION
 from fairpoll.run.modes import Yours, consumer_of
 from fairpoll.scenarios.file import load_scenario
+from fairpoll.scenarios.packaged import find_scenario
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", listener=PLANNED)

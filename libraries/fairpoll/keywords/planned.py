@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -15,27 +14,14 @@ from robot.running import ResourceFile
 from fairpoll.base.errors import ScenarioError
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import Scenario
+from fairpoll.scenarios.packaged import find_scenario
 
-SCENARIO_FOLDER = Path(__file__).parents[1] / "resources" / "scenarios"
 # What a scenario looks like among the arguments of a keyword.
 SCENARIO = re.compile(r"(?:scenario=)?([^=]+\.ya?ml)")
 # Keywords one of whose arguments is a scenario whatever it looks like, and which argument.
 TAKES_SCENARIO = {"runscenario": 0, "scenarioshouldbevalid": 0, "startscenario": 1, "runbothmodeson": 0}
 
 Keywords = Mapping[str, running.UserKeyword]
-
-
-def find_scenario(name: str) -> Path:
-    """The file of this name in resources/scenarios, or the path itself. Raises ScenarioError."""
-    for path in (SCENARIO_FOLDER / name, Path(name)):
-        if path.is_file():
-            return path
-    known = sorted(path.name for path in SCENARIO_FOLDER.glob("*.yaml"))
-    meant = get_close_matches(f"{name.removesuffix('.yaml')}.yaml", known, n=1, cutoff=0.8)
-    hint = f"did you mean {meant[0]}? " if meant else ""
-    raise ScenarioError(
-        f"no scenario file '{name}'; {hint}in resources/scenarios there are: {', '.join(known)}"
-    )
 
 
 class Planned:

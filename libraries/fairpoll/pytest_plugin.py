@@ -1,0 +1,149 @@
+"""A pytest fixture that judges a consumer: `def test_mine(fairpoll): fairpoll.run("./mine").should_pass()`.
+
+One cluster serves all tests of a session; it is started by the first of them. Options, as ini values too:
+`--fairpoll-cluster` (local, mock or compose; default: local, or mock where there is no Java) and
+`--fairpoll-speed` (default 1, which takes about three minutes for each run).
+"""
+
+import secrets
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from fairpoll.cluster import Cluster
+    from fairpoll.cluster.leftovers import Registry
+    from fairpoll.verdicts.verdict import Verdict
+
+OPTIONS = (
+    ("cluster", "", "Where fairpoll's brokers come from: local, mock or compose."),
+    ("speed", "1", "Divides every interval of fairpoll's scenarios, multiplies the sink's rate."),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("fairpoll")
+    for name, default, explanation in OPTIONS:
+        parser.addini(f"fairpoll_{name}", explanation, default=default)
+        group.addoption(f"--fairpoll-{name}", default=None, help=explanation)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a run was judged as. `verdict` has every finding and the recording, `folder` all that was left."""
+
+    verdict: "Verdict"
+    folder: Path
+
+    def should_pass(self) -> None:
+        """Fail the test unless every criterion holds.
+
+        The failure lists each criterion that does not. It begins with INCONCLUSIVE where none fails and some
+        could not be judged: the run has not decided, and is no pass.
+        """
+        from fairpoll.reports.outcome import unmet_sentences  # noqa: PLC0415
+
+        if sentences := unmet_sentences(self.verdict.findings):
+            prefix = "" if self.verdict.worst == "fail" else "INCONCLUSIVE: "
+            count = f"{len(sentences)} of {len(self.verdict.findings)} criteria not met"
+            lines = [f"{prefix}{count}; evidence: {self.folder}", *(f"- {text}" for text in sentences)]
+            pytest.fail("\n".join(lines), pytrace=False)
+
+
+@dataclass
+class Fairpoll:
+    """Runs and judges consumers on the session's cluster. `folder` gets the evidence."""
+
+    cluster: "Cluster"
+    registry: "Registry"
+    folder: Path
+    speed: float
+
+    def run(
+        self,
+        command: str,
+        *,
+        scenario: str = "specified.yaml",
+        speed: float | None = None,
+        name: str = "",
+        fields: str = "",
+        shows: str = "",
+        **thresholds: float | None,
+    ) -> Judgement:
+        """Run the command beside the plain loop on the same traffic and judge it by the plain expectation.
+
+        Args:
+            command: as for a shell, such as "./my-consumer --flag".
+            scenario: a packaged scenario or a file; default specified.yaml.
+            speed: divides every interval; default: the option --fairpoll-speed.
+            name: the consumer's name in findings; default: made from the command.
+            fields: maps its output files, such as "topic=meta.topic offset=meta.offset".
+            shows: the kinds of evidence that it declares; default: what it leaves.
+            thresholds: fields of `verdicts.expectation.Thresholds`, such as wait_at_most=2.0 (seconds).
+
+        Raises FairpollError for what cannot be run: the scenario, the command, the cluster.
+        """
+        # Only here: every pytest run of this environment loads the plugin, few need what it judges with.
+        from fairpoll.evidence.loading import load_recording  # noqa: PLC0415
+        from fairpoll.run.experiment import Experiment  # noqa: PLC0415
+        from fairpoll.run.members import ConsumerUnderTest  # noqa: PLC0415
+        from fairpoll.run.modes import Yours  # noqa: PLC0415
+        from fairpoll.scenarios.file import load_scenario  # noqa: PLC0415
+        from fairpoll.scenarios.packaged import find_scenario  # noqa: PLC0415
+        from fairpoll.verdicts.expectation import CONTROL, Thresholds, judge_plainly  # noqa: PLC0415
+        from fairpoll.verdicts.verdict import Verdict  # noqa: PLC0415
+
+        expected = Thresholds.for_scenario(scenario, **thresholds)
+        consumer = Yours(command, fields, name=name, shows=shows).as_mode("yours")
+        file = find_scenario(scenario)
+        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        experiment = Experiment(
+            scenario_file=file,
+            scenario=load_scenario(file),
+            speed=speed or self.speed,
+            consumers=[ConsumerUnderTest.built_in(CONTROL), consumer],
+            cluster=self.cluster,
+            run_id=run_id,
+            folder=self.folder / f"{consumer.name}-{run_id}",
+            registry=self.registry,
+        )
+        try:
+            experiment.run()
+        finally:
+            self.cluster.delete(experiment.topic_names.values(), experiment.groups.values())
+        verdict = Verdict(load_recording(experiment.folder))
+        judge_plainly(verdict, consumer.name, expected)
+        verdict.write()
+        return Judgement(verdict, experiment.folder)
+
+
+@pytest.fixture(scope="session")
+def fairpoll(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fairpoll]:
+    """Judges consumers: `fairpoll.run("./my-consumer").should_pass()`."""
+    from fairpoll.cluster import ClusterOptions, open_cluster  # noqa: PLC0415
+    from fairpoll.cluster.leftovers import Registry  # noqa: PLC0415
+
+    def option(name: str) -> Any:
+        return pytestconfig.getoption(f"fairpoll_{name}") or pytestconfig.getini(f"fairpoll_{name}")
+
+    try:
+        speed = float(option("speed"))
+    except ValueError:
+        raise pytest.UsageError(f"fairpoll_speed: '{option('speed')}' is not a number") from None
+    folder = tmp_path_factory.mktemp("fairpoll")
+    registry = Registry()
+    try:
+        cluster = open_cluster(
+            option("cluster"), ClusterOptions(folder / "cluster"), registry, warn=warnings.warn
+        )
+        try:
+            yield Fairpoll(cluster, registry, folder, speed)
+        finally:
+            cluster.stop()
+    finally:
+        registry.close()
