@@ -3,10 +3,11 @@ Documentation    The expected-results table of the specification, one row a test
 ...
 ...              With async polling the low-volume topic is served; with sync polling it starves. Counts are of
 ...              different records that reached the sink during the two minutes.
+Metadata         Scenario    specified.yaml
 
 Resource         ../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On The Specified Scenario
+Suite Setup      Run Both Modes
 Test Template    Delivery Should Meet
 
 Test Tags        smoke    specified

@@ -3,10 +3,11 @@ Documentation    Starvation is waiting, not counting: how old does the oldest wa
 ...
 ...              Times are in the scenario's own time. The sync consumer is the control: it is a plain, unrigged
 ...              loop, and the run proves something only because it starves.
+Metadata         Scenario    specified.yaml
 
 Resource         ../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On The Specified Scenario
+Suite Setup      Run Both Modes
 
 Test Tags        specified
 

@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    Nothing lost, repeated, reordered or stalled: of both consumers, on the same recording.
+Metadata         Scenario    specified.yaml
 
 Resource         ../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On The Specified Scenario
+Suite Setup      Run Both Modes
 
 Test Tags        specified    delivery
 

@@ -1,9 +1,10 @@
 *** Settings ***
-Documentation    Kafka UI shows what the brokers say: the cluster, both topics, and the lag of both groups.
+Documentation    Kafka UI agrees with the brokers on the cluster, both topics, and the lag of both consumer groups.
+Metadata         Scenario    specified.yaml
 
 Resource         ../resources/kafka_ui.resource
 
-Suite Setup      Run The Specified Scenario In View Of Kafka UI
+Suite Setup      Run Both Modes With Kafka UI
 
 Test Tags        kafka-ui
 
@@ -21,8 +22,8 @@ The High-Volume Topic Has 3 Partitions
 The Low-Volume Topic Has 1 Partition
     Kafka UI Should Show The Topic With Partitions    async-test-low-volume    1
 
-The Lag Of Async Is What The Brokers Say
+The Lag Of Async Agrees With The Brokers
     Kafka UI Should Show The Lag Of    async
 
-The Lag Of Sync Is What The Brokers Say
+The Lag Of Sync Agrees With The Brokers
     Kafka UI Should Show The Lag Of    sync

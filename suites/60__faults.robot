@@ -1,11 +1,12 @@
 *** Settings ***
-Documentation    Faults of brokers, network and processes while the scenario runs: async must lose nothing, and
-...              messages must flow again within the declared time. Needs three brokers: `--variable BROKERS:3`.
+Documentation    Faults of brokers, network and processes while the scenario runs: async must lose nothing, and must
+...              deliver again within RECOVERY. Needs three brokers: `--variable BROKERS:3`.
+Metadata         Scenario    faults.yaml
 
 Resource         ../resources/faults.resource
 
-Suite Setup      Bring Up Brokers That Can Be Harmed
-Test Teardown    Undo All Harm
+Suite Setup      Bring Up Three Local Brokers
+Test Teardown    Heal All Faults
 
 Test Tags        faults
 
@@ -15,14 +16,14 @@ A Broker Is Killed And Restarted
     While Async Reads
     Kill The Leader Of quiet
     Let Traffic Flow For 5 seconds
-    Start Every Broker That Is Down
+    Restart Stopped Brokers
     Async Should Have Recovered
 
 A Leader Is Moved
     While Async Reads
     Move The Leader Of quiet
     Let Traffic Flow For 4 seconds
-    Start Every Broker That Is Down
+    Restart Stopped Brokers
     Async Should Have Recovered
 
 A Broker Is Frozen
@@ -34,17 +35,17 @@ The Coordinator Is Killed
     While Async Reads
     Kill The Coordinator Of async
     Let Traffic Flow For 5 seconds
-    Start Every Broker That Is Down
+    Restart Stopped Brokers
     Async Should Have Recovered
 
 The Network To A Broker Is Cut Both Ways
     While Async Reads
-    Cut Consumers Off From The Leader Of quiet For 6 seconds
+    Isolate The Leader Of quiet For 6 seconds
     Async Should Have Recovered
 
 The Network To A Broker Is Cut One Way
     While Async Reads
-    Swallow The Answers Of The Leader Of quiet For 6 seconds
+    Drop Responses Of The Leader Of quiet For 6 seconds
     Async Should Have Recovered
 
 A Broker Answers 200 ms Later
@@ -53,8 +54,9 @@ A Broker Answers 200 ms Later
     Async Should Have Recovered
 
 The Consumer Is Killed Five Times
-    While Async Reads    faults_again.yaml
-    Kill Async Again And Again    5
+    [Metadata]    Scenario    faults_again.yaml
+    While Async Reads
+    Kill Async Repeatedly    5
     Async Should Have Recovered
 
 The Disk Of The Consumer Is Full

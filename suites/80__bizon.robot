@@ -7,10 +7,11 @@ Documentation    The pipeline of the specification: Kafka, Bizon, files. The rel
 ...              plain loop serves none, and waits for a minute and a half all the same.
 ...
 ...              Needs Bizon (`pip install 'fairpoll[bizon]'`) and a real broker.
+Metadata         Scenario    specified.yaml
 
 Resource         ../resources/acceptance.resource
 
-Suite Setup      Run Bizon In Both Modes On The Specified Scenario
+Suite Setup      Run Bizon In Both Modes
 
 Test Tags        bizon
 
@@ -54,8 +55,8 @@ Released Bizon Is As Known
 
 
 *** Keywords ***
-Run Bizon In Both Modes On The Specified Scenario
+Run Bizon In Both Modes
     [Documentation]    Released and asynchronous side by side, with the plain loop as the control.
     Bring Up The Cluster
-    Bizon Is Needed
-    Run Scenario    specified.yaml    sync    bizon-sync    bizon-async    speed=${SPEED}    bizon_config=${BIZON_CONFIG}
+    Require Bizon
+    Run Scenario    sync    bizon-sync    bizon-async    speed=${SPEED}    bizon_config=${BIZON_CONFIG}

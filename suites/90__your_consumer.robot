@@ -5,6 +5,7 @@ Documentation    A consumer of your own, in any language, judged by every criter
 ...
 ...              docs/reference/consumer-contract.md is the contract. A criterion whose evidence the consumer neither
 ...              declared nor left is skipped, listed once in the summary, and decides nothing. The plain loop is the control.
+Metadata         Scenario    ${SCENARIO}
 
 Resource         ../resources/acceptance.resource
 
@@ -81,15 +82,7 @@ It Should Leave The Backlog In The Broker
 
 *** Keywords ***
 Run Yours
-    [Documentation]    Run the plain loop and your consumer side by side. Skips the suite where CONSUMER is not given.
+    [Documentation]    Run the plain loop and your consumer side by side. Skips the tests unless CONSUMER is set.
     Skip If    $CONSUMER == ''    no consumer is given: run with --variable "CONSUMER:./my-consumer --flag"
     Bring Up The Cluster
-    Run Scenario
-    ...    ${SCENARIO}
-    ...    sync
-    ...    yours
-    ...    speed=${SPEED}
-    ...    consumer=${CONSUMER}
-    ...    fields=${CONSUMER_FIELDS}
-    ...    consumer_name=${CONSUMER_NAME}
-    ...    shows=${SHOWS}
+    Run Scenario    sync    yours    speed=${SPEED}    &{YOURS}

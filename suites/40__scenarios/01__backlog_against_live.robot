@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    A backlog of one topic must not delay the live messages of another until it has been read.
+Metadata         Scenario    backlog_against_live.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    backlog_against_live.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery
 

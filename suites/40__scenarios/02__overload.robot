@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    More is sent than the sink can take: the shortage must not fall on the quiet topic alone.
+Metadata         Scenario    overload.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    overload.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery
 

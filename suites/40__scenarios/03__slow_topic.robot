@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    A sink that is slow for one topic: the other topic must get its share of the sink's time.
+Metadata         Scenario    slow_topic.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    slow_topic.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery
 

@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    The sink comes nearly to rest and recovers: paused partitions must deliver again.
+Metadata         Scenario    backpressure.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    backpressure.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery    backpressure
 

@@ -1,5 +1,6 @@
 *** Settings ***
 Documentation    A backlog of 200,000 messages stays in the broker, not in the consumer's memory.
+Metadata         Scenario    large_backlog.yaml
 
 Resource         ../../resources/acceptance.resource
 
@@ -23,5 +24,5 @@ Async Should Leave The Backlog In The Broker
 Run On A Real Broker
     [Documentation]    The mock would drop three quarters of the backlog, and the run would prove nothing.
     Bring Up The Cluster
-    Real Broker Is Needed    the mock keeps only 5 MB of a partition
-    Run Both Modes On    large_backlog.yaml
+    Require Real Broker    the mock keeps only 5 MB of a partition
+    Run Both Modes In Real Time

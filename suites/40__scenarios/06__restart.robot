@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    Stopped cleanly and started again, twice: nothing lost, nothing repeated, commits go on.
+Metadata         Scenario    restart.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    restart.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery    restart
 

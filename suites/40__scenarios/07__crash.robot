@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    SIGKILL with full buffers: what was not committed comes again, what was committed does not.
+Metadata         Scenario    crash.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    crash.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery    restart
 

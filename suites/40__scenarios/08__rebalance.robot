@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    A second member joins and leaves while partitions are paused.
+Metadata         Scenario    rebalance.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    rebalance.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery    rebalance
 

@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    A batch takes longer than max.poll.interval.ms: who does not poll meanwhile is put out of the group.
+Metadata         Scenario    slow_handler.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    slow_handler.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery    rebalance
 

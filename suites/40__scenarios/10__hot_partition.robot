@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    One partition of a topic gets nearly everything: its neighbours must not wait behind it.
+Metadata         Scenario    hot_partition.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    hot_partition.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery
 

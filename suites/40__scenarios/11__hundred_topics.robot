@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    A hundred topics, one of them hot: none of the others may be forgotten.
+Metadata         Scenario    hundred_topics.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    hundred_topics.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery
 

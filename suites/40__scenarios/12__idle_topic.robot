@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    A topic that was silent for most of the run wakes up: its first message must not wait.
+Metadata         Scenario    idle_topic.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    idle_topic.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery
 

@@ -1,9 +1,10 @@
 *** Settings ***
 Documentation    Messages that can never be written are put aside, whole; all others go on.
+Metadata         Scenario    poison.yaml
 
 Resource         ../../resources/acceptance.resource
 
-Suite Setup      Run Both Modes On    poison.yaml
+Suite Setup      Run Both Modes In Real Time
 
 Test Tags        scenarios    delivery    poison
 

@@ -46,23 +46,22 @@ DRY = {
     "three and a half brokers": "Ensure Cluster    mock    brokers=3.5",
     "brokers a word": "Ensure Cluster    mock    brokers=two",
     "keep perhaps": "Ensure Cluster    mock    keep=perhaps",
-    "speed a word": "Run Scenario    specified.yaml    speed=fast",
+    "speed a word": "Run Scenario    speed=fast",
     "an unknown criterion": "Finding Should Be As Known    async    nothing_losst    pass",
     "solo of a topic": "Oldest Message Should Wait At Most Times Solo    async    hot    4",
     "a topic that is not there": WAIT.replace("low", "medium").format("5 s"),
-    "a topic to harm that is not there": "Kill The Leader Of quite",
+    "a fault of a topic that is not there": "Kill The Leader Of quite",
     "a topic that acts": WAIT.replace("low", HOSTILE).format("5 s"),
 }  # fmt: skip
 
-# A scenario that is named in a suite and wrong: each test that names it fails with this, dry or not, and
-# no cluster is started.
+# A test that names a wrong scenario fails with this, dry or not, and no cluster is started.
 SCENARIO = {
-    "rate without unit": "Scenario Should Be Valid    ${TEMPDIR}/wrong.yaml",
-    "no such scenario": "Run Scenario    none.yaml",
+    "rate without unit": "[Metadata]    Scenario    wrong.yaml\n    No Operation",
+    "no such scenario": "[Metadata]    Scenario    none.yaml\n    No Operation",
     "a cluster": "Ensure Cluster    mock",
 }  # fmt: skip
 
-RUN = "Run Scenario    specified.yaml    {}"
+RUN = "Run Scenario    {}"
 # In this order: the mock cluster comes up in the middle.
 AT_ONCE = {
     "unknown cluster": "Ensure Cluster    nonsense",
@@ -101,7 +100,7 @@ def at_once(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_a_wrong_scenario_is_refused_before_a_cluster_is_started(
     options: list[str], tmp_path: Path, snapshot: SnapshotAssertion
 ):
-    told = messages(SCENARIO, tmp_path, *options)
+    told = messages(SCENARIO, tmp_path, *options, scenario="")
     wrong, missing, cluster = (told[row] for row in SCENARIO)
     assert (wrong, missing.replace(SCENARIOS, "{scenarios}")) == snapshot(name="messages")
     both = f"{wrong}\n{missing}"

@@ -50,7 +50,7 @@ def test_a_consumer_that_does_not_survive_is_caught(test: str, defect: str, told
 
 def test_faults_are_skipped_with_the_reason_where_no_broker_can_be_harmed(tmp_path: Path):
     done = run(tmp_path, "--variable", "CLUSTER:mock", "--include", "faults", str(SUITES))
-    assert "needs three brokers to harm: run with BROKERS:3 on CLUSTER:local or compose" in done.stdout
+    assert "needs three local brokers: run with BROKERS:3 on CLUSTER:local or compose" in done.stdout
     assert "0 failed" in done.stdout
 
 

@@ -10,14 +10,17 @@ WRONG = "title: x\nduration: 10 s\nsink: 10\ntopics:\n"
 WRONG += "  t: {volume: low, partitions: 1, traffic: 1 every 1 s, output: t.json}\n"
 
 
-def messages(table: Mapping[str, str], folder: Path, *options: str) -> dict[str, str]:
-    """Run every row's step as a test of its own; row -> the test's message."""
+def messages(
+    table: Mapping[str, str], folder: Path, *options: str, scenario: str = "specified.yaml"
+) -> dict[str, str]:
+    """Run every row's step as a test of its own, in a suite with this scenario; row -> the test's message."""
     libraries = [
         f"fairpoll.keywords.{name}Library"
         for name in ("Cluster", "Scenario", "Verdict", "Guarantee", "Fault")
     ]
     libraries.append(Path(__file__).parent / "HandWrittenLibrary.py")
-    lines = ["*** Settings ***", *(f"Library    {path}" for path in libraries), "*** Test Cases ***"]
+    named = [f"Metadata    Scenario    {scenario}"] if scenario else []
+    lines = ["*** Settings ***", *named, *(f"Library    {path}" for path in libraries), "*** Test Cases ***"]
     for row, step in table.items():
         lines += [row, f"    {step}"]
     suite = folder / "rows.robot"

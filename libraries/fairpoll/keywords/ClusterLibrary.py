@@ -1,4 +1,4 @@
-"""Keywords that bring a Kafka cluster up and say which one it is."""
+"""Keywords that start a Kafka cluster and identify it."""
 
 from typing import Literal
 
@@ -9,19 +9,19 @@ from robot.api.types import Secret
 
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster import ClusterOptions
-from fairpoll.keywords.session import SESSION
+from fairpoll.keywords.session import NO_CLUSTER, SESSION
 from fairpoll.reports.tables import html_table
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", listener="SELF")
 class ClusterLibrary:
-    """Brings up the Kafka cluster that the suites judge on, and stops it at the end of the run.
+    """Starts the Kafka cluster that the suites run on, and stops it at the end of the run.
 
     There is one cluster in a Robot run. It is started by the first `Ensure Cluster` and stopped when
     Robot ends, also after Ctrl-C.
     """
 
-    @keyword
+    @keyword(tags=["cluster"])
     def ensure_cluster(
         self,
         kind: str = "",
@@ -35,23 +35,23 @@ class ClusterLibrary:
         sasl_password: Secret | str = "",
         ssl_ca_location: str = "",
     ) -> None:
-        """Starts the cluster, unless it runs already, and waits until it answers.
+        """Starts the cluster, unless it is running already, and waits until it answers.
 
         Args:
             kind: `local` (Apache Kafka on this machine), `mock` (librdkafka's mock cluster),
-                `compose` or `external`. Not given: local, or mock with a warning where there is no
+                `compose` or `external`. Not given: local, or mock, with a warning, if there is no
                 Java or no way to get Kafka's jars.
             brokers: how many brokers, 1 or 3; default 1. For local, mock and compose.
-            keep: `yes` leaves a compose cluster up at the end, and tell its address.
+            keep: `yes` leaves a compose cluster running at the end, and prints its address.
             bootstrap_servers: `host:port[,...]` of an external cluster.
-            security_protocol: of an external cluster, such as `SASL_SSL`.
+            security_protocol: for an external cluster, such as `SASL_SSL`.
             sasl_mechanism: such as `SCRAM-SHA-512`.
-            sasl_username: who logs in.
-            sasl_password: as Robot's Secret, from an environment variable.
-            ssl_ca_location: the file of the certificates to trust.
+            sasl_username: the user name.
+            sasl_password: the password, as a Secret from an environment variable.
+            ssl_ca_location: a file with the certificates to trust.
 
-        Fails if the cluster does not answer within 90 seconds, or cannot run here; the message says
-        why and what to do about it.
+        Fails if the cluster does not answer within 90 seconds, or cannot run here; the message has the
+        reason and what to do about it.
 
         Example: `Ensure Cluster    local    brokers=3`
         """
@@ -72,12 +72,11 @@ class ClusterLibrary:
         )
         SESSION.ensure_cluster(kind, options)
 
-    @keyword
+    @keyword(tags=["cluster"])
     def stop_cluster(self) -> None:
         """Stops the cluster that `Ensure Cluster` started and deletes its data; its logs stay.
 
-        Logs where the time of the run went. Does nothing when none runs. Called for you at the end of the
-        run.
+        Logs how long each part of the run took. Does nothing if no cluster runs. Robot's end calls it too.
 
         Example: `Stop Cluster`
         """
@@ -85,28 +84,28 @@ class ClusterLibrary:
         rows = [(part, f"{seconds:,.1f}") for part, seconds in SESSION.results.times().items()]
         logger.info(html_table(("part", "seconds"), rows, "Where the time went"), html=True)
 
-    @keyword
+    @keyword(tags=["cluster"])
     def cluster_should_answer(self) -> str:
         """Fails if no cluster runs, or if it does not answer a request for its metadata.
 
-        Returns what answered, such as `Apache Kafka 4.3.1 (KRaft), 1 broker`.
+        Returns the cluster's description, such as `Apache Kafka 4.3.1 (KRaft), 1 broker`.
 
         Example: `Cluster Should Answer`
         """
         if SESSION.cluster is None:
-            raise ClusterError("no cluster is running; begin with the keyword 'Ensure Cluster'")
+            raise ClusterError(NO_CLUSTER)
         return SESSION.cluster.description
 
-    @keyword
-    def real_broker_is_needed(self, reason: str) -> None:
+    @keyword(tags=["cluster"])
+    def require_real_broker(self, reason: str) -> None:
         """Skips the tests that follow, with this reason, when they run on the mock cluster.
 
         Does nothing on a real broker. `--exclude real-broker` leaves such tests out altogether.
 
         Args:
-            reason: what the mock cannot do; stands in the skipped tests' message.
+            reason: what the mock cannot do; part of the skipped tests' message.
 
-        Example: `Real Broker Is Needed    the mock keeps only 5 MB of a partition`
+        Example: `Require Real Broker    the mock keeps only 5 MB of a partition`
         """
         if SESSION.cluster is not None and SESSION.cluster.kind == "mock":
             raise SkipExecution(f"needs a real broker: {reason}; run with CLUSTER:local")

@@ -1,4 +1,4 @@
-"""Keywords that do harm to the brokers, the network, the consumers and the producer of a running scenario."""
+"""Keywords that inject faults into brokers, network, consumers and producer of a running scenario."""
 
 import time
 from collections.abc import Callable
@@ -13,70 +13,68 @@ from fairpoll.cluster.base import Faults
 from fairpoll.keywords.arguments import CONVERTERS, Duration, Mode, Topic
 from fairpoll.keywords.session import SESSION
 from fairpoll.run.experiment import Experiment
-from fairpoll.run.members import names_by_mode
 from fairpoll.scenarios.units import Action
 
-# A broker that starts reads its log, joins its quorum, and its replicas catch up.
-WHOLE_SECONDS = 90.0
+# A broker that starts reads its log and joins its quorum, and its replicas catch up.
+IN_SYNC_SECONDS = 90.0
 ANSWER_SECONDS = 30.0
 NODES = (1, 2, 3)
-# So much still fits on a disk that is being filled: half a line.
+NO_FAULTS = "needs three local brokers: run with BROKERS:3 on CLUSTER:local or compose"
+# The space left on a full disk, in bytes: half a line.
 LAST_BYTES = 60
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
 class FaultLibrary:
-    """Does harm while the scenario runs that `Start Scenario` started, and writes down what was done when.
+    """Injects faults into the scenario that `Start Scenario` started, and records each with its time.
 
-    Brokers are those of a `local` or `compose` cluster with three brokers. `topic` is its name in the
-    scenario, `mode` the consumer, `number` the broker's, 1 to 3; `time` and `delay` are real times, such as
-    5 seconds or 200 ms, which SPEED does not divide.
+    Broker faults need a `local` or `compose` cluster with three brokers. `topic` is a topic's name in the
+    scenario, `mode` a consumer, `number` a broker, 1 to 3; `time` and `delay` are real times, such as
+    5 seconds or 200 ms, which SPEED does not divide. Every keyword fails if no scenario is running.
     """
 
-    @keyword
-    def brokers_that_can_be_harmed_are_needed(self) -> None:
-        """Skips the tests that follow, with the reason, unless three brokers of ours run.
+    @keyword(tags=["fault"])
+    def require_three_local_brokers(self) -> None:
+        """Skips the tests that follow, with the reason, unless Fairpoll itself runs three brokers.
 
         Does nothing on `local` and `compose` with BROKERS:3.
 
-        Example: `Brokers That Can Be Harmed Are Needed`
+        Example: `Require Three Local Brokers`
         """
         if SESSION.cluster is None or SESSION.cluster.faults is None:
-            raise SkipExecution("needs three brokers to harm: run with BROKERS:3 on CLUSTER:local or compose")
+            raise SkipExecution(NO_FAULTS)
 
-    @keyword("Let Traffic Flow For ${time}")
+    @keyword("Let Traffic Flow For ${time}", tags=["fault"])
     def let_traffic_flow(self, time: Duration) -> None:
-        """Waits. Fails at once if the scenario ends with an error meanwhile.
+        """Waits for this time. Fails at once if the scenario ends with an error meanwhile.
 
         Example: `Let Traffic Flow For 3 seconds`
         """
         watch_for(time.seconds)
 
-    @keyword("Kill The Leader Of ${topic}")
+    @keyword("Kill The Leader Of ${topic}", tags=["fault"])
     def kill_the_leader(self, topic: Topic) -> None:
-        """Kills the broker that leads the topic's partition 0, as a power cut does; others must take over.
-
-        Fails if no scenario is being run.
+        """Kills the broker that leads the topic's partition 0, as a power failure does.
 
         Example: `Kill The Leader Of quiet`
         """
         self._kill(self._leader(topic), f"leader of {topic.name}")
 
-    @keyword("Kill The Coordinator Of ${mode}")
+    @keyword("Kill The Coordinator Of ${mode}", tags=["fault"])
     def kill_the_coordinator(self, mode: Mode) -> None:
-        """Kills the broker that coordinates the consumer's group. Fails if no scenario is being run.
+        """Kills the broker that coordinates the consumer's group.
 
         Example: `Kill The Coordinator Of async`
         """
-        name = name_of(mode)
+        name = SESSION.running_consumer(mode)
         group = experiment_now().groups[name]
-        self._kill(_told(lambda: SESSION.admin().coordinator(group)), f"coordinator of {name}")
+        self._kill(_ask(lambda: SESSION.admin().coordinator(group)), f"coordinator of {name}")
 
-    @keyword("Move The Leader Of ${topic}")
+    @keyword("Move The Leader Of ${topic}", tags=["fault"])
     def move_the_leader(self, topic: Topic) -> None:
-        """Stops the broker that leads the topic's partition 0; it hands its leaderships over first.
+        """Stops the broker that leads the topic's partition 0; it hands over its leaderships first.
 
-        Fails if no scenario is being run, or if the broker does not stop within 20 seconds.
+        Fails if the broker does not stop within 20 seconds.
 
         Example: `Move The Leader Of quiet`
         """
@@ -85,11 +83,11 @@ class FaultLibrary:
         _faults().stop(node)
         _note("broker", f"moved the leader of {topic.name} away from broker {node}", since)
 
-    @keyword
-    def start_every_broker_that_is_down(self) -> None:
-        """Starts the brokers that were killed or stopped; does not wait. Fails if none is down.
+    @keyword(tags=["fault"])
+    def restart_stopped_brokers(self) -> None:
+        """Starts the brokers that were killed or stopped, without waiting. Fails if there are none.
 
-        Example: `Start Every Broker That Is Down`
+        Example: `Restart Stopped Brokers`
         """
         if not brokers_down():
             raise FairpollError("no broker is down")
@@ -97,87 +95,81 @@ class FaultLibrary:
             _faults().start(node)
             _note("broker", f"started broker {node} again", clock.now_ms())
 
-    @keyword("Freeze The Leader Of ${topic} For ${time}")
+    @keyword("Freeze The Leader Of ${topic} For ${time}", tags=["fault"])
     def freeze_the_leader(self, topic: Topic, time: Duration) -> None:
-        """Lets the broker that leads the topic's partition 0 stand still so long, its connections open.
-
-        Fails if no scenario is being run.
+        """Freezes the process of the broker that leads the topic's partition 0; its connections stay open.
 
         Example: `Freeze The Leader Of quiet For 5 seconds`
         """
         self.freeze_broker(self._leader(topic), time)
 
-    @keyword("Freeze Broker ${number} For ${time}")
+    @keyword("Freeze Broker ${number} For ${time}", tags=["fault"])
     def freeze_broker(self, number: int, time: Duration) -> None:
-        """Lets this broker (1 to 3) stand still so long, its connections open.
-
-        Fails if no scenario is being run.
+        """Freezes the process of this broker (1 to 3); its connections stay open.
 
         Example: `Freeze Broker 2 For 5 seconds`
         """
-        self._harm(number, time, lambda: _faults().freeze(number), "broker", f"froze broker {number}")
+        self._inject(number, time, lambda: _faults().freeze(number), "broker", f"froze broker {number}")
 
-    @keyword("Cut Consumers Off From The Leader Of ${topic} For ${time}")
-    def cut_off(self, topic: Topic, time: Duration) -> None:
-        """Lets nothing pass between the consumers and the leader of the topic's partition 0, either way.
+    @keyword("Isolate The Leader Of ${topic} For ${time}", tags=["fault"])
+    def isolate_the_leader(self, topic: Topic, time: Duration) -> None:
+        """Drops all traffic between the consumers and the leader of the topic's partition 0.
 
-        On compose the broker is cut off from the other brokers as well. Fails if no scenario is being run.
+        On compose the broker is isolated from the other brokers as well.
 
-        Example: `Cut Consumers Off From The Leader Of quiet For 5 seconds`
+        Example: `Isolate The Leader Of quiet For 5 seconds`
         """
         node = self._leader(topic)
-        self._harm(node, time, lambda: _faults().cut(node), "network", f"cut off broker {node}, both ways")
+        self._inject(node, time, lambda: _faults().cut(node), "network", f"cut off broker {node}, both ways")
 
-    @keyword("Swallow The Answers Of The Leader Of ${topic} For ${time}")
-    def swallow_answers(self, topic: Topic, time: Duration) -> None:
-        """Lets requests of the consumers pass to the leader of the topic's partition 0, but no answers.
+    @keyword("Drop Responses Of The Leader Of ${topic} For ${time}", tags=["fault"])
+    def drop_responses(self, topic: Topic, time: Duration) -> None:
+        """Passes consumers' requests to the leader of the topic's partition 0, but drops its responses.
 
-        Fails if no scenario is being run. Skips the test on compose, where this cannot be done.
+        Skips the test on compose, which cannot do this.
 
-        Example: `Swallow The Answers Of The Leader Of quiet For 5 seconds`
+        Example: `Drop Responses Of The Leader Of quiet For 5 seconds`
         """
         node = self._leader(topic)
-        self._harm(node, time, lambda: _faults().swallow(node), "network", f"cut off broker {node}, one way")
+        self._inject(
+            node, time, lambda: _faults().swallow(node), "network", f"cut off broker {node}, one way"
+        )
 
-    @keyword("Delay The Leader Of ${topic} By ${delay} For ${time}")
+    @keyword("Delay The Leader Of ${topic} By ${delay} For ${time}", tags=["fault"])
     def delay_leader(self, topic: Topic, delay: Duration, time: Duration) -> None:
         """Adds this latency, each way, between the consumers and the leader of the topic's partition 0.
 
-        Fails if no scenario is being run. Skips the test on compose, where this cannot be done.
+        Skips the test on compose, which cannot do this.
 
         Example: `Delay The Leader Of quiet By 200 ms For 5 seconds`
         """
         node, seconds = self._leader(topic), delay.seconds
         what = f"delayed broker {node} by {seconds * 1000:g} ms"
-        self._harm(node, time, lambda: _faults().delay(node, seconds), "network", what)
+        self._inject(node, time, lambda: _faults().delay(node, seconds), "network", what)
 
-    @keyword("Kill The Consumer ${mode} For ${time}")
+    @keyword("Kill The Consumer ${mode} For ${time}", tags=["fault"])
     def kill_the_consumer(self, mode: Mode, time: Duration) -> None:
-        """Kills the consumer's process without a warning, and starts it anew after this time.
-
-        Fails if no scenario is being run.
+        """Kills the consumer's process (SIGKILL), and restarts it after this time.
 
         Example: `Kill The Consumer async For 1 second`
         """
-        members = experiment_now().members[name_of(mode)]
+        members = experiment_now().members[SESSION.running_consumer(mode)]
         since = clock.now_ms()
         members.act(Action("kill"))
         watch_for(time.seconds)
         members.act(Action("start"))
         _note("consumer", f"killed {members.consumer.name}", since, clock.now_ms())
 
-    @keyword("Fill The Disk Of ${mode} For ${time}")
+    @keyword("Fill The Disk Of ${mode} For ${time}", tags=["fault"])
     def fill_the_disk(self, mode: Mode, time: Duration) -> None:
-        """Lets no file of the consumer's process grow any more, as on a full disk, for this time.
+        """Keeps all files of the consumer's process from growing for this time, as a full disk does.
 
-        A consumer that ends because of it is started anew afterwards; one that waits goes on. The first
-        write that does not fit is cut off in the middle of the line.
-
-        Fails if no scenario is being run, and on other systems than Linux.
+        A consumer that exits because of it is restarted afterwards. The first write that does not fit is
+        cut off within the line. Fails on other systems than Linux.
 
         Example: `Fill The Disk Of async For 2 seconds`
         """
-        members, since = experiment_now().members[name_of(mode)], clock.now_ms()
+        members, since = experiment_now().members[SESSION.running_consumer(mode)], clock.now_ms()
         name = members.consumer.name
         victim = members.set_aside()
         if victim is None:
@@ -194,12 +186,11 @@ class FaultLibrary:
         what = f"filled the disk of {name}, which " + ("ended and was started anew" if ended else "went on")
         _note("output", what, since, clock.now_ms())
 
-    @keyword("Kill The Producer For ${time}")
+    @keyword("Kill The Producer For ${time}", tags=["fault"])
     def kill_the_producer(self, time: Duration) -> None:
-        """Kills the producer without a warning, and starts it anew after this time.
+        """Kills the producer (SIGKILL), and restarts it after this time.
 
-        What it had sent and not seen acked is in doubt, and may be delivered or not; only what was acked
-        must be. Fails if no scenario is being run.
+        Messages sent and not acked by then may be delivered or not; only acked messages must be.
 
         Example: `Kill The Producer For 1 second`
         """
@@ -209,13 +200,13 @@ class FaultLibrary:
         experiment.start_producer()
         _note("producer", "killed the producer", since, clock.now_ms())
 
-    @keyword
-    def bring_every_broker_back(self) -> None:
-        """Starts, thaws and heals whatever is down, frozen or cut, and waits until all replicas are in sync.
+    @keyword(tags=["fault"])
+    def restore_all_brokers(self) -> None:
+        """Starts, thaws and reconnects all brokers, and waits until all replicas are in sync.
 
-        For teardowns. Fails if the cluster is not whole within 90 seconds; the message tells what is missing.
+        For teardowns. Fails if that takes more than 90 seconds; the message names what is missing.
 
-        Example: `Bring Every Broker Back`
+        Example: `Restore All Brokers`
         """
         if SESSION.cluster is None or SESSION.cluster.faults is None:
             return
@@ -224,29 +215,31 @@ class FaultLibrary:
             faults.thaw(node)
             faults.heal(node)
             faults.start(node)
-        self.wait_until_whole()
+        self.wait_until_in_sync()
 
     @not_keyword
-    def wait_until_whole(self) -> None:
-        """Until every broker answers and every partition has all its replicas. Raises DeadlineError."""
+    def wait_until_in_sync(self) -> None:
+        """Wait until all brokers answer and all replicas are in sync. Raises DeadlineError."""
         seen = ""
 
-        def whole() -> bool:
+        def in_sync() -> bool:
             nonlocal seen
             seen = SESSION.admin().what_is_missing(len(NODES))
             return not seen
 
-        wait_until(whole, WHOLE_SECONDS, "all brokers with all replicas in sync", last_seen=lambda: seen)
+        wait_until(in_sync, IN_SYNC_SECONDS, "all brokers with all replicas in sync", last_seen=lambda: seen)
 
     def _leader(self, topic: Topic) -> int:
         name = experiment_now().topic_names[topic.name]
-        return _told(lambda: SESSION.admin().leader(name, 0))
+        return _ask(lambda: SESSION.admin().leader(name, 0))
 
-    def _harm(self, node: int, duration: Duration, harm: Callable[[], None], target: str, what: str) -> None:
-        """Do it, let the time pass, undo it; undone also when the scenario ends meanwhile."""
+    def _inject(
+        self, node: int, duration: Duration, fault: Callable[[], None], target: str, what: str
+    ) -> None:
+        """Inject the fault for this time, and heal it, also if the scenario ends meanwhile; record it."""
         since, seconds = clock.now_ms(), duration.seconds
         try:
-            harm()
+            fault()
         except ClusterUnavailableError as error:
             raise SkipExecution(str(error)) from None
         try:
@@ -263,24 +256,17 @@ class FaultLibrary:
 
 
 def brokers_down() -> set[int]:
-    """Those that were killed or stopped, and not started again."""
+    """The brokers that were killed or stopped, and not started again."""
     return _faults().down
 
 
 def experiment_now() -> Experiment:
+    """The scenario that is running. Raises FairpollError if there is none, and the error that ended it."""
     return SESSION.running().experiment
 
 
-def name_of(mode: Mode) -> str:
-    """The name of the running scenario's consumer that suites call `mode`. Raises FairpollError."""
-    names = names_by_mode(experiment_now().consumers)
-    if mode not in names:
-        raise FairpollError(f"no consumer '{mode}' is running; this run has: {', '.join(names)}")
-    return names[mode]
-
-
-def _told(ask: Callable[[], int]) -> int:
-    """What the brokers answer; while they are electing, they do not know themselves."""
+def _ask(ask: Callable[[], int]) -> int:
+    """The brokers' answer, asked for until they have one: during an election they do not."""
     refused = ""
 
     def answer() -> int | None:
@@ -296,7 +282,7 @@ def _told(ask: Callable[[], int]) -> int:
 
 def _faults() -> Faults:
     if SESSION.cluster is None or SESSION.cluster.faults is None:
-        raise FairpollError("no broker of this cluster can be harmed; run with BROKERS:3 on local or compose")
+        raise FairpollError(NO_FAULTS)
     return SESSION.cluster.faults
 
 
@@ -306,7 +292,7 @@ def _note(target: str, what: str, since_ms: float, until_ms: float | None = None
 
 
 def watch_for(seconds: float) -> None:
-    """Let the time pass, and raise what ends the scenario meanwhile."""
+    """Wait for this time. Raises the error that ends the scenario meanwhile."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         SESSION.running()

@@ -1,4 +1,4 @@
-"""Keywords that hold what Kafka UI shows against what the brokers say."""
+"""Keywords that compare what Kafka UI shows with what the brokers report."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 @library(scope="GLOBAL", doc_format="MARKDOWN")
 class KafkaUiLibrary:
-    """Starts Kafka UI and judges the answers of its API; RequestsLibrary fetches them.
+    """Starts Kafka UI and checks the responses of its API, which RequestsLibrary gets.
 
     Topics and groups are those of the scenario that was run last.
     """
 
-    @keyword
+    @keyword(tags=["kafka-ui"])
     def find_kafka_ui(self, address: str = "") -> str:
-        """Returns the address of a Kafka UI that looks at our cluster; starts one on a compose cluster.
+        """Returns the address of a Kafka UI that watches the cluster; starts one on a compose cluster.
 
         Args:
-            address: of one that runs already, such as `http://localhost:8080`; taken as it is.
+            address: the address of a running Kafka UI, such as `http://localhost:8080`; returned unchanged.
 
-        Skips the tests that follow, with the reason, on a cluster that has no Kafka UI, and where its
-        image cannot be had. Fails if it does not become healthy within 90 seconds.
+        Skips the tests that follow, with the reason, if the cluster has no Kafka UI or its image cannot be
+        pulled. Fails if Kafka UI does not become healthy within 90 seconds.
 
         Example: `${address}=    Find Kafka UI`
         """
         if address:
             return address
-        # Looked at by its kind: with its module comes the Docker SDK, which other runs need not load.
+        # The kind, not isinstance: importing the class would load the Docker SDK in every run.
         is_compose = SESSION.cluster is not None and SESSION.cluster.kind == "compose"
         cluster = cast("ComposeCluster", SESSION.cluster)
         if not is_compose or len(cluster.brokers) > 1:
@@ -47,9 +47,9 @@ class KafkaUiLibrary:
             logger.warn(f"Kafka UI was not exercised: {error}")
             raise SkipExecution(f"Kafka UI was not exercised: {error}") from None
 
-    @keyword
+    @keyword(tags=["kafka-ui"])
     def cluster_should_be_shown_online(self, answer: Any, name: str) -> None:
-        """Fails unless the cluster of this name is shown as online, with as many brokers as answer us.
+        """Fails unless the cluster of this name is shown as online, with as many brokers as answer here.
 
         Args:
             answer: the JSON of /api/clusters.
@@ -59,10 +59,10 @@ class KafkaUiLibrary:
         """
         metadata = SESSION.admin().metadata()
         if metadata is None:
-            raise ClusterError("the brokers do not answer; there is nothing to hold Kafka UI against")
+            raise ClusterError("the brokers do not answer; there is nothing to compare Kafka UI with")
         _agree(cluster_differences(answer, name, len(metadata.brokers)))
 
-    @keyword
+    @keyword(tags=["kafka-ui"])
     def topic_on_the_cluster(self, topic: str) -> str:
         """Returns the name that a topic of the scenario has on the cluster, which carries the run id.
 
@@ -75,7 +75,7 @@ class KafkaUiLibrary:
         """
         return SESSION.name_on_cluster("topics", topic)
 
-    @keyword
+    @keyword(tags=["kafka-ui"])
     def group_on_the_cluster(self, mode: str) -> str:
         """Returns the name of this consumer's group on the cluster, which carries the run id.
 
@@ -88,14 +88,14 @@ class KafkaUiLibrary:
         """
         return SESSION.name_on_cluster("groups", SESSION.consumer(mode))
 
-    @keyword
+    @keyword(tags=["kafka-ui"])
     def topic_should_be_shown(self, answer: Any, topic: str, partitions: int) -> None:
-        """Fails unless the topic is shown with this many partitions, each ending where the broker says.
+        """Fails unless the topic is shown with this many partitions and the brokers' end offsets.
 
         Args:
             answer: the JSON of /api/clusters/.../topics/...
             topic: its name in the scenario.
-            partitions: how many it must have.
+            partitions: the number of partitions that it must have.
 
         Example: `Topic Should Be Shown    ${response.json()}    async-test-low-volume    1`
         """
@@ -103,9 +103,9 @@ class KafkaUiLibrary:
         ends = SESSION.admin().end_offsets([(name, partition) for partition in range(partitions)])
         _agree(topic_differences(answer, name, [ends[(name, partition)] for partition in range(partitions)]))
 
-    @keyword
+    @keyword(tags=["kafka-ui"])
     def lag_should_be_shown(self, answer: Any, mode: str) -> None:
-        """Fails unless the group's committed offsets, ends and lag are those that the brokers tell.
+        """Fails unless the group's committed offsets, end offsets and lag are those of the brokers.
 
         Args:
             answer: the JSON of /api/clusters/.../consumer-groups/...

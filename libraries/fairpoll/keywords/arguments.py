@@ -10,7 +10,7 @@ from robot.utils import timestr_to_secs
 
 from fairpoll.base.text import quoted
 from fairpoll.checkers import CRITERIA
-from fairpoll.keywords.planned import PLANNED
+from fairpoll.keywords.suite_scenarios import SCENARIOS
 from fairpoll.scenarios.units import parse_share
 
 NO_CRITERION = "-"
@@ -81,7 +81,7 @@ class Topics:
     @classmethod
     def parse(cls, value: str) -> "Topics":
         """`high`, `low`, or the name of a topic that the suite's scenario has."""
-        PLANNED.check_topic(value, "high", "low")
+        SCENARIOS.check_topic(value, "high", "low")
         return cls(value)
 
 
@@ -94,7 +94,7 @@ class Topic:
     @classmethod
     def parse(cls, value: str) -> "Topic":
         """The name of a topic that the suite's scenario has."""
-        PLANNED.check_topic(value)
+        SCENARIOS.check_topic(value)
         return cls(value)
 
 

@@ -1,9 +1,10 @@
-"""What the keyword libraries share during one Robot run: the cluster, the recordings, the verdicts."""
+"""The state that the keyword libraries share during one Robot run: cluster, recordings, verdicts."""
 
 import re
 import secrets
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.evidence.loading import load_recording
 from fairpoll.evidence.measures import oldest_wait
-from fairpoll.keywords.planned import PLANNED
 from fairpoll.keywords.results import RECORDED, Results
+from fairpoll.keywords.suite_scenarios import NOTHING_RUN, SCENARIOS
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.live import LiveProgress
 from fairpoll.run.members import ConsumerUnderTest, names_by_mode
@@ -27,25 +28,30 @@ from fairpoll.run.side_by_side import run_side_by_side
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.verdicts.verdict import Verdict
 
-# Less live traffic than this is over before a consumer has shown how it goes on.
+# With less live traffic than this a run is over before a consumer shows how it goes on.
 SHORTEST_SECONDS = 5.0
-NOTHING_RUN = "no scenario has been run yet; let 'Run Both Modes On' or 'Run Scenario' be the suite's setup"
+NO_CLUSTER = "no cluster is running; begin with the keyword 'Ensure Cluster'"
+NO_BACKGROUND_RUN = "no scenario is running; begin with the keyword 'Start Scenario'"
 
 
-def _progress() -> ConsoleProgress:
-    """The name of the test that runs stands without a line end before the first of our lines."""
-    began = False
+@dataclass(frozen=True)
+class Run:
+    """What is run: a scenario file at a speed, with these consumers, on one volume alone or on both ("")."""
 
-    def say(text: str) -> None:
-        nonlocal began
-        logger.console(text if began or not text.endswith("\n") else "\n" + text, newline=False)
-        began = True
-
-    return ConsoleProgress(say)
+    scenario_file: Path
+    speed: float
+    consumers: tuple[ConsumerUnderTest, ...]
+    only_volume: str = ""
 
 
-# A scenario file, its speed, and the consumers it was run with.
-Run = tuple[Path, float, tuple[ConsumerUnderTest, ...]]
+@dataclass(frozen=True)
+class BackgroundRun:
+    """A run that `Start Scenario` started, under the name of its test."""
+
+    name: str
+    run: Run
+    running: RunningExperiment
+    progress: ConsoleProgress | LiveProgress
 
 
 class Session:
@@ -53,58 +59,45 @@ class Session:
 
     def __init__(self) -> None:
         self.cluster: Cluster | None = None
-        # Whether a table is shown on the terminal while a scenario runs; None: nobody has asked for it.
+        # Whether a table is shown on the terminal while a scenario runs; None: not requested so far.
         self.live: bool | None = None
+        self.results = Results()
         self.current: Verdict | None = None
         self._current_run: Run | None = None
-        # The word that suites use for each consumer of the current recording -> its name there.
-        self._names: dict[str, str] = {}
         self._verdicts: dict[Run, Verdict] = {}
-        # What was run before it was asked for: its folder, or what has ended it.
+        # Scenarios recorded side by side: the folder, or the exception.
         self._recorded: dict[Run, Path | BaseException] = {}
-        self.results = Results()
-        self._running: RunningExperiment | None = None
-        self._running_name = ""
-        self._running_progress: ConsoleProgress | LiveProgress = _progress()
-        self._solo: dict[tuple[Path, float, tuple[ConsumerUnderTest, ...], str], float] = {}
+        self._background: BackgroundRun | None = None
         self._registry: Registry | None = None
         self._admin: Admin | None = None
-        # Topics and groups of every run: they can be looked at until this session ends.
+        # Topics and groups of all runs; kept until the end, so that they can be looked at.
         self._created: tuple[list[str], list[str]] = ([], [])
 
     def ensure_cluster(self, kind: str, options: ClusterOptions) -> Cluster:
-        """The running cluster; started at the first call, the same one ever after.
+        """The running cluster; the first call starts it.
 
-        Raises ScenarioError, and starts none, while a scenario that the suites name is wrong.
+        Raises ScenarioError, and starts none, if a scenario that the suites name is wrong.
         """
         if self.cluster is None:
             self.results.open()
             with self.results.noting(""):
-                if PLANNED.wrong:
-                    raise ScenarioError(PLANNED.wrong)
+                if SCENARIOS.errors:
+                    raise ScenarioError(SCENARIOS.errors)
+                progress, self._registry = _progress(), Registry()
                 with self.results.stopwatch("cluster started"):
-                    self.cluster = self._start_cluster(kind, options)
+                    self.cluster = open_cluster(
+                        kind, options, self._registry, warn=logger.warn, progress=progress
+                    )
+            progress.clear()
+            logger.info(f"Cluster: {self.cluster.description}")
+            BuiltIn().set_suite_metadata("Broker", self.cluster.description, top=True)
         return self.cluster
 
-    def _start_cluster(self, kind: str, options: ClusterOptions) -> Cluster:
-        progress = _progress()
-        self._registry = Registry()
-        cluster = open_cluster(kind, options, self._registry, warn=logger.warn, progress=progress)
-        progress.clear()
-        logger.info(f"Cluster: {cluster.description}")
-        BuiltIn().set_suite_metadata("Broker", cluster.description, top=True)
-        return cluster
-
     def record(self, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]) -> Verdict:
-        """Run the scenario, or take the run that this session already has of it; it becomes `current`."""
-        key = (scenario_file.resolve(), speed, tuple(consumers))
-        if key not in self._verdicts:
-            with self.results.noting(scenario_file.name):
-                self._verdicts[key] = self._taken(key) or self._run(scenario_file, speed, consumers)
-            self.results.verdicts.append(self._verdicts[key])
-        self.current, self._current_run = self._verdicts[key], key
-        self._names = names_by_mode(consumers)
-        return self.current
+        """Run the scenario, unless this session has done so already; its verdict becomes `current`."""
+        run = Run(scenario_file.resolve(), speed, tuple(consumers))
+        with self.results.noting(scenario_file.name):
+            return self._judge_next(self._verdict_of(run), run)
 
     def record_side_by_side(
         self,
@@ -113,12 +106,15 @@ class Session:
         consumers: Sequence[ConsumerUnderTest],
         at_once: int,
     ) -> None:
-        """Run them, so many at a time, for `record` to take; those that must be alone are left to it."""
-        runs: list[Run] = [(path.resolve(), speed, tuple(consumers)) for path in scenario_files]
+        """Run the scenarios, `at_once` at the same time; `record` then takes the recordings made here.
+
+        A scenario that must run alone is left to `record`.
+        """
+        runs = [Run(path.resolve(), speed, tuple(consumers)) for path in dict.fromkeys(scenario_files)]
         experiments = {
-            run: self._experiment(run[0].stem, *run)
-            for run in dict.fromkeys(runs)
-            if run not in self._verdicts and load_scenario(run[0]).side_by_side
+            run: self._experiment(run.scenario_file.stem, run)
+            for run in runs
+            if run not in self._verdicts and load_scenario(run.scenario_file).side_by_side
         }
         progress = _progress()
         try:
@@ -129,57 +125,62 @@ class Session:
         for (run, experiment), error in zip(experiments.items(), errors, strict=True):
             self._recorded[run] = error or experiment.folder
 
-    def _taken(self, run: Run) -> Verdict | None:
-        """The run that was made side by side with others. Raises what has ended it."""
-        recorded = self._recorded.get(run)
-        if isinstance(recorded, BaseException):
-            raise recorded
-        return self._load(recorded) if recorded else None
-
     def begin(
         self, name: str, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]
     ) -> None:
         """Run the scenario in the background, under this name; return when its live traffic has begun."""
-        if self._running:
-            raise FairpollError("a scenario is being run already; end it with the keyword 'Finish Scenario'")
-        self._running_name = name
+        if self._background:
+            raise FairpollError("a scenario is running already; end it with the keyword 'Finish Scenario'")
         with self.results.noting(name):
-            experiment = self._experiment(name, scenario_file, speed, consumers)
-            self._running_progress = self._follow(experiment)
-            self._running = RunningExperiment(experiment)
-            self._running.wait_for_traffic()
+            run = Run(scenario_file.resolve(), speed, tuple(consumers))
+            experiment = self._experiment(name, run)
+            progress = self._follow(experiment)
+            self._background = BackgroundRun(name, run, RunningExperiment(experiment), progress)
+            self._background.running.wait_for_traffic()
 
     def running(self) -> RunningExperiment:
-        """The one in the background. Raises FairpollError when there is none, and what has ended it."""
-        if self._running is None:
-            raise FairpollError("no scenario is being run; begin with the keyword 'Start Scenario'")
-        self._running.check()
-        return self._running
+        """The run in the background. Raises FairpollError if there is none, and the error that ended it."""
+        if self._background is None:
+            raise FairpollError(NO_BACKGROUND_RUN)
+        self._background.running.check()
+        return self._background.running
+
+    def running_consumer(self, mode: str) -> str:
+        """The name of the consumer that suites call `mode` in the background run. Raises FairpollError."""
+        names = names_by_mode(self.running().experiment.consumers)
+        if mode not in names:
+            raise FairpollError(f"no consumer '{mode}' is running; this run has: {', '.join(names)}")
+        return names[mode]
 
     def finish(self) -> Verdict:
-        """Wait for the run in the background; its recording becomes `current`."""
-        with self.results.noting(self._running_name):
-            running = self.running()
+        """Wait for the run in the background; its verdict becomes `current`."""
+        if self._background is None:
+            raise FairpollError(NO_BACKGROUND_RUN)
+        background, self._background = self._background, None
+        with self.results.noting(background.name):
             try:
-                running.finish()
+                background.running.finish()
             finally:
-                self._running = None
-                self._running_progress.clear()
-        self.current, self._current_run = self._load(running.experiment.folder), None
-        self._names = names_by_mode(running.experiment.consumers)
-        self.results.verdicts.append(self.current)
-        return self.current
+                background.progress.clear()
+        return self._judge_next(self._load(background.running.experiment.folder), background.run)
 
     def abort(self) -> None:
-        """Break off the run in the background, if there is one."""
-        if self._running:
-            running, self._running = self._running, None
-            running.abort()
-            self._running_progress.clear()
+        """Abort the run in the background, if there is one."""
+        if self._background:
+            background, self._background = self._background, None
+            background.running.abort()
+            background.progress.clear()
+
+    def verdict(self) -> Verdict:
+        """The verdict on the recording made last. Raises FairpollError if there is none."""
+        if self.current is None:
+            raise FairpollError(NOTHING_RUN)
+        return self.current
 
     def consumer(self, mode: str) -> str:
         """The name of the current recording's consumer that suites call `mode`. Raises ValueError."""
-        names = self._names or {name: name for name in self.verdict().recording.consumers}
+        recorded = {name: name for name in self.verdict().recording.consumers}
+        names = names_by_mode(self._current_run.consumers) if self._current_run else recorded
         if mode not in names:
             raise ValueError(f"unknown mode '{mode}'; this run has: {', '.join(names)}")
         return names[mode]
@@ -188,32 +189,26 @@ class Session:
         """This consumer's oldest wait, in seconds, when the current scenario runs with this volume alone."""
         if self._current_run is None:
             raise FairpollError(NOTHING_RUN)
-        scenario_file, speed, consumers = self._current_run
-        alone = tuple(one for one in consumers if (one.mode or one.name) == mode)
-        key = (scenario_file, speed, alone, volume)
-        if key not in self._solo:
-            recording = self._run(scenario_file, speed, alone, only_volume=volume).recording
-            self._solo[key] = oldest_wait(recording, alone[0].name, recording.topics_of(volume))[0]
-        return self._solo[key]
-
-    def verdict(self) -> Verdict:
-        if self.current is None:
-            raise FairpollError(NOTHING_RUN)
-        return self.current
+        name = self.consumer(mode)
+        alone = tuple(one for one in self._current_run.consumers if one.name == name)
+        recording = self._verdict_of(
+            replace(self._current_run, consumers=alone, only_volume=volume)
+        ).recording
+        return oldest_wait(recording, name, recording.topics_of(volume))[0]
 
     def admin(self) -> Admin:
-        """To ask the brokers themselves. Raises FairpollError when no cluster runs."""
+        """The admin client of the cluster. Raises FairpollError if no cluster runs."""
         if self.cluster is None:
-            raise FairpollError("no cluster is running; begin with the keyword 'Ensure Cluster'")
+            raise FairpollError(NO_CLUSTER)
         if self._admin is None:
             log = self.results.folder / "evidence" / "cluster" / "admin-questions.log"
             self._admin = Admin(self.cluster.client_config, log)
         return self._admin
 
     def name_on_cluster(self, kind: str, name: str) -> str:
-        """What the current recording's topic or consumer is called there; `kind` is topics or groups.
+        """The name on the cluster of the current recording's topic or consumer; `kind` is topics or groups.
 
-        Raises FairpollError naming those that there are.
+        Raises FairpollError, which lists the names of this run.
         """
         names: dict[str, str] = self.verdict().recording.facts[kind]
         if name not in names:
@@ -221,7 +216,7 @@ class Session:
         return names[name]
 
     def close(self) -> None:
-        """Stop what still runs. Called by Robot at its end, also after Ctrl-C."""
+        """Stop all that still runs. Called by Robot at its end, also after Ctrl-C."""
         self.abort()
         if self._admin is not None:
             self._admin.close()
@@ -238,22 +233,32 @@ class Session:
             self._registry.close()
             self._registry = None
 
-    def _run(
-        self,
-        scenario_file: Path,
-        speed: float,
-        consumers: Sequence[ConsumerUnderTest],
-        only_volume: str | None = None,
-    ) -> Verdict:
-        name = scenario_file.stem + (f"-{only_volume}-alone" if only_volume else "")
-        experiment = self._experiment(name, scenario_file, speed, consumers, only_volume)
+    def _judge_next(self, verdict: Verdict, run: Run) -> Verdict:
+        if not any(known is verdict for known in self.results.verdicts):
+            self.results.verdicts.append(verdict)
+        self.current, self._current_run = verdict, run
+        return verdict
+
+    def _verdict_of(self, run: Run) -> Verdict:
+        """The verdict on this run, which is made unless it has been. Raises the error that ended the run."""
+        if run not in self._verdicts:
+            recorded = self._recorded.get(run)
+            if isinstance(recorded, BaseException):
+                raise recorded
+            self._verdicts[run] = self._load(recorded or self._run(run))
+        return self._verdicts[run]
+
+    def _run(self, run: Run) -> Path:
+        """Run it in the foreground; the folder of the recording."""
+        name = run.scenario_file.stem + (f"-{run.only_volume}-alone" if run.only_volume else "")
+        experiment = self._experiment(name, run)
         progress = self._follow(experiment)
         try:
             with self.results.stopwatch(RECORDED):
                 experiment.run()
         finally:
             progress.clear()
-        return self._load(experiment.folder)
+        return experiment.folder
 
     def _load(self, folder: Path) -> Verdict:
         logger.info(f"Evidence: {folder}")
@@ -261,37 +266,30 @@ class Session:
             return Verdict(load_recording(folder))
 
     def _follow(self, experiment: Experiment) -> ConsoleProgress | LiveProgress:
-        """Show on the console how it goes on; to be cleared at its end."""
+        """Show the experiment's progress on the console; the caller clears it at the end."""
         terminal = sys.__stdout__ if self.live else None
         progress = LiveProgress(experiment, terminal) if terminal else _progress()
         experiment.progress = progress
         return progress
 
-    def _experiment(
-        self,
-        name: str,
-        scenario_file: Path,
-        speed: float,
-        consumers: Sequence[ConsumerUnderTest],
-        only_volume: str | None = None,
-    ) -> Experiment:
+    def _experiment(self, name: str, run: Run) -> Experiment:
         if self.cluster is None:
-            raise FairpollError("no cluster is running; begin with the keyword 'Ensure Cluster'")
-        scenario = load_scenario(scenario_file)
-        if scenario.at_speed(speed).duration_seconds < SHORTEST_SECONDS:
+            raise FairpollError(NO_CLUSTER)
+        scenario = load_scenario(run.scenario_file)
+        if scenario.at_speed(run.speed).duration_seconds < SHORTEST_SECONDS:
             most = scenario.duration_seconds / SHORTEST_SECONDS
-            raise ScenarioError(f"SPEED is {speed:g}; at most {most:g} here: less traffic proves nothing")
+            raise ScenarioError(f"SPEED is {run.speed:g}; at most {most:g} here: less traffic proves nothing")
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         experiment = Experiment(
-            scenario_file=scenario_file,
+            scenario_file=run.scenario_file,
             scenario=scenario,
-            speed=speed,
-            consumers=consumers,
+            speed=run.speed,
+            consumers=run.consumers,
             cluster=self.cluster,
             run_id=run_id,
-            folder=self.results.folder / "evidence" / f"{_slug(name)}-{run_id}",
+            folder=self.results.folder / "evidence" / f"{_folder_name(name)}-{run_id}",
             registry=self._registry,
-            only_volume=only_volume,
+            only_volume=run.only_volume or None,
         )
         topics, groups = self._created
         topics += experiment.topic_names.values()
@@ -299,8 +297,20 @@ class Session:
         return experiment
 
 
-def _slug(name: str) -> str:
-    """`A Broker Is Killed` as `a-broker-is-killed`: a name for a folder."""
+def _progress() -> ConsoleProgress:
+    """Progress on the console, below the line that Robot has begun with the test's name."""
+    began = False
+
+    def write(text: str) -> None:
+        nonlocal began
+        logger.console(text if began or not text.endswith("\n") else "\n" + text, newline=False)
+        began = True
+
+    return ConsoleProgress(write)
+
+
+def _folder_name(name: str) -> str:
+    """`A Broker Is Killed` as `a-broker-is-killed`."""
     return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-").lower()
 
 
