@@ -50,7 +50,7 @@ def test_a_suite_of_ones_own(installed: Installed):
         "*** Settings ***\n"
         "Resource       fairpoll/acceptance.resource\n"
         "Library        fairpoll.keywords.VerdictLibrary\n"
-        "Metadata    Scenario    specified.yaml\n"
+        "Metadata       Scenario    specified.yaml\n"
         "Suite Setup    Run Both Modes\n"
         "\n"
         "*** Test Cases ***\n"

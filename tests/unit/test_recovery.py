@@ -117,7 +117,7 @@ class Echo:
         self._socket.close()
 
 
-def test_the_network_can_be_cut_swallowed_delayed_and_healed(tmp_path: Path):
+def test_the_network_can_be_isolated_and_responses_dropped_and_delayed(tmp_path: Path):
     echo, (front,) = Echo(), free_ports(1)
     network = Network({1: (front, echo.port)}, tmp_path / "proxy.log")
     try:
@@ -132,11 +132,11 @@ def test_the_network_can_be_cut_swallowed_delayed_and_healed(tmp_path: Path):
                     return b""
 
             assert says(b"one") == b"one"
-            network.order("cut", 1)
+            network.order("isolate", 1)
             assert says(b"two") == b""
             network.order("heal", 1)
             assert client.recv(100) == b"two"  # held back, not lost
-            network.order("swallow", 1)
+            network.order("drop-responses", 1)
             assert says(b"three") == b""
             network.order("heal", 1)
             assert client.recv(100) == b"three"
@@ -145,7 +145,7 @@ def test_the_network_can_be_cut_swallowed_delayed_and_healed(tmp_path: Path):
             client.settimeout(5)
             assert client.recv(100) == b"four"
         with pytest.raises(ClusterError, match="there is no broker 4; the cluster has 1 to 1"):
-            network.order("cut", 4)
+            network.order("isolate", 4)
     finally:
         network.stop()
         echo.close()

@@ -24,40 +24,40 @@ class ClusterOptions:
 
 
 class Faults(Protocol):
-    """What can be done to one broker, named by its node id. Raises ClusterError.
+    """Faults of one broker, given by its node id. Raises ClusterError.
 
-    What this kind of cluster cannot do raises ClusterUnavailableError. `down` are the brokers that were
-    killed or stopped and not started again.
+    A fault that this kind of cluster does not support raises ClusterUnavailableError. `down` are the brokers
+    that were killed or stopped and not started again.
     """
 
     down: set[int]
 
     def kill(self, node: int) -> None:
-        """Without a warning, as a power cut does."""
+        """Kill the process (SIGKILL), as a power failure does."""
 
     def stop(self, node: int) -> None:
-        """In an orderly way: it hands its leaderships over first. Returns when it has ended."""
+        """Stop the broker, which hands over its leaderships first; return when it has exited."""
 
     def start(self, node: int) -> None:
-        """Bring back one that was killed or stopped; nothing to do for one that runs. Does not wait."""
+        """Start a broker that was killed or stopped, without waiting; does nothing if it is running."""
 
     def freeze(self, node: int) -> None:
-        """It stands still, its connections stay open."""
+        """Suspend the process; its connections stay open."""
 
     def thaw(self, node: int) -> None:
-        """It goes on where it stood; nothing to do for one that is not frozen."""
+        """Resume a frozen process; does nothing if it is not frozen."""
 
-    def cut(self, node: int) -> None:
-        """Nothing passes between the consumers and this broker, either way."""
+    def isolate(self, node: int) -> None:
+        """Drop all traffic between the consumers and this broker."""
 
-    def swallow(self, node: int) -> None:
-        """The consumers reach this broker, but its answers do not reach them."""
+    def drop_responses(self, node: int) -> None:
+        """Pass the consumers' requests on to this broker, but drop its responses."""
 
     def delay(self, node: int, seconds: float) -> None:
-        """Whatever passes between the consumers and this broker takes so much longer, each way."""
+        """Add this latency, each way, between the consumers and this broker."""
 
     def heal(self, node: int) -> None:
-        """Nothing is cut, swallowed or delayed any more."""
+        """End isolation, dropped responses and latency."""
 
 
 class Cluster(Protocol):

@@ -120,7 +120,7 @@ class FaultLibrary:
         Example: `Isolate The Leader Of quiet For 5 seconds`
         """
         node = self._leader(topic)
-        self._inject(node, time, lambda: _faults().cut(node), "network", f"cut off broker {node}, both ways")
+        self._inject(node, time, lambda: _faults().isolate(node), "network", f"isolated broker {node}")
 
     @keyword("Drop Responses Of The Leader Of ${topic} For ${time}", tags=["fault"])
     def drop_responses(self, topic: Topic, time: Duration) -> None:
@@ -132,7 +132,11 @@ class FaultLibrary:
         """
         node = self._leader(topic)
         self._inject(
-            node, time, lambda: _faults().swallow(node), "network", f"cut off broker {node}, one way"
+            node,
+            time,
+            lambda: _faults().drop_responses(node),
+            "network",
+            f"dropped responses of broker {node}",
         )
 
     @keyword("Delay The Leader Of ${topic} By ${delay} For ${time}", tags=["fault"])

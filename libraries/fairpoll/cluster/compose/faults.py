@@ -50,14 +50,14 @@ class ComposeFaults:
             if container.status == "paused":
                 container.unpause()
 
-    def cut(self, node: int) -> None:
+    def isolate(self, node: int) -> None:
         with self._container(node) as container:
             ((name, attached),) = container.attrs["NetworkSettings"]["Networks"].items()
             self._networks[node] = (name, attached["Aliases"] or [])
             container.client.networks.get(name).disconnect(container, force=True)
 
-    def swallow(self, node: int) -> None:
-        self._not_here("a one-way cut")
+    def drop_responses(self, node: int) -> None:
+        self._not_here("dropping responses")
 
     def delay(self, node: int, seconds: float) -> None:
         self._not_here("latency")
@@ -70,7 +70,7 @@ class ComposeFaults:
             container.client.networks.get(name).connect(container, aliases=aliases)
 
     def _not_here(self, what: str) -> NoReturn:
-        raise ClusterUnavailableError(f"{what} cannot be made between containers; run with CLUSTER:local")
+        raise ClusterUnavailableError(f"{what} is not possible between containers; run with CLUSTER:local")
 
     @contextlib.contextmanager
     def _container(self, node: int) -> Iterator[Any]:

@@ -54,11 +54,11 @@ class LocalFaults:
         with contextlib.suppress(ProcessLookupError):
             self._process(node).send_signal(signal.SIGCONT)
 
-    def cut(self, node: int) -> None:
-        self._network.order("cut", node)
+    def isolate(self, node: int) -> None:
+        self._network.order("isolate", node)
 
-    def swallow(self, node: int) -> None:
-        self._network.order("swallow", node)
+    def drop_responses(self, node: int) -> None:
+        self._network.order("drop-responses", node)
 
     def delay(self, node: int, seconds: float) -> None:
         self._network.order("delay", node, f"{seconds * 1000:g}")

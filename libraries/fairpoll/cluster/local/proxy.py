@@ -3,10 +3,10 @@
 `python -m fairpoll.cluster.local.proxy LISTEN:TARGET ...` forwards each listening port of loopback to its
 target. Orders come one a line on standard input; the end of the input ends the process:
 
-    cut PORT           hold back everything, both ways
-    swallow PORT       hold back only what the target answers
-    delay PORT MS      everything arrives so much later, both ways, in order
-    heal PORT          none of these any more
+    isolate PORT           hold back everything, both ways
+    drop-responses PORT    hold back the target's responses
+    delay PORT MS          add this latency each way, in order
+    heal PORT              end all of these
 
 What is held back is delivered after the healing, as TCP sends again what a network has lost in the
 meantime; until then neither side can tell, which is what a broken network is like. Each order is
@@ -87,10 +87,10 @@ class Line:
 def obey(order: str, lines: dict[int, Line]) -> None:
     """Carry one order out. Raises ValueError for one that is not known."""
     match order.split():
-        case ["cut", port]:
+        case ["isolate", port]:
             lines[int(port)].requests.clear()
             lines[int(port)].answers.clear()
-        case ["swallow", port]:
+        case ["drop-responses", port]:
             lines[int(port)].answers.clear()
         case ["delay", port, milliseconds]:
             lines[int(port)].delay_seconds = float(milliseconds) / 1000
