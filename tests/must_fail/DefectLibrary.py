@@ -1,18 +1,26 @@
-"""Keywords that run many consumers on one scenario and say which criterion catches which."""
+"""Keywords that run many consumers on one scenario and check which criterion catches which."""
 
+import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from robot.api import Failure, logger
 from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
-from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, Finding, Status
+from fairpoll.base import clock
+from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, Finding, Status, judge
+from fairpoll.evidence import layout
+from fairpoll.evidence.loading import load_recording
 from fairpoll.keywords.judging import settle
 from fairpoll.keywords.session import SESSION
 from fairpoll.reports.tables import criteria_table
 from fairpoll.run.members import ConsumerUnderTest
+from fairpoll.scenarios.units import Action
 
 HERE = Path(__file__).parent
 NO_MORE = "-"
@@ -39,6 +47,8 @@ JUDGED: dict[str, dict[str, dict[str, object]]] = {
         "every_partition_served": {"seconds": 8},
         "no_stall": {"seconds": 8},
     },
+    # A killed member holds its partitions until its session of 2 s ends, and a Python takes seconds to start.
+    "kill.yaml": {**GUARANTEES, "recovers_within": {"seconds": 10}},
 }
 
 
@@ -53,12 +63,63 @@ class DefectLibrary:
     @keyword
     def run_consumers_on(self, scenario: str, *consumers: str) -> None:
         """Runs all of them, and the built-in async one, in groups of their own on the same traffic."""
-        chosen = [ConsumerUnderTest.built_in("async")]
-        for name in consumers:
-            command = (sys.executable, str(HERE / "consumers.py"), name)
-            chosen.append(ConsumerUnderTest(_slug(name), command))
         self._scenario = scenario
-        SESSION.record(HERE / scenario, 1.0, chosen)
+        SESSION.record(HERE / scenario, 1.0, _under_test(consumers))
+
+    @keyword
+    def run_and_kill_consumers_on(self, scenario: str, *consumers: str) -> None:
+        """Runs them as `Run Consumers On` does, kills each one's process and starts it again at once."""
+        self._scenario = scenario
+        SESSION.begin(Path(scenario).stem, HERE / scenario, 1.0, _under_test(consumers))
+        experiment = SESSION.running().experiment
+        since = clock.now_ms()
+        for verb in ("kill", "start"):
+            for members in experiment.members.values():
+                members.act(Action(verb))
+        experiment.note_fault("consumer", "killed every consumer", since, clock.now_ms())
+        SESSION.finish()
+
+    @keyword
+    def criterion_should_fail(self, criterion: str, consumer: str, passing: str, *thresholds: str) -> None:
+        """Fails unless the criterion, with these thresholds, fails for one consumer and passes for the other.
+
+        A criterion that compares with a solo run is given the solo run of the consumer that must fail.
+        """
+        declared = CRITERIA[criterion]
+        given: dict[str, Any] = {}
+        for name, _, value in (threshold.partition("=") for threshold in thresholds):
+            given[name] = declared.thresholds[name].type(value)
+        if "solo_seconds" in declared.thresholds:
+            given["solo_seconds"] = SESSION.solo_wait(_slug(consumer), given["volume"])
+        failing, other = (
+            SESSION.verdict().judge(criterion, _slug(name), **given) for name in (consumer, passing)
+        )
+        SESSION.results.write_verdicts()
+        measured = f"{criterion}: {failing.measured}"
+        self._rows.append(_row(consumer, f"caught by {criterion}", measured, "fail"))
+        if (failing.status, other.status) != ("fail", "pass"):
+            sentences = "\n".join(f"{finding.status}: {finding.sentence}" for finding in (failing, other))
+            inconclusive = "inconclusive" in (failing.status, other.status)
+            raise Failure(
+                f"{'INCONCLUSIVE: ' * inconclusive}{criterion} did not tell them apart:\n{sentences}"
+            )
+        self._rows[-1] = replace(self._rows[-1], status="pass")
+        BuiltIn().set_test_message(measured)
+
+    @keyword
+    def cut_off_recording_should_fail(self, criterion: str) -> None:
+        """Fails unless this criterion doubts a copy of the recording with half of the ledger."""
+        whole = SESSION.verdict().recording
+        with TemporaryDirectory() as folder:
+            copy = Path(shutil.copytree(whole.folder, Path(folder) / whole.folder.name))
+            lines = (copy / layout.LEDGER).read_bytes().splitlines(keepends=True)
+            (copy / layout.LEDGER).write_bytes(b"".join(lines[: len(lines) // 2]))
+            finding = judge(criterion, load_recording(copy), "run")
+        caught = finding.status == "inconclusive" and "planned messages acked" in finding.sentence
+        status: Status = "pass" if caught else "fail"
+        self._rows.append(_row("half a ledger", f"caught by {criterion}", finding.measured, status))
+        if not caught:
+            raise Failure(f"{criterion} was {finding.status} on half a ledger: {finding.sentence}")
 
     @keyword
     def consumer_should_be_caught(self, consumer: str, caught_by: str, consequences: str) -> None:
@@ -72,8 +133,8 @@ class DefectLibrary:
         if caught_by not in failed:
             raise Failure(f"{consumer} was not caught by {caught_by}, but by {sorted(failed) or 'nothing'}")
         if unrelated := failed.keys() - allowed:
-            told = "\n".join(failed[name].sentence for name in unrelated)
-            raise Failure(f"{consumer} was also caught by {', '.join(sorted(unrelated))}:\n{told}")
+            sentences = "\n".join(failed[name].sentence for name in unrelated)
+            raise Failure(f"{consumer} was also caught by {', '.join(sorted(unrelated))}:\n{sentences}")
         self._rows[-1] = replace(self._rows[-1], status="pass")
         BuiltIn().set_test_message(measured)
 
@@ -107,6 +168,12 @@ class DefectLibrary:
             raise Failure(f"INCONCLUSIVE: {'; '.join(finding.sentence for finding in doubts)}")
         SESSION.results.write_verdicts()
         return found
+
+
+def _under_test(names: Sequence[str]) -> list[ConsumerUnderTest]:
+    command = (sys.executable, str(HERE / "consumers.py"))
+    broken = [ConsumerUnderTest(_slug(name), (*command, name)) for name in names]
+    return [ConsumerUnderTest.built_in("async"), *broken]
 
 
 def _slug(name: str) -> str:

@@ -37,13 +37,11 @@ class ArrivalOrder(FairConsumer):
             super().__init__(pause_threshold)
             self.line = deque()
 
-        def add(self, records):
-            with self._changed:
-                self.line.extend((record.topic(), record.partition()) for record in records)
-                super().add(records)
+        def added(self, partition, records):
+            self.line.extend(partition for _ in records)
 
         def choose(self):
-            while (partition := self.line.popleft()) not in self._turns:
+            while (partition := self.line.popleft()) not in self.ready:
                 pass  # discarded in between
             return partition
 
@@ -57,7 +55,7 @@ class DrainsOnePartition(FairConsumer):
         current = None
 
         def choose(self):
-            if self.current not in self._turns:
+            if self.current not in self.ready:
                 self.current = super().choose()
             return self.current
 
@@ -69,7 +67,7 @@ class StaticPriorityForTheHotTopic(FairConsumer):
 
     class Buffers(PartitionBuffers):
         def choose(self):
-            return min(self._turns, key=lambda partition: is_low(partition[0]))
+            return min(self.ready, key=lambda partition: is_low(partition[0]))
 
     buffers_class = Buffers
 
@@ -78,14 +76,8 @@ class NewestFirst(FairConsumer):
     """Serves the latest record of each partition first."""
 
     class Buffers(PartitionBuffers):
-        def take(self, most=1):
-            with self._changed:
-                for waiting in self._waiting.values():
-                    waiting.reverse()
-                taken = super().take(most)
-                for waiting in self._waiting.values():
-                    waiting.reverse()
-                return taken
+        def pick(self, waiting, count):
+            return [waiting.pop() for _ in range(count)]
 
     buffers_class = Buffers
 
@@ -99,13 +91,7 @@ class HoldsLowVolumeBack(FairConsumer):
         def choose(self):
             if self.sink.pace.rate is None:
                 return super().choose()
-            return min(self._turns, key=lambda partition: is_low(partition[0]))
-
-        def take(self, most=1):
-            with self._changed:
-                if self.sink.pace.rate is not None and all(is_low(topic) for topic, _ in self._turns):
-                    return []
-                return super().take(most)
+            return next((partition for partition in self.ready if not is_low(partition[0])), None)
 
     buffers_class = Buffers
 
@@ -118,13 +104,26 @@ class FreezesOnePartition(FairConsumer):
     """Never serves partition 1: a lost wakeup, as in fede1024/rust-rdkafka#840."""
 
     class Buffers(PartitionBuffers):
-        def add(self, records):
-            super().add(records)
-            with self._changed:
-                for partition in [p for p in self._turns if p[1] == 1]:
-                    del self._turns[partition]
+        def choose(self):
+            return next((partition for partition in self.ready if partition[1] != 1), None)
 
     buffers_class = Buffers
+
+
+class StopsDelivering(FairConsumer):
+    """Waits for an answer that does not come, and goes on only when its sink has no limit any more."""
+
+    delivered = 0
+
+    def deliver(self, records):
+        super().deliver(records)
+        self.delivered += len(records)
+
+    def deliver_next(self):
+        if self.delivered >= 100 and self.sink.pace.limited:
+            self.stopping.wait(0.05)
+            return False
+        return super().deliver_next()
 
 
 # Buffers and pauses
@@ -228,51 +227,46 @@ class SlowsEverythingDown(FairConsumer):
 class CountsOnly(FairConsumer):
     """Reports records as consumed and writes none."""
 
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.sink.write = self.write_nothing
+    class Sink(FileSink):
+        def write(self, records):
+            self.pace.occupy(records[0].topic())
+            return len(records)
 
-    def write_nothing(self, records):
-        self.sink.pace.occupy(records[0].topic())
-        return len(records)
+    sink_class = Sink
 
 
 class AltersThePayload(FairConsumer):
     """Loses a field on the way."""
 
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.sink.write = self.write_altered
+    class Sink(FileSink):
+        def write(self, records):
+            return super().write([self.altered(record) for record in records])
 
-    def write_altered(self, records):
-        return FileSink.write(self.sink, [self.altered(record) for record in records])
+        def altered(self, record):
+            value = {key: item for key, item in json.loads(record.value()).items() if key != "data"}
+            return Changed(record, value=json.dumps(value).encode())
 
-    def altered(self, record):
-        value = {key: item for key, item in json.loads(record.value()).items() if key != "data"}
-        return Changed(record, value=json.dumps(value).encode())
+    sink_class = Sink
 
 
 class WritesIntoTheWrongTopicsFile(FairConsumer):
     """Writes the low-volume topic into the high-volume topic's file."""
 
-    def __init__(self, *args):
-        super().__init__(*args)
-        files = self.sink._files
-        hot = next(file for topic, file in files.items() if not is_low(topic))
-        self.sink._files = dict.fromkeys(files, hot)
+    def open_sink(self):
+        config = self.config
+        hot = next(output for topic, output in config.outputs.items() if not is_low(topic))
+        return FileSink(config.output_folder, dict.fromkeys(config.outputs, hot), config.sink_rate)
 
 
 class WritesTwice(FairConsumer):
     """Writes each tenth record a second time."""
 
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.sink.write = self.write_twice
+    class Sink(FileSink):
+        def write(self, records):
+            super().write([record for record in records for _ in range(1 if record.offset() % 10 else 2)])
+            return len(records)
 
-    def write_twice(self, records):
-        twice = [record for record in records for _ in range(2 if record.offset() % 10 == 0 else 1)]
-        FileSink.write(self.sink, twice)
-        return len(records)
+    sink_class = Sink
 
 
 class InventsRecords(FairConsumer):
@@ -381,26 +375,53 @@ class ResetsToLatestAfterARestart(FairConsumer):
         self.client.assign([*been_here, *fresh])
 
 
-# Correct ones
+# Group membership
+
+
+class PollsTooSeldom(FairConsumer):
+    """Takes twice as long for a batch as max.poll.interval.ms allows, and is evicted from its group."""
+
+    late = False
+
+    def client_properties(self):
+        promised = {"max.poll.interval.ms": 2000, "session.timeout.ms": 2000, "heartbeat.interval.ms": 300}
+        return {**super().client_properties(), **promised}
+
+    def poll(self):
+        records = super().poll()
+        if records and not self.late:
+            self.late = True
+            self.stopping.wait(4)
+        return records
 
 
 # What only shows when something breaks
+
+
+class StartsAgainLate(FairConsumer):
+    """Starts only after an hour's check of what its predecessor left, if there is anything."""
+
+    def start(self):
+        folder, outputs = self.config.output_folder, self.config.outputs.values()
+        if any((folder / output).stat().st_size for output in outputs):
+            self.stopping.wait(3600)
+        super().start()
 
 
 class BacksOffTooLong(FairConsumer):
     """Takes a second without records for a reason not to ask again for long."""
 
     SECONDS = 12.0
-    _heard = 0.0
+    heard = 0.0
 
     def poll(self):
         records = super().poll()
         now = time.monotonic()
         if records:
-            self._heard = now
-        elif self._heard and now - self._heard > 1:
+            self.heard = now
+        elif self.heard and now - self.heard > 1:
             self.stopping.wait(self.SECONDS)
-            self._heard = 0.0
+            self.heard = 0.0
         return records
 
 
@@ -415,6 +436,9 @@ class CommitsWhatDidNotFit(FairConsumer):
             self.count_done(records)
 
 
+# Correct ones
+
+
 class SingleThreadRoundRobin(FairConsumer):
     """One thread for everything: it polls between two records of the sink."""
 
@@ -425,22 +449,28 @@ class SingleThreadRoundRobin(FairConsumer):
             self.pause_full()
             self.resume_with_room()
             ready = time.monotonic() + 0.02
-            while time.monotonic() < ready and not self.stopping.is_set() and self.sink_is_free():
-                self._charge_last()
-                records = self.buffers.take()
-                if not records:
-                    break
-                (record,) = records
-                self._last = ((record.topic(), record.partition()), 1, time.monotonic())
-                self.deliver(records)
+            while time.monotonic() < ready and self.sink.pace.seconds_to_turn <= 0 and self.deliver_next():
+                pass
             if time.monotonic() >= commit_due:
                 self.commit(wait=False)
                 self.emit("buffer_levels", partitions=self.buffers.levels(sorted(self.assigned)))
                 commit_due = time.monotonic() + 0.5
         self.commit(wait=True)
 
-    def sink_is_free(self):
-        return self.sink.pace.seconds_to_turn <= 0
+
+class CommitsEveryRecord(FairConsumer):
+    """Commits after each record instead of twice a second."""
+
+    def deliver(self, records):
+        super().deliver(records)
+        self.commit(wait=False)
+
+
+class CooperativeRebalancing(FairConsumer):
+    """Gives up only the partitions that move to another member (KIP-429)."""
+
+    def client_properties(self):
+        return {**super().client_properties(), "partition.assignment.strategy": "cooperative-sticky"}
 
 
 class SmallFetches(FairConsumer):
@@ -506,6 +536,7 @@ CONSUMERS = {
     "newest first": NewestFirst,
     "holds low volume back": HoldsLowVolumeBack,
     "freezes one partition": FreezesOnePartition,
+    "stops delivering": StopsDelivering,
     "drops on a full buffer": DropsOnAFullBuffer,
     "never resumes": NeverResumes,
     "resumes after many polls": ResumesAfterManyPolls,
@@ -527,9 +558,13 @@ CONSUMERS = {
     "commits the offset itself": CommitsTheOffsetItself,
     "never commits above 0": NeverCommitsAPartitionThatStartsAboveZero,
     "resets to latest": ResetsToLatestAfterARestart,
+    "polls too seldom": PollsTooSeldom,
+    "starts again late": StartsAgainLate,
     "backs off too long": BacksOffTooLong,
     "commits what did not fit": CommitsWhatDidNotFit,
     "single thread": SingleThreadRoundRobin,
+    "commits every record": CommitsEveryRecord,
+    "cooperative rebalancing": CooperativeRebalancing,
     "small fetches": SmallFetches,
     "one consumer per topic": OneConsumerPerTopic,
 }

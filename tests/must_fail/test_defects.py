@@ -4,6 +4,7 @@
 `pytest tests/must_fail -m "not local"` needs no Java.
 """
 
+import ast
 import json
 import re
 import subprocess
@@ -12,7 +13,10 @@ from pathlib import Path
 
 import pytest
 from robot.api import ExecutionResult
+from robot.api import TestSuite as RobotSuite
 
+import fairpoll
+from fairpoll.checkers import CRITERIA, RUN_CRITERIA
 from fairpoll.reports.tables import text_table
 from histories import row
 
@@ -28,6 +32,39 @@ def run_robot(output: Path, suite: Path, *variables: str) -> dict[str, tuple[boo
     subprocess.run([*command, str(suite)], check=False, timeout=600)
     tests = ExecutionResult(output / "output.xml").suite.all_tests
     return {test.full_name: (test.passed, test.message) for test in tests}
+
+
+def killers() -> dict[str, set[str]]:
+    """Criterion -> the tests of the suites in which a consumer or a recording must fail it."""
+    by_criterion: dict[str, set[str]] = {}
+    for test in RobotSuite.from_file_system(HERE / "suites").all_tests:
+        arguments = [str(argument) for step in test.body for argument in step.args]
+        # A consumer's name has spaces, a criterion's has none; what follows from the same defect is one cell.
+        for name in {*CRITERIA, *RUN_CRITERIA}.intersection(arguments[:2]):
+            by_criterion.setdefault(name, set()).add(test.name)
+    return by_criterion
+
+
+def test_every_criterion_of_the_registry_has_a_killer():
+    assert [name for name in (*CRITERIA, *RUN_CRITERIA) if name not in killers()] == []
+
+
+def test_no_private_attribute_of_the_package_is_touched():
+    """A broken consumer overrides documented methods, so that a change inside the package breaks none."""
+    package = Path(fairpoll.__file__).parent / "consumers"
+    private = {
+        name
+        for module in package.glob("*.py")
+        for name in re.findall(r"\b(?:self\.|def )(_[a-z]\w*)", module.read_text("utf-8"))
+    }
+    assert len(private) > 10
+    touched = {
+        (module.name, node.attr)
+        for module in HERE.glob("*.py")
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in private
+    }
+    assert touched == set()
 
 
 @pytest.mark.slow

@@ -57,6 +57,9 @@ class Consumer:
     Delivery is at least once: an offset is committed only after the sink holds the record before it.
     """
 
+    # Hook: a sink that does something else to the records.
+    sink_class = FileSink
+
     def __init__(self, config: ConsumerConfig, emit: EventWriter) -> None:
         self.config = config
         self.settings = config.settings
@@ -89,7 +92,9 @@ class Consumer:
     def open_sink(self) -> FileSink:
         """Where the records go."""
         config = self.config
-        return FileSink(config.output_folder, config.outputs, config.sink_rate, config.topic_sink_rates)
+        return self.sink_class(
+            config.output_folder, config.outputs, config.sink_rate, config.topic_sink_rates
+        )
 
     def client_properties(self) -> dict[str, str | int]:
         """Client properties of this kind of consumer, on top of the common ones."""

@@ -39,6 +39,8 @@ class PartitionBuffers:
         self._now = 0.0
         # Those above half the threshold.
         self._crowded: set[Partition] = set()
+        # The last `choose` chose none, and nothing has been added since.
+        self._none_chosen = False
         self._changed = threading.Condition()
 
     def add(self, records: Sequence[Record]) -> None:
@@ -52,14 +54,19 @@ class PartitionBuffers:
                     self._served[partition] = max(self._served.get(partition, 0.0), self._now)
                     self._queue(partition)
                 waiting.extend(some)
+                self.added(partition, some)
                 if len(waiting) > self.pause_threshold // 2:
                     self._crowded.add(partition)
+            self._none_chosen = False
             self._changed.notify_all()
+
+    def added(self, partition: Partition, records: Sequence[Record]) -> None:
+        """Hook, called under the lock: these records have been appended to the partition's buffer."""
 
     def wait(self, timeout_seconds: float) -> None:
         """Wait until a record is there to take, at most this long."""
         with self._changed:
-            self._changed.wait_for(lambda: self._turns, timeout_seconds)
+            self._changed.wait_for(lambda: self._turns and not self._none_chosen, timeout_seconds)
 
     def wait_for_room(self, partitions: Collection[Partition], records: int, timeout_seconds: float) -> None:
         """Should so many more records fill one of them, wait until all are at or below half the threshold.
@@ -72,30 +79,43 @@ class PartitionBuffers:
                 self._changed.wait_for(lambda: self._crowded.isdisjoint(partitions), timeout_seconds)
 
     def take(self, most: int = 1) -> list[Record]:
-        """The next records, at most so many, of the partition whose turn it is; none when none waits."""
+        """The next records, at most `most`, of the partition whose turn it is; none when none waits."""
         with self._changed:
             if not self._turns:
                 return []
             partition = self.choose()
+            self._none_chosen = partition is None
+            if partition is None:
+                return []
             del self._turns[partition]
             waiting = self._waiting[partition]
-            count = min(most, len(waiting))
-            if count == len(waiting):
-                taken = list(waiting)
-                waiting.clear()
-            else:
-                taken = [waiting.popleft() for _ in range(count)]
+            taken = self.pick(waiting, min(most, len(waiting)))
+            if waiting:
                 self._queue(partition)
             if partition in self._crowded and len(waiting) <= self.pause_threshold // 2:
                 self._crowded.discard(partition)
                 self._changed.notify_all()
             return taken
 
-    def choose(self) -> Partition:
-        """Whose turn it is: the partition served least; of equals, the one that has waited longest.
+    def pick(self, waiting: deque[Record], count: int) -> list[Record]:
+        """Hook, called under the lock: remove the next `count` records from a partition's buffer."""
+        if count < len(waiting):
+            return [waiting.popleft() for _ in range(count)]
+        picked = list(waiting)
+        waiting.clear()
+        return picked
 
-        Where records cost the same, one with a single record so waits for at most one record of
-        each other partition, however much those have.
+    @property
+    def ready(self) -> Collection[Partition]:
+        """The partitions with records; the one that has waited longest for its turn comes first."""
+        return self._turns.keys()
+
+    def choose(self) -> Partition | None:
+        """Hook, called under the lock: whose turn it is, one of `ready`; None to let all of them wait.
+
+        Here it is the partition served least; of equals, the one that has waited longest. Where records cost
+        the same, a partition with a single record waits for at most one record of each other partition,
+        however many those have.
         """
         while True:
             account, number, partition = self._order[0]
@@ -152,4 +172,4 @@ class PartitionBuffers:
     def waiting(self) -> list[Partition]:
         """The partitions that have records, in order."""
         with self._changed:
-            return sorted(self._turns)
+            return sorted(self.ready)

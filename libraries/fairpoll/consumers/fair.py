@@ -42,6 +42,7 @@ class FairConsumer(Consumer):
     `partition_pause_threshold` buffered records pause a partition; at half of that it is resumed.
     """
 
+    # Hook: the buffers of a poller that serves its partitions in another order.
     buffers_class = PartitionBuffers
 
     def __init__(self, config: ConsumerConfig, emit: EventWriter) -> None:
@@ -106,8 +107,8 @@ class FairConsumer(Consumer):
     def _work(self) -> None:
         try:
             while self.sink.pace.wait_turn(self.stopping):
-                self._charge_last()
-                self.deliver_next()
+                if not self.deliver_next():
+                    self.buffers.wait(IDLE_SECONDS)
         except BaseException as error:
             self._worker_error = error  # raised again by the poll thread
 
@@ -122,19 +123,19 @@ class FairConsumer(Consumer):
             self._most = max(1, min(fitting, 2 * count, MOST_AT_ONCE))
             self._last = None
 
-    def deliver_next(self) -> None:
-        """Take the records whose turn it is and write them; wait a little when there are none.
+    def deliver_next(self) -> bool:
+        """The sink is free: take the records whose turn it is and write them. False when there are none.
 
         One at a time while the sink's rate is limited, else as many as take it QUANTUM_SECONDS.
         """
+        self._charge_last()
         with self.delivering:  # from their buffer to the sink in one step: not revoked in between
             records = self.buffers.take(1 if self.sink.pace.limited else self._most)
             if records:
                 first = records[0]
                 self._last = ((first.topic(), first.partition()), len(records), time.monotonic())
                 self.deliver(records)
-        if not records:
-            self.buffers.wait(IDLE_SECONDS)
+        return bool(records)
 
     def on_assign(self, partitions: list[TopicPartition]) -> None:
         """Begin with clean hands: nothing buffered, nothing paused, whatever was before."""

@@ -1,8 +1,7 @@
 *** Settings ***
 Documentation     Defects that show under steady overload: each is caught by the criterion that it violates, by name.
 
-Resource          ../../../resources/acceptance.resource
-Library           ../DefectLibrary.py
+Resource          ../steady.resource
 
 Suite Setup       Run The Defective Consumers
 Suite Teardown    Log The Kill Table
@@ -17,6 +16,8 @@ Holds Low Volume Back                  holds low volume back                  ol
 Stops Polling While The Sink Works     stops polling while the sink works     oldest_wait_at_most                every_partition_served
 Newest First                           newest first                           order_kept                         commits_never_ahead commits_caught_up
 Freezes One Partition                  freezes one partition                  every_partition_served             nothing_lost pauses_pair_up no_stall throughput_at_least
+Stops Delivering                       stops delivering                       no_stall                           every_partition_served oldest_wait_at_most throughput_at_least
+Polls Too Seldom                       polls too seldom                       membership_kept                    oldest_wait_at_most every_partition_served no_stall throughput_at_least
 Drops On A Full Buffer                 drops on a full buffer                 nothing_lost                       commits_never_ahead pauses_pair_up no_stall every_partition_served
 Never Resumes                          never resumes                          pauses_pair_up                     nothing_lost every_partition_served no_stall throughput_at_least
 Resumes After Many Polls               resumes after many polls               every_partition_served             nothing_lost pauses_pair_up no_stall throughput_at_least
@@ -41,37 +42,3 @@ Small Fetches                          [Template]                             Co
                                        small fetches
 One Consumer Per Topic                 [Template]                             Consumer Should Pass Everything
                                        one consumer per topic
-
-
-*** Keywords ***
-Run The Defective Consumers
-    [Documentation]    Run all of them at once on the same traffic, each in a group of its own.
-    Bring Up The Cluster
-    Run Consumers On
-    ...    steady.yaml
-    ...    arrival order
-    ...    drains one partition
-    ...    static priority for the hot topic
-    ...    holds low volume back
-    ...    stops polling while the sink works
-    ...    newest first
-    ...    freezes one partition
-    ...    drops on a full buffer
-    ...    never resumes
-    ...    resumes after many polls
-    ...    ignores the threshold
-    ...    leaks memory
-    ...    slows everything down
-    ...    counts only
-    ...    alters the payload
-    ...    writes into the wrong file
-    ...    writes twice
-    ...    invents records
-    ...    skips the first after an assignment
-    ...    reads only partition 0
-    ...    commits on receipt
-    ...    never commits
-    ...    commits the offset itself
-    ...    single thread
-    ...    small fetches
-    ...    one consumer per topic

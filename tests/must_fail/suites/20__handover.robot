@@ -22,6 +22,10 @@ Small Fetches                          [Template]                             Co
                                        small fetches
 One Consumer Per Topic                 [Template]                             Consumer Should Pass Everything
                                        one consumer per topic
+Commits Every Record                   [Template]                             Consumer Should Pass Everything
+                                       commits every record
+Cooperative Rebalancing                [Template]                             Consumer Should Pass Everything
+                                       cooperative rebalancing
 
 
 *** Keywords ***
@@ -37,3 +41,5 @@ Run The Defective Consumers
     ...    single thread
     ...    small fetches
     ...    one consumer per topic
+    ...    commits every record
+    ...    cooperative rebalancing

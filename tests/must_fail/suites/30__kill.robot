@@ -1,0 +1,24 @@
+*** Settings ***
+Documentation     Defects that show after a process has been killed.
+
+Resource          ../../../resources/acceptance.resource
+Library           ../DefectLibrary.py
+
+Suite Setup       Kill The Consumers
+Suite Teardown    Log The Kill Table
+Test Template     Consumer Should Be Caught
+
+
+*** Test Cases ***                     CONSUMER                               CAUGHT BY                          CONSEQUENCES
+Starts Again Late                      starts again late                      recovers_within                    nothing_lost commits_caught_up
+The Built-In Async Consumer            [Template]                             Consumer Should Pass Everything
+                                       async
+
+
+*** Keywords ***
+Kill The Consumers
+    [Documentation]    Run them at once on the same traffic and kill each process.
+    Bring Up The Cluster
+    Run And Kill Consumers On
+    ...    kill.yaml
+    ...    starts again late
