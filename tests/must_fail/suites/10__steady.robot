@@ -12,7 +12,7 @@ Test Template     Consumer Should Be Caught
 Arrival Order                          arrival order                          oldest_wait_at_most                every_partition_served
 Drains One Partition                   drains one partition                   oldest_wait_at_most                every_partition_served
 Static Priority For The Hot Topic      static priority for the hot topic      oldest_wait_at_most                every_partition_served
-Holds Low Volume Back                  holds low volume back                  oldest_wait_at_most                every_partition_served
+Holds Low Volume Back                  holds low volume back                  oldest_wait_at_most                every_partition_served no_stall
 Stops Polling While The Sink Works     stops polling while the sink works     oldest_wait_at_most                every_partition_served
 Newest First                           newest first                           order_kept                         commits_never_ahead commits_caught_up
 Freezes One Partition                  freezes one partition                  every_partition_served             nothing_lost pauses_pair_up no_stall throughput_at_least
