@@ -9,10 +9,10 @@ Suite Teardown    Log The Kill Table
 Test Template     Consumer Should Be Caught
 
 
-*** Test Cases ***                     CONSUMER                               CAUGHT BY                          CONSEQUENCES
-Starts Again Late                      starts again late                      recovers_within                    nothing_lost commits_caught_up
-The Built-In Async Consumer            [Template]                             Consumer Should Pass Everything
-                                       async
+*** Test Cases ***             CONSUMER             CAUGHT BY                          CONSEQUENCES
+Starts Again Late              starts again late    recovers_within                    nothing_lost commits_caught_up
+The Built-In Async Consumer    [Template]           Consumer Should Pass Everything
+                               async
 
 
 *** Keywords ***
