@@ -44,6 +44,18 @@ def test_a_command_that_does_not_start_could_not_be_judged(installed: Installed)
     assert "no-such-consumer cannot be started: ./no-such-consumer: No such file or directory" in done.stderr
 
 
+def test_a_project_of_ones_own(installed: Installed):
+    done = installed.run("fairpoll", "init")
+    *paths, _, _, _, command = done.stdout.splitlines()
+    assert [(installed.folder / path).exists() for path in paths] == [True] * 4
+    program, *arguments = command.split()
+    done = installed.run(program, *arguments)
+    assert "5 tests, 5 passed, 0 failed" in done.stdout
+    assert "my-consumer: " in done.stdout
+    done = installed.run("fairpoll", "init", code=1)
+    assert "already there; nothing was written" in done.stderr
+
+
 def test_a_suite_of_ones_own(installed: Installed):
     """Eight lines: a resource, a library and a claim."""
     (installed.folder / "mine.robot").write_text(

@@ -18,6 +18,7 @@ COMMANDS = (
     "consume",
     "evidence",
     "faults",
+    "init",
     "judge",
     "league",
     "plan",

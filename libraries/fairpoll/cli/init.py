@@ -1,0 +1,39 @@
+"""`fairpoll init`: writes a small project of one's own."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from fairpoll.base.disk import writing_to
+from fairpoll.base.errors import FairpollError
+
+# A template -> its place in the project.
+FILES = {
+    "consumer.robot": "consumer.robot",
+    "scenario.yaml": "scenario.yaml",
+    "robot.toml": "robot.toml",
+    "fairpoll.yml": ".github/workflows/fairpoll.yml",
+}
+
+
+@click.command(short_help="Write a small project of your own.")
+@click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
+def init(folder: Path) -> None:
+    """Write a suite, its scenario, profiles and a workflow into FOLDER (default: this one).
+
+    The suite judges a built-in consumer until its variable CONSUMER names another. Nothing is written where
+    one of the files is there already. Exit code 1 then.
+    """
+    there = [place for place in FILES.values() if (folder / place).exists()]
+    if there:
+        raise FairpollError(f"{folder}: {', '.join(there)} already there; nothing was written")
+    templates = files("fairpoll") / "templates"
+    with writing_to(folder):
+        for name, place in FILES.items():
+            path = folder / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text((templates / name).read_text("utf-8"), "utf-8")
+            click.echo(path)
+    click.echo(f"\nNext: put your command into {folder / 'consumer.robot'}, then\n")
+    click.echo(f"  robot --variable CLUSTER:mock --outputdir results {folder / 'consumer.robot'}")
