@@ -82,9 +82,9 @@ def test_orders(cluster: Cluster, tmp_path: Path, mode: str):
     process = start(cluster, tmp_path / "out", mode, "--sink-rate", "0.001")
     try:
         wait_until(lambda: len(lines(tmp_path / "out" / "t.json")) == 1, 30, "the first record")
-        process.order("drain")
+        process.send_command("drain")
         wait_until(lambda: len(lines(tmp_path / "out" / "t.json")) == 2, 30, "the rest")
-        process.order("stop")
+        process.send_command("stop")
         wait_until(lambda: not process.running, 30, "the consumer to stop")
     finally:
         process.stop()

@@ -24,7 +24,7 @@ def test_a_look_tells_what_has_changed_and_the_last_one_all(tmp_path: Path, regi
             client.commit(
                 offsets=[TopicPartition("t", 0, 7), TopicPartition("t", 1, offset)], asynchronous=False
             )
-            sampler.look()
+            sampler.tick()
         client.close()
         sampler.finish()
     finally:

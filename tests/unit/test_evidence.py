@@ -122,7 +122,7 @@ def test_a_consumer_that_left_nothing_has_served_nobody(folder: Path):
 
 def test_what_counts_while_it_runs_is_the_best_evidence(folder: Path):
     counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", OUR_FIELDS)}, NAMES)
-    assert counter.told() == "c: high 0, low 0"
+    assert counter.summary() == "c: high 0, low 0"
     (folder / layout.SAMPLES).write_text(
         line("committed_offsets", 1, consumer="c", offsets=spots(2)), "utf-8"
     )

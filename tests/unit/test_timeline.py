@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from support.histories import SCENARIO
 
-from fairpoll.base import clock
 from fairpoll.contract.events import dump
-from fairpoll.run.course import Course
 from fairpoll.run.members import ConsumerUnderTest, Members
+from fairpoll.run.timeline import Timeline
 from fairpoll.scenarios.model import Step
 from fairpoll.scenarios.units import Action
 
@@ -27,17 +26,18 @@ class Process:
         with self.events.open("a") as file:
             file.write(dump({"timestamp": 0, "name": name, "partitions": spots}) + "\n")
 
-    def ask_to_stop(self) -> None: ...
+    def terminate(self) -> None: ...
     def stop(self) -> None: ...
 
 
 @pytest.fixture
 def members(tmp_path: Path) -> Members:
-    def launch(name: str, _command: object, _environment: object, folder: Path) -> Process:
-        folder.mkdir(exist_ok=True, parents=True)
-        return Process(name, folder / "events.jsonl")
+    class Processes:
+        def start(self, name: str, _command: object, _environment: object, events: Path, _log: Path) -> Process:
+            events.parent.mkdir(exist_ok=True, parents=True)
+            return Process(name, events)
 
-    group = Members(ConsumerUnderTest("c", ("c",)), {}, tmp_path / "c", launch)  # type: ignore[arg-type]
+    group = Members(ConsumerUnderTest("c", ("c",)), {}, tmp_path / "c", Processes())  # type: ignore[arg-type]
     group.start()
     return group
 
@@ -83,42 +83,30 @@ class Group:
         self.steps.append(action.verb)
 
 
-def _watch(*groups: Group) -> list[float]:
-    """The moments of join, leave and start, planned for 0.0, 0.1 and 0.3 s of a run of 0.4 s."""
-    steps = [Step(0.0, Action("join")), Step(0.1, Action("leave")), Step(0.3, Action("start"))]
-    noted: dict[str, list[dict]] = {}
+def moments(*groups: Group) -> list[float]:
+    """The moments of join, leave and start, planned for 0, 1 and 3 s of a run of 4 s, in half seconds."""
+    steps = [Step(0.0, Action("join")), Step(1.0, Action("leave")), Step(3.0, Action("start"))]
+    scenario = replace(SCENARIO, duration_seconds=4.0, timeline=tuple(steps))
+    timeline = Timeline(scenario, groups)  # type: ignore[arg-type]
+    at: list[float] = []
+    for elapsed in itertools.count(0.0, 0.5):
+        over = timeline.over(elapsed)
+        at += [elapsed] * (len(timeline.done) - len(at))
+        if over:
+            return at
+    raise AssertionError
 
-    class Outputs:
-        def begin(self) -> None: ...
-        def text(self) -> str:
-            return ""
 
-        told = text
-
-    course = Course(
-        replace(SCENARIO, duration_seconds=0.4, timeline=tuple(steps)),
-        dict(enumerate(groups)),  # type: ignore[arg-type]
-        Outputs(),  # type: ignore[arg-type]
-        check=lambda: None,
-        check_cluster=lambda: None,
-        note=noted.update,
-        progress=lambda _text: None,
-    )
-    start = clock.now_seconds()
-    course.watch(start)
-    return [step["at_ms"] / 1000 - start for step in noted["timeline"]]
+def test_steps_are_done_when_they_are_due():
+    assert moments(Group(0), Group(0)) == [0.0, 1.0, 3.0]
 
 
 def test_a_step_waits_for_every_group_and_delays_the_steps_after_it():
     groups = [Group(0), Group(2)]
-    _join, leave, start = _watch(*groups)
-    assert leave >= 0.25
-    assert start - leave >= 0.15
+    assert moments(*groups) == [0.0, 2.0, 4.0]
     assert [group.steps for group in groups] == [["join", "leave", "start"]] * 2
 
 
-def test_a_member_that_never_gets_partitions_holds_nothing_up_beyond_the_live_traffic():
-    _join, leave, start = _watch(never := Group(1_000_000))
-    assert leave >= 0.4
-    assert start - leave >= 0.15
+def test_a_member_that_never_gets_partitions_delays_nothing_beyond_the_live_traffic():
+    assert moments(never := Group(1_000_000)) == [0.0, 4.0, 6.0]
     assert never.steps == ["join", "leave", "start"]

@@ -5,9 +5,9 @@ from types import TracebackType
 
 
 class Repeating:
-    """A context in which `look` is called every `interval_seconds` from a thread of its own.
+    """A context in which `tick` is called every `interval_seconds` from a thread of its own.
 
-    An error that `look` raises ends the calls and is raised again when the context is left, unless
+    An error that `tick` raises ends the calls and is raised again when the context is left, unless
     something else went wrong there first: a silent end would leave a hole in the evidence.
     """
 
@@ -17,7 +17,7 @@ class Repeating:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """What is done each time."""
         raise NotImplementedError
 
@@ -40,6 +40,6 @@ class Repeating:
     def _run(self) -> None:
         try:
             while not self._stop.wait(self._interval_seconds):
-                self.look()
+                self.tick()
         except BaseException as error:
             self._error = error

@@ -15,6 +15,7 @@ from fairpoll.cli.process import connection
 from fairpoll.cluster.connection import require_broker
 from fairpoll.run.distributed import plan as planning
 from fairpoll.run.distributed.run_topic import RunTopic
+from fairpoll.run.names import new_run_id, topic_names
 from fairpoll.scenarios.file import load_scenario
 
 
@@ -71,8 +72,8 @@ def plan(
     """
 
     scenario = load_scenario(scenario_file)
-    name = run_id or planning.new_run_id()
-    topics = {topic.name: f"{topic.name}.{name}" for topic in scenario.topics}
+    name = run_id or new_run_id()
+    topics = topic_names(scenario, name)
     facts = planning.facts_of_plan(
         name, scenario, speed, bootstrap_servers, topics=topics, consumers=consumers, shards=shards
     )

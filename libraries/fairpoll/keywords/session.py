@@ -1,11 +1,9 @@
 """The state that the keyword libraries share during one Robot run: cluster, recordings, verdicts."""
 
 import re
-import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from robot.api import logger
@@ -22,6 +20,7 @@ from fairpoll.keywords.suite_scenarios import NOTHING_RUN, SCENARIOS
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.live import LiveProgress
 from fairpoll.run.members import ConsumerUnderTest, names_by_mode
+from fairpoll.run.names import new_run_id
 from fairpoll.run.progress import ConsoleProgress
 from fairpoll.run.running import RunningExperiment
 from fairpoll.run.side_by_side import run_side_by_side
@@ -279,7 +278,7 @@ class Session:
         if scenario.at_speed(run.speed).duration_seconds < SHORTEST_SECONDS:
             most = scenario.duration_seconds / SHORTEST_SECONDS
             raise ScenarioError(f"SPEED is {run.speed:g}; at most {most:g} here: less traffic proves nothing")
-        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        run_id = new_run_id()
         experiment = Experiment(
             scenario_file=run.scenario_file,
             scenario=scenario,

@@ -1,9 +1,7 @@
 """Runs the league: builds the contestants, puts batches of them on the same traffic, judges each run."""
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -15,6 +13,7 @@ from fairpoll.evidence.loading import load_recording
 from fairpoll.league.contestants import CONTROL, Contestant, build, built_in
 from fairpoll.league.rows import CONDITIONS, Condition, Row, rows_of
 from fairpoll.run.experiment import Experiment
+from fairpoll.run.names import new_run_id
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.verdicts.verdict import Verdict
 
@@ -116,7 +115,7 @@ class League:
         return error
 
     def _record(self, batch: Sequence[Contestant], condition: Condition, scenario_file: Path) -> list[Row]:
-        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        run_id = new_run_id()
         folder = self.folder / "evidence" / f"{condition.key}-{run_id}"
         others = [one.under_test(tuned=condition.tuned) for one in batch if one.key != CONTROL]
         experiment = Experiment(

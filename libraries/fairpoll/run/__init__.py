@@ -1,1 +1,1 @@
-"""One run of a scenario: its processes, what is seen of them from outside, and its course."""
+"""One run of a scenario: its processes, the life of its consumer groups, and what is observed of them."""

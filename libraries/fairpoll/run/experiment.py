@@ -15,32 +15,29 @@ The files are complete up to the moment at which a run is cut off, so that it ca
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fairpoll.base import clock
 from fairpoll.base.disk import writing_to
-from fairpoll.base.errors import ClusterError, FairpollError
+from fairpoll.base.errors import FairpollError
 from fairpoll.base.versions import installed_versions
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.contract import client_config
+from fairpoll.contract.environment import connection_variables
 from fairpoll.contract.events import dump
 from fairpoll.contract.output_fields import OUR_FIELDS
 from fairpoll.evidence import layout
 from fairpoll.producer.traffic import deliverable_in
-from fairpoll.run.course import Course, Progress
-from fairpoll.run.host import HostMonitor
-from fairpoll.run.members import ConsumerUnderTest, Members, environment_of
+from fairpoll.run.groups import PRODUCED_SECONDS, ConsumerGroups, Progress
+from fairpoll.run.members import ConsumerUnderTest, Members
+from fairpoll.run.names import group_names, topic_names, topic_suffix
 from fairpoll.run.outputs import DeliveryCounter
-from fairpoll.run.processes import STOP_SECONDS, ChildProcess
-from fairpoll.run.readiness import READY_SECONDS, wait_for_event, wait_until_assigned
-from fairpoll.run.sampler import Sampler
+from fairpoll.run.processes import ChildProcess, ChildProcesses
+from fairpoll.run.readiness import READY_SECONDS, wait_for_event
 from fairpoll.scenarios.model import Scenario
 
-# The last messages must have been acked so long after the end of the traffic.
-PRODUCED_SECONDS = 60.0
 # How often it is made sure that the cluster is still there: asking an engine takes some milliseconds.
 CLUSTER_CHECK_SECONDS = 2.0
 # The live traffic starts this long after the order: the producer must be waiting for it, and each
@@ -74,15 +71,17 @@ class Experiment:
     ready_seconds: float = READY_SECONDS
     # Set when the live traffic begins.
     started: threading.Event = field(default_factory=threading.Event)
-    members: dict[str, Members] = field(default_factory=dict)
-    outputs: DeliveryCounter | None = None
-    _processes: list[ChildProcess] = field(default_factory=list)
+    _processes: ChildProcesses = field(init=False)
+    _life: ConsumerGroups | None = None
     _facts: dict[str, object] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _producer: ChildProcess | None = None
     _start_seconds: float = 0.0
     _aborted: bool = False
     _cluster_checked: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._processes = ChildProcesses(self.registry)
 
     def run(self) -> None:
         """Produce and consume, then drain and stop. Raises FairpollError; always stops what it started."""
@@ -107,48 +106,51 @@ class Experiment:
             judged={c.name: {"command": c.command_line, "shows": c.shows} for c in self.consumers if c.mode},
             versions=installed_versions(),
         )
-        partitions = {self.topic_names[t.name]: t.partitions for t in scaled.topics}
-        self.members = {consumer.name: self._members(consumer, scaled) for consumer in self.consumers}
-        members = list(self.members.values())
-        pids = {one.consumer.name: one.pids for one in members}
-        try:
-            self.cluster.create_topics(partitions)
+        life = self._life = self._groups_at(scaled)
+        with self._processes:
+            self.cluster.create_topics({self.topic_names[t.name]: t.partitions for t in scaled.topics})
             self._produce_backlog()
             self._note(produced_ms=clock.now_ms())
-            for one in members:
-                one.start()
-            self.progress(f"waiting until {', '.join(self.members)} have been given their partitions")
-            wanted = {(topic, number) for topic, count in partitions.items() for number in range(count)}
-            wait_until_assigned(
-                wanted,
-                {one.consumer.name: (self.groups[one.consumer.name], one.folder) for one in members},
-                self.cluster.client_config,
-                self._check,
-                self.ready_seconds,
-            )
-            self._note(assigned_ms=clock.now_ms())
-            self.meet()
-            samples = self.folder / layout.SAMPLES
-            config = self.cluster.client_config
-            with Sampler(samples, config, self.groups, partitions, lambda name: pids[name]()):
-                self._produce_and_consume(scaled)
-                self._stop_all()  # within the sampler's context: its last look is at what they left
-            self._note(stopped_ms=clock.now_ms(), complete=True)
-        except ClusterError:
-            self._stop_all(at_most_seconds=0.0)  # they would wait in vain for brokers that are gone
-            raise
-        finally:
-            self._stop_all()
+            life.run(self._start_traffic, self._wait_until_produced)
+            self._note(complete=True)
+
+    def _groups_at(self, scaled: Scenario) -> ConsumerGroups:
+        return ConsumerGroups(
+            self.consumers,
+            scaled,
+            self.run_id,
+            self.topic_names,
+            self.folder,
+            self._processes,
+            self.cluster.client_config,
+            self.cluster.consumer_config,
+            check=self._check,
+            note=self._note,
+            check_cluster=self.cluster.check,
+            progress=self.progress,
+            begun=self.started.set,
+            ready_seconds=self.ready_seconds,
+        )
+
+    @property
+    def members(self) -> dict[str, Members]:
+        """Consumer -> the processes of its group; empty before `run`."""
+        return self._life.members if self._life else {}
+
+    @property
+    def outputs(self) -> DeliveryCounter | None:
+        """The counter of deliveries, from the start of the live traffic on."""
+        return self._life.outputs if self._life else None
 
     @property
     def topic_names(self) -> dict[str, str]:
         """The scenario's topic names -> those on the cluster, which carry the run id."""
-        return {topic.name: f"{topic.name}.{self.run_id}" for topic in self.scenario.topics}
+        return topic_names(self.scenario, self.run_id)
 
     @property
     def groups(self) -> dict[str, str]:
         """Consumer -> its group, which carries the run id."""
-        return {consumer.name: f"fairpoll.{self.run_id}.{consumer.name}" for consumer in self.consumers}
+        return group_names((consumer.name for consumer in self.consumers), self.run_id)
 
     def _note(self, **facts: object) -> None:
         """Add facts to run.json; replaced in one step, so that it is whole at any moment."""
@@ -189,19 +191,17 @@ class Experiment:
             if self._producer:
                 raise FairpollError("the producer is running already")
             producer = self._producer = self._launch_producer("--resume", str(self.folder / layout.LEDGER))
-        producer.order(f"start {self._start_seconds}")
+        producer.send_command(f"start {self._start_seconds}")
 
     def abort(self) -> None:
         """Stop everything; `run` ends with an error."""
         self._aborted = True
-        self._stop_all()
+        self._processes.stop()
 
     def _check(self) -> None:
         """Raise FairpollError if something has ended that ought to run."""
         if self._aborted:
             raise FairpollError("the run was broken off")
-        for group in self.members.values():
-            group.check()
         if time.monotonic() >= self._cluster_checked + CLUSTER_CHECK_SECONDS:
             self.cluster.check()
             self._cluster_checked = time.monotonic()
@@ -215,66 +215,31 @@ class Experiment:
     def _launch_producer(self, *more: str) -> ChildProcess:
         command = (sys.executable, "-m", "fairpoll", "produce", "--controlled", *more)
         environment = {
+            **connection_variables(self.cluster.client_config),
             "FAIRPOLL_SCENARIO_FILE": str(self.scenario_file),
             "FAIRPOLL_SPEED": f"{self.speed:g}",
             "FAIRPOLL_RUN_ID": self.run_id,
             **({"FAIRPOLL_ONLY_VOLUME": self.only_volume} if self.only_volume else {}),
-            "FAIRPOLL_TOPIC_SUFFIX": f".{self.run_id}",
+            "FAIRPOLL_TOPIC_SUFFIX": topic_suffix(self.run_id),
         }
-        return self._launch("producer", command, environment, self.folder)
+        events, log = self.folder / layout.LEDGER, self.folder / "producer.log"
+        return self._processes.start("producer", command, environment, events, log)
 
-    def _members(self, consumer: ConsumerUnderTest, scaled: Scenario) -> Members:
-        environment = environment_of(scaled, self.topic_names, self.groups[consumer.name])
-        return Members(consumer, environment, self.folder / consumer.name, self._launch)
-
-    def _launch(
-        self, name: str, command: tuple[str, ...], environment: Mapping[str, str], folder: Path
-    ) -> ChildProcess:
-        """Start a producer or a consumer that connects to the cluster and keeps its files in the folder."""
-        if name == "producer":
-            config, events, log = self.cluster.client_config, layout.LEDGER, "producer.log"
-        else:
-            config, events, log = self.cluster.consumer_config, layout.EVENTS, layout.CLIENT_LOG
-        servers = {"FAIRPOLL_BOOTSTRAP_SERVERS": config["bootstrap.servers"]}
-        told = {**client_config.to_environment(config), **servers, **environment}
-        process = ChildProcess(name, command, told, folder / events, folder / log)
-        self._processes.append(process)
-        if self.registry:
-            self.registry.add_process(process.pid)
-        return process
-
-    def _produce_and_consume(self, scaled: Scenario) -> None:
-        lead = LEAD_SECONDS + LEAD_SECONDS_A_CONSUMER * len(self.members)
+    def _start_traffic(self) -> float:
+        """Send the producer the start of the live traffic, and return it (epoch seconds)."""
+        self.meet()
+        lead = LEAD_SECONDS + LEAD_SECONDS_A_CONSUMER * len(self.consumers)
         start = self._start_seconds = clock.now_seconds() + lead
         if self._producer:
-            self._producer.order(f"start {start}")
-        self._note(start_ms=start * 1000, end_ms=(start + scaled.duration_seconds) * 1000)
-        places = {name: (group.folder, group.consumer.fields) for name, group in self.members.items()}
-        outputs = self.outputs = DeliveryCounter(self.folder, scaled, places, self.topic_names)
-        course = Course(
-            scaled,
-            self.members,
-            outputs,
-            check=self._check,
-            check_cluster=self.cluster.check,
-            note=self._note,
-            progress=self.progress,
-            begun=self.started.set,
-        )
-        host = HostMonitor()
-        with host:
-            course.watch(start)
-        self._note(host=host.figures())
+            self._producer.send_command(f"start {start}")
+        duration = self.scenario.duration_seconds / self.speed
+        self._note(start_ms=start * 1000, end_ms=(start + duration) * 1000)
+        return start
+
+    def _wait_until_produced(self) -> int:
+        """Wait for the end of the producer, and return how many messages can be delivered."""
         if self._producer is None:
             raise FairpollError("the producer was killed and not started again before the traffic's end")
-        wait_for_event(self._producer, "shutdown_complete", PRODUCED_SECONDS, self._check)
-        if scaled.drain:
-            course.drain(deliverable_in(self.folder / layout.LEDGER))
-
-    def _stop_all(self, at_most_seconds: float = STOP_SECONDS) -> None:
-        """All side by side: those that have not ended after this time are killed."""
-        for process in self._processes:
-            process.ask_to_stop()
-        deadline = time.monotonic() + at_most_seconds
-        for process in self._processes:
-            process.stop(max(0.0, deadline - time.monotonic()))
+        assert self._life is not None
+        wait_for_event(self._producer, "shutdown_complete", PRODUCED_SECONDS, self._life.check_running)
+        return deliverable_in(self.folder / layout.LEDGER)

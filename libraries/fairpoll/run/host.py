@@ -20,7 +20,7 @@ class HostMonitor(Repeating):
         self._longest_pause = 0.0
         self._before = time.monotonic()
 
-    def look(self) -> None:
+    def tick(self) -> None:
         now = time.monotonic()
         self._longest_pause = max(self._longest_pause, now - self._before - TICK_SECONDS)
         self._before = now

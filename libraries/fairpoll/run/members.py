@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,14 +11,13 @@ from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_R
 from fairpoll.contract.events import Event, Tail
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.records import Partition
-from fairpoll.evidence.layout import SECOND_MEMBER
-from fairpoll.run.processes import ChildProcess
+from fairpoll.evidence import layout
+from fairpoll.run.processes import ChildProcess, ChildProcesses
 from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.units import Action
 
 # `--password x`, `sasl.password=x`, `API_TOKEN=x`: the value is not recorded.
 SECRET = re.compile(r"((?:password|passwd|secret|token|api[-_]?key)\S*?[= ]+)('[^']*'|\S+)", re.IGNORECASE)
-Start = Callable[[str, tuple[str, ...], Mapping[str, str], Path], ChildProcess]
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class AssignmentWatch:
 
 @dataclass
 class Members:
-    """One consumer group. `launch` starts a process: name, command, environment, folder.
+    """One consumer group: the `environment` of its members, all but their output folder, and its processes.
 
     The first member writes to the consumer's own folder, also when it is started anew; the second to
     a folder within it.
@@ -109,7 +108,7 @@ class Members:
     consumer: ConsumerUnderTest
     environment: dict[str, str]
     folder: Path
-    launch: Start
+    processes: ChildProcesses
     first: ChildProcess | None = None
     second: ChildProcess | None = None
     _ended: list[ChildProcess] = field(default_factory=list)
@@ -140,14 +139,14 @@ class Members:
         match action.verb:
             case "join":
                 self.second = self._launch(
-                    f"{self.consumer.name}, second member", self.folder / SECOND_MEMBER
+                    f"{self.consumer.name}, second member", self.folder / layout.SECOND_MEMBER
                 )
             case "leave" if self.second:
-                self.second.ask_to_stop()
+                self.second.terminate()
                 self._ended.append(self.second)
                 self.second = None
             case "stop" if self.first:
-                self.first.ask_to_stop()
+                self.first.terminate()
                 self._ended.append(self.first)
                 self.first = None
             case "kill" if self.first:
@@ -178,7 +177,7 @@ class Members:
         else:
             self.environment[SINK_RATE] = f"{rate:g}"
         for process in self.running:
-            process.order("drain" if rate is None else f"sink {rate:g}")
+            process.send_command("drain" if rate is None else f"sink {rate:g}")
 
     @property
     def running(self) -> list[ChildProcess]:
@@ -200,6 +199,6 @@ class Members:
 
     def _launch(self, name: str, folder: Path) -> ChildProcess:
         environment = {**self.environment, OUTPUT_FOLDER: str(folder)}
-        process = self.launch(name, self.consumer.command, environment, folder)
-        self._watches.setdefault(process.events, AssignmentWatch(Tail(process.events)))
-        return process
+        events, log = folder / layout.EVENTS, folder / layout.CLIENT_LOG
+        self._watches.setdefault(events, AssignmentWatch(Tail(events)))
+        return self.processes.start(name, self.consumer.command, environment, events, log)

@@ -38,7 +38,7 @@ class DeliveryCounter:
         self._before: Counts = {}
 
     def begin(self) -> None:
-        """The live traffic begins: what was delivered before counts neither in `told` nor in the verdict."""
+        """The live traffic begins: `summary` counts from here on, as the verdict does."""
         self._before = self.count()
 
     def count(self) -> Counts:
@@ -86,7 +86,7 @@ class DeliveryCounter:
         """Consumer -> different records, up to now."""
         return {name: sum(by_volume.values()) for name, by_volume in self.count().items()}
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The counts since `begin`, as people read them: `sync: high 1,163, low 0; async: ...`."""
         return "; ".join(
             f"{name}: "

@@ -1,15 +1,18 @@
-"""Child processes of a run: output to files, orders on standard input, stopped by their id."""
+"""Child processes of a run: output to files, commands on standard input, stopped by their id."""
 
 import contextlib
 import os
 import resource
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 
-from fairpoll.base.errors import ConsumerError
+from fairpoll.base.errors import ClusterError, ConsumerError
 from fairpoll.base.logs import last_lines
+from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.events import mend_end
 
 # A process asked to stop finishes the record in hand, commits and leaves its group: seconds at most.
@@ -77,7 +80,7 @@ class ChildProcess:
                 most = f"{MOST_PRINTED_BYTES / 2**20:g} MiB"
                 raise ConsumerError(f"{self.name} has printed more than {most} on standard {stream} ({path})")
 
-    def order(self, line: str) -> None:
+    def send_command(self, line: str) -> None:
         """Send one line to its standard input; a child that is gone is found out by `check`."""
         if self._process.stdin:
             with contextlib.suppress(BrokenPipeError, ValueError):
@@ -107,13 +110,13 @@ class ChildProcess:
             soft = hard if most_bytes is None else most_bytes
             resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
-    def ask_to_stop(self) -> None:
+    def terminate(self) -> None:
         """SIGTERM, without waiting: several children then stop side by side."""
         self._signal(signal.SIGTERM)
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> bool:
         """SIGTERM, then SIGKILL after the timeout. False when it had to be killed."""
-        self.ask_to_stop()
+        self.terminate()
         try:
             self._process.wait(timeout_seconds)
             return True
@@ -128,3 +131,49 @@ class ChildProcess:
         """To the whole group: a command may be a shell with the real consumer inside."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
+
+
+class ChildProcesses:
+    """All child processes of a run. As a context it stops them at its end, without delay on ClusterError.
+
+    `registry` notes them, so that a later run can clear them when this one is killed.
+    """
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self._registry = registry
+        self._started: list[ChildProcess] = []
+
+    def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], events: Path, log: Path
+    ) -> ChildProcess:
+        """Start a ChildProcess. Raises ConsumerError."""
+        process = ChildProcess(name, command, environment, events, log)
+        self._started.append(process)
+        if self._registry:
+            self._registry.add_process(process.pid)
+        return process
+
+    def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
+        """Stop all side by side, the last one first; kill those that run on after the timeout.
+
+        An error does not keep the others running; it is raised when all are stopped.
+        """
+        deadline = time.monotonic() + timeout_seconds
+
+        def stop(process: ChildProcess) -> None:
+            process.stop(max(0.0, deadline - time.monotonic()))
+
+        with contextlib.ExitStack() as stack:
+            for process in self._started:
+                stack.callback(stop, process)
+            for process in reversed(self._started):
+                process.terminate()
+
+    def __enter__(self) -> "ChildProcesses":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Without brokers, clients would spend the whole timeout on their last commit.
+        self.stop(0.0 if isinstance(error, ClusterError) else STOP_SECONDS)

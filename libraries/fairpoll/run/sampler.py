@@ -53,17 +53,17 @@ class Sampler(Repeating):
             for name, group in groups.items()
         }
 
-    def look(self) -> None:
-        self._look_at_all(final=False)
+    def tick(self) -> None:
+        self._sample_all(final=False)
 
     def finish(self) -> None:
-        if self._look_at_all(final=True):
-            self._look_at_the_log()
+        if self._sample_all(final=True):
+            self._sample_log_start()
         for client in self._clients.values():
             client.close()
         self._stream.close()
 
-    def _look_at_all(self, *, final: bool) -> bool:
+    def _sample_all(self, *, final: bool) -> bool:
         """False when no broker answered."""
         answered = True
         for name, client in self._clients.items():
@@ -86,7 +86,7 @@ class Sampler(Repeating):
                 self._emit("memory", consumer=name, rss_bytes=rss)
         return answered
 
-    def _look_at_the_log(self) -> None:
+    def _sample_log_start(self) -> None:
         """The first offset that the broker still holds of each partition."""
         client = next(iter(self._clients.values()))
         asked = [TopicPartition(p.topic, p.partition, OFFSET_BEGINNING) for p in self._partitions]

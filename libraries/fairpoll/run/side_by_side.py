@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from fairpoll.base.waiting import wait_until
-from fairpoll.run.course import Progress
 from fairpoll.run.experiment import Experiment
+from fairpoll.run.groups import Progress
 from fairpoll.run.running import RunningExperiment
 
 # The slowest of those that run at once brings its backlog up and its consumers in within this time.

@@ -5,13 +5,11 @@ evidence to a folder of its own and hands it in at its end.
 """
 
 import os
-import secrets
 import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,15 +23,11 @@ from fairpoll.producer.traffic import TrafficProducer, deliverable_in
 from fairpoll.run.distributed.crew import Crew, handed_in
 from fairpoll.run.distributed.run_topic import RunTopic
 from fairpoll.run.host import HostMonitor
+from fairpoll.run.names import group_names, new_run_id
 from fairpoll.scenarios.model import Scenario
 
 # Folders and files of a recording that are nobody's.
 TAKEN_NAMES = ("ledger", "samples", "charts", layout.RUN, layout.VERDICT, layout.LEDGER, layout.SAMPLES, "")
-
-
-def new_run_id() -> str:
-    """By date and time, as the suites name theirs."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def facts_of_plan(
@@ -57,7 +51,7 @@ def facts_of_plan(
         "cluster": {"kind": "external", "description": f"cluster at {servers}"},
         "topics": dict(topics),
         "consumers": list(consumers),
-        "groups": {name: f"fairpoll.{run_id}.{name}" for name in consumers},
+        "groups": group_names(consumers, run_id),
         "shards": shards,
     }
 

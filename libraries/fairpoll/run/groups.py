@@ -1,0 +1,171 @@
+"""The life of consumer groups whose members run on this machine, in a suite or in a distributed run.
+
+They are started, given their partitions, observed while the timeline's steps are done, drained and stopped.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairpoll.base import clock
+from fairpoll.base.errors import DeadlineError
+from fairpoll.base.waiting import wait_until
+from fairpoll.contract.environment import connection_variables
+from fairpoll.evidence import layout
+from fairpoll.run.host import HostMonitor
+from fairpoll.run.members import ConsumerUnderTest, Members, environment_of
+from fairpoll.run.names import group_names
+from fairpoll.run.outputs import DeliveryCounter
+from fairpoll.run.processes import ChildProcesses
+from fairpoll.run.readiness import READY_SECONDS, wait_until_assigned
+from fairpoll.run.sampler import Sampler
+from fairpoll.run.timeline import Timeline
+from fairpoll.scenarios.model import Scenario
+
+# The producers' last messages must be acked within this time after the end of the traffic.
+PRODUCED_SECONDS = 60.0
+# A consumer whose sink has no limit any more and that delivers nothing for this long has stalled.
+DRAIN_STALL_SECONDS = 10.0
+DRAIN_SECONDS = 300.0
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class ConsumerGroups:
+    """`scenario` is at its speed; `topics` maps its topics to those on the cluster.
+
+    `check` raises an error that ends the run, `check_cluster` one if the cluster is gone; both are called
+    several times a second. `note` adds facts to run.json. `begun` is called when the live traffic begins.
+    Who calls `run` stops the `processes`, however it ends.
+    """
+
+    consumers: Sequence[ConsumerUnderTest]
+    scenario: Scenario
+    run_id: str
+    topics: Mapping[str, str]
+    folder: Path
+    processes: ChildProcesses
+    # Properties of the harness's own clients, and of those of the consumers.
+    client_config: Mapping[str, str]
+    consumer_config: Mapping[str, str]
+    check: Callable[[], None]
+    note: Callable[..., None]
+    check_cluster: Callable[[], None] = lambda: None
+    progress: Progress = lambda _text: None
+    begun: Callable[[], None] = lambda: None
+    ready_seconds: float = READY_SECONDS
+    outputs: DeliveryCounter | None = None
+    members: dict[str, Members] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = group_names((consumer.name for consumer in self.consumers), self.run_id)
+        self.members = {consumer.name: self._members_of(consumer) for consumer in self.consumers}
+
+    def _members_of(self, consumer: ConsumerUnderTest) -> Members:
+        environment = environment_of(self.scenario, self.topics, self.names[consumer.name])
+        environment |= connection_variables(self.consumer_config)
+        return Members(consumer, environment, self.folder / consumer.name, self.processes)
+
+    def run(self, agree_start: Callable[[], float], wait_until_produced: Callable[[], int]) -> None:
+        """From the start of the first members to the end of the last. Raises FairpollError.
+
+        `agree_start` is called when all partitions are assigned, and returns the start of the live traffic
+        (epoch seconds); `wait_until_produced` after its end, and returns the number of messages to deliver.
+        """
+        partitions = {self.topics[topic.name]: topic.partitions for topic in self.scenario.topics}
+        for group in self.members.values():
+            group.start()
+        self.progress(f"waiting for the partitions of {', '.join(self.members)}")
+        wait_until_assigned(
+            {(topic, number) for topic, count in partitions.items() for number in range(count)},
+            {name: (self.names[name], group.folder) for name, group in self.members.items()},
+            self.client_config,
+            self.check_running,
+            self.ready_seconds,
+        )
+        self.note(assigned_ms=clock.now_ms())
+        start = agree_start()
+        samples = self.folder / layout.SAMPLES
+        with Sampler(samples, self.client_config, self.names, partitions, self._pids):
+            self._watch(start)
+            to_deliver = wait_until_produced()
+            if self.scenario.drain:
+                self._drain(to_deliver)
+            self.processes.stop()  # before the sampler takes its last sample
+        self.note(stopped_ms=clock.now_ms())
+
+    def check_running(self) -> None:
+        """Raise FairpollError if a process that should run has ended, or `check` does."""
+        self.check()
+        for group in self.members.values():
+            group.check()
+
+    def _pids(self, consumer: str) -> list[int]:
+        return self.members[consumer].pids()
+
+    def _watch(self, start: float) -> None:
+        """Until live traffic and timeline end: do its steps, report progress, notice ended processes."""
+        places = {name: (group.folder, group.consumer.fields) for name, group in self.members.items()}
+        outputs = self.outputs = DeliveryCounter(self.folder, self.scenario, places, self.topics)
+        duration = self.scenario.duration_seconds
+        timeline = Timeline(self.scenario, list(self.members.values()))
+        steps_noted = 0
+        has_begun = False
+
+        def over() -> bool:
+            nonlocal has_begun, steps_noted
+            elapsed = clock.now_seconds() - start
+            if elapsed >= 0 and not has_begun:
+                has_begun = True
+                outputs.begin()
+                self.begun()
+            is_over = timeline.over(elapsed)
+            if len(timeline.done) > steps_noted:
+                steps_noted = len(timeline.done)
+                self.note(timeline=timeline.done)
+            self.check_running()
+            if has_begun:
+                shown = min(elapsed, duration)
+                self.progress(f"{shown:.0f} of {duration:.0f} s; delivered so far: {outputs.summary()}")
+            return is_over
+
+        host = HostMonitor()
+        with host:
+            # A step can be delayed to the end of the traffic, and those after it by as much.
+            at_most = start + 2 * duration - clock.now_seconds() + 1
+            wait_until(over, at_most, "the live traffic and the timeline to end", interval_seconds=0.1)
+        self.note(host=host.figures())
+
+    def _drain(self, to_deliver: int) -> None:
+        """Remove the sinks' limits and wait until each consumer has this many messages, or has stalled.
+
+        What is missing then is lost or stuck, not late. A stall does not end the run: the judge reports it.
+        """
+        assert self.outputs is not None
+        outputs = self.outputs
+        for group in self.members.values():
+            group.set_sink(None)
+        self.note(drain_ms=clock.now_ms())
+        last = dict.fromkeys(self.members, 0)
+        moved_at = time.monotonic()
+
+        def drained() -> bool:
+            nonlocal moved_at
+            self.check_cluster()
+            for group in self.members.values():
+                group.check_printed()
+            for name, total in outputs.totals().items():
+                if total > last[name]:
+                    last[name], moved_at = total, time.monotonic()
+            counts = ", ".join(f"{name} {number:,}" for name, number in last.items())
+            self.progress(f"draining to {to_deliver:,} messages: {counts}")
+            caught_up = all(number >= to_deliver for number in last.values())
+            return caught_up or time.monotonic() - moved_at > DRAIN_STALL_SECONDS
+
+        try:
+            wait_until(drained, DRAIN_SECONDS, "the consumers to catch up")
+        except DeadlineError as error:
+            self.note(drain=str(error))
+        self.note(drained_ms=clock.now_ms())

@@ -1,0 +1,39 @@
+"""The steps of a scenario's timeline, each done to all consumer groups when it is due."""
+
+from collections.abc import Sequence
+
+from fairpoll.base import clock
+from fairpoll.run.members import Members
+from fairpoll.scenarios.model import Scenario
+
+
+class Timeline:
+    """A step waits until the members that it concerns have their partitions, and delays those after it.
+
+    At the end of the live traffic no step waits any longer. `scenario` is at its speed. `done` has a line
+    for run.json for each step.
+    """
+
+    def __init__(self, scenario: Scenario, groups: Sequence[Members]) -> None:
+        self.done: list[dict[str, object]] = []
+        self._duration = scenario.duration_seconds
+        self._groups = groups
+        self._left = sorted(scenario.timeline, key=lambda step: step.at_seconds)
+        # By how much the steps are late, and whether the next one waits.
+        self._delay = 0.0
+        self._waiting = False
+
+    def over(self, elapsed: float) -> bool:
+        """Do the steps that are due after `elapsed` seconds of live traffic; True at its end with all done."""
+        while self._left and (late := elapsed - self._left[0].at_seconds) >= self._delay:
+            action = self._left[0].action
+            if elapsed < self._duration and not all(group.ready_for(action) for group in self._groups):
+                self._waiting = True
+                break
+            if self._waiting:
+                self._delay, self._waiting = late, False
+            del self._left[0]
+            for group in self._groups:
+                group.act(action)
+            self.done.append({"at_ms": clock.now_ms(), "verb": action.verb, "rate": action.rate})
+        return elapsed >= self._duration and not self._left
