@@ -33,7 +33,9 @@ class Process:
 @pytest.fixture
 def members(tmp_path: Path) -> Members:
     class Processes:
-        def start(self, name: str, _command: object, _environment: object, events: Path, _log: Path) -> Process:
+        def start(
+            self, name: str, _command: object, _environment: object, events: Path, _log: Path
+        ) -> Process:
             events.parent.mkdir(exist_ok=True, parents=True)
             return Process(name, events)
 

@@ -24,7 +24,7 @@ class Timeline:
         self._waiting = False
 
     def over(self, elapsed: float) -> bool:
-        """Do the steps that are due after `elapsed` seconds of live traffic; True at its end with all done."""
+        """Do the steps due after `elapsed` seconds of live traffic; True at its end, with all done."""
         while self._left and (late := elapsed - self._left[0].at_seconds) >= self._delay:
             action = self._left[0].action
             if elapsed < self._duration and not all(group.ready_for(action) for group in self._groups):
