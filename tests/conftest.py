@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from syrupy.assertion import SnapshotAssertion
 
 from fairpoll.base.errors import ClusterError
@@ -12,7 +13,13 @@ from fairpoll.cluster.compose.cli import find_compose
 from fairpoll.cluster.compose.engine import engine
 from fairpoll.cluster.leftovers import Registry
 
-CHECKOUT = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
+CHECKOUT = TESTS.parent
+
+
+# The same examples in every run; `--hypothesis-profile default` searches on.
+settings.register_profile("fixed", derandomize=True, database=None)
+settings.load_profile("fixed")
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +59,29 @@ def _no_docker() -> str:
             return ""
     except ClusterError as reason:
         return str(reason)
+
+
+# Long before short, so that the short ones fill what time the workers have left.
+FOLDERS = ("must_fail", "suites", "clusters", "bad_input", "project", "unit")
+WORKERS = 3
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Folders run in several workers, since most tests wait; files that are named run in this process."""
+    return 0 if all(".py" in argument for argument in config.args) else WORKERS
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first; whole runs on a local broker one after the other, to spare the cores."""
+
+    def folder(item: pytest.Item) -> str:
+        return item.path.relative_to(TESTS).parts[0]
+
+    items.sort(key=lambda item: FOLDERS.index(folder(item)))
+    for item in items:
+        grouped = item.get_closest_marker("xdist_group")
+        if not grouped and item.get_closest_marker("local") and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.xdist_group(f"{folder(item)} on local brokers"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -15,6 +15,10 @@ from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
 
+# A broker on this machine answers, or refuses, in milliseconds.
+ANSWER_SECONDS = 2.0
+pytestmark = pytest.mark.xdist_group("bad clusters")
+
 
 def sentence(error: ClusterError, servers: str = "") -> str:
     """The message with {servers} for the address, and without the client's own words in its brackets."""
@@ -23,7 +27,9 @@ def sentence(error: ClusterError, servers: str = "") -> str:
 
 def external(servers: str, folder: Path, registry: Registry, **security: str) -> Cluster:
     named = {name.replace("_", "."): value for name, value in security.items()}
-    options = ClusterOptions(folder / "logs", bootstrap_servers=servers, security=named)
+    options = ClusterOptions(
+        folder / "logs", bootstrap_servers=servers, security=named, answer_seconds=ANSWER_SECONDS
+    )
     return open_cluster("external", options, registry, warn=print)
 
 

@@ -2,7 +2,6 @@
 
 import re
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.run.modes import Yours, consumer_of
 from fairpoll.scenarios.file import load_scenario
 
+pytestmark = pytest.mark.xdist_group("bad commands")
 SCENARIO = """
 title: short
 duration: 5 s
@@ -115,7 +115,6 @@ def test_a_program_that_prints_without_end_is_stopped(
     target = "sys.stdout" if stream == "output" else "sys.stderr"
     loop = f"import sys\nwhile True: {target}.write({printed!r} * 1_000)"
     run = experiment(cluster, tmp_path, (*PYTHON, loop))
-    began = time.monotonic()
     with pytest.raises(FairpollError) as error:
         run.run()
     file = "events.jsonl" if stream == "output" else "client.log"
@@ -124,7 +123,6 @@ def test_a_program_that_prints_without_end_is_stopped(
     else:
         path = run.folder / "mine" / file
         assert str(error.value) == f"mine has printed more than 4 MiB on standard {stream} ({path})"
-    assert time.monotonic() - began < 20
     assert (run.folder / "mine" / file).stat().st_size < 2**30
 
 

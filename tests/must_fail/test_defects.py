@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -69,14 +70,14 @@ def test_no_private_attribute_of_the_package_is_touched():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cluster", ["mock", pytest.param("local", marks=pytest.mark.local)])
-def test_every_defect_is_caught_and_every_control_passes(cluster: str, tmp_path: Path, kill_table: list[str]):
+def test_every_defect_is_caught_and_every_control_passes(
+    cluster: str, tmp_path: Path, kill_table: Callable[[str], None]
+):
     results = run_robot(tmp_path, HERE / "suites", f"CLUSTER:{cluster}")
     rows = json.loads((tmp_path / "verdict.json").read_text("utf-8"))["kill_table"]
     caught = sum(row["status"] == "pass" for row in rows)
-    kill_table.append(f"\nKill table on {cluster}: {caught} of {len(rows)} as they should be")
-    kill_table.append(
-        text_table([row(r["consumer"], r["expected"], r["measured"], r["status"]) for r in rows])
-    )
+    kill_table(f"\nKill table on {cluster}: {caught} of {len(rows)} as they should be")
+    kill_table(text_table([row(r["consumer"], r["expected"], r["measured"], r["status"]) for r in rows]))
     failed = {name: message for name, (passed, message) in results.items() if not passed}
     assert failed == {}
     assert sum(row["expected"] != "passes everything" for row in rows) >= 20

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -318,9 +317,10 @@ def test_whoever_ends_it_early_leaves_nothing_running(tmp_path: Path, number: si
     )
     try:
         wait_until(lambda: list(tmp_path.glob("evidence/*/async/events.jsonl")), 30, "the first run")
-        time.sleep(1)
-        started = psutil.Process(process.pid).children(recursive=True)
-        assert len(started) >= 4  # the mock, the producer, two consumers
+        children = psutil.Process(process.pid).children
+
+        # The mock, the producer, two consumers.
+        started = wait_until(lambda: some if len(some := children(recursive=True)) >= 4 else [], 30, "both")
         process.send_signal(number)
         assert process.wait(40) == 1
         assert not [one for one in started if one.is_running()]

@@ -11,8 +11,8 @@ class ClusterOptions:
     """How to bring a cluster up. Folders are created when needed.
 
     `log_folder` receives broker logs and stays; `security` holds librdkafka client properties
-    (such as `security.protocol`, `sasl.password`) and is only used by `external`. `keep` leaves a
-    compose cluster up at the end.
+    (such as `security.protocol`, `sasl.password`) and is only used by `external`, which gives a broker
+    `answer_seconds` for its first answer. `keep` leaves a compose cluster up at the end.
     """
 
     log_folder: Path
@@ -20,6 +20,8 @@ class ClusterOptions:
     bootstrap_servers: str = ""
     security: Mapping[str, str] | None = None
     start_timeout_seconds: float = 90.0
+    # Long enough for a login over TLS far away, short enough for a mistyped address.
+    answer_seconds: float = 6.0
     keep: bool = False
 
 

@@ -12,8 +12,6 @@ from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import ClusterOptions
 from fairpoll.contract.client_config import check_servers
 
-# Long enough for a login over TLS far away, short enough for a mistyped address.
-ANSWER_SECONDS = 6.0
 PROBE_SECONDS = 1.0
 # Longer than a broker takes to be replaced by another as leader, shorter than people wait.
 GONE_SECONDS = 20.0
@@ -68,7 +66,7 @@ class ExternalCluster:
             return self._brokers > 0
 
         try:
-            wait_until(answered, ANSWER_SECONDS, "an answer")
+            wait_until(answered, self._options.answer_seconds, "an answer")
         except ClusterError:
             self.stop()
             raise
@@ -119,8 +117,8 @@ class ExternalCluster:
         if code == KafkaError._RESOLVE:
             return f"{servers}: no such host: check BOOTSTRAP_SERVERS{reason}"
         return (
-            f"{servers} did not answer as a Kafka broker within {ANSWER_SECONDS:g} s: check "
-            f"BOOTSTRAP_SERVERS, and SECURITY_PROTOCOL if it wants TLS or a login{reason}"
+            f"{servers} did not answer as a Kafka broker within {self._options.answer_seconds:g} s: "
+            f"check BOOTSTRAP_SERVERS, and SECURITY_PROTOCOL if it wants TLS or a login{reason}"
         )
 
 
