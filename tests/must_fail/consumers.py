@@ -19,7 +19,7 @@ from fairpoll.consumers import MODES, FairConsumer
 from fairpoll.consumers.base import partition_set
 from fairpoll.consumers.buffers import PartitionBuffers
 from fairpoll.consumers.sink import FileSink
-from fairpoll.contract.events import mend_end
+from fairpoll.contract.events import truncate_partial_line
 
 
 def is_low(topic: str) -> bool:
@@ -432,7 +432,7 @@ class CommitsWhatDidNotFit(FairConsumer):
         try:
             super().deliver(records)
         except ConsumerError:
-            mend_end(self.config.output_folder / self.config.outputs[records[0].topic()])
+            truncate_partial_line(self.config.output_folder / self.config.outputs[records[0].topic()])
             self.count_done(records)
 
 

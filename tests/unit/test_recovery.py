@@ -11,7 +11,7 @@ from fairpoll.checkers import judge
 from fairpoll.cluster.local.faults import Network
 from fairpoll.cluster.ports import HOST, free_ports
 from fairpoll.consumers.sink import FileSink
-from fairpoll.contract.events import mend_end
+from fairpoll.contract.events import truncate_partial_line
 from histories import acked, consumer, delivered, recording
 
 
@@ -78,12 +78,12 @@ def test_what_a_killed_producer_left_in_doubt_is_not_missing_from_the_plan():
 def test_a_torn_end_is_cut_off(before: bytes, after: bytes, tmp_path: Path):
     path = tmp_path / "f"
     path.write_bytes(before)
-    mend_end(path)
+    truncate_partial_line(path)
     assert path.read_bytes() == after
 
 
 def test_no_file_no_torn_end(tmp_path: Path):
-    mend_end(tmp_path / "none")
+    truncate_partial_line(tmp_path / "none")
 
 
 def test_a_sink_goes_on_after_a_torn_line(tmp_path: Path):

@@ -13,7 +13,7 @@ from fairpoll.base.disk import unwritable
 from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers.pace import Pace
 from fairpoll.consumers.record import Record
-from fairpoll.contract.events import dump, mend_end
+from fairpoll.contract.events import dump, truncate_partial_line
 from fairpoll.contract.records import DEAD_LETTERS
 
 # Deeper than json reads (some 980 levels, less what the stack holds already) but not than orjson: a value
@@ -57,7 +57,7 @@ class FileSink:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name in outputs.values():
-                mend_end(folder / name)
+                truncate_partial_line(folder / name)
             self._files = {topic: (folder / name).open("ab", buffering=0) for topic, name in outputs.items()}
         except OSError as error:
             raise ConsumerError(unwritable(error.filename or folder, error)) from None
@@ -101,7 +101,7 @@ class FileSink:
         where = {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}
         text = (record.value() or b"").decode("utf-8", "backslashreplace")
         line = _dumped({**where, "delivered_ms": now_ms(), "reason": reason, "value": text}) + b"\n"
-        mend_end(self._dead_letters)
+        truncate_partial_line(self._dead_letters)
         with self._dead_letters.open("ab", buffering=0) as file:
             _append(file, line)
         self.pace.occupy(record.topic())

@@ -85,7 +85,7 @@ def parse_event(path: Path, number: int, line: bytes) -> Event:
     return event
 
 
-def mend_end(path: Path) -> None:
+def truncate_partial_line(path: Path) -> None:
     """Cut off a last line that was never finished, before anything is appended to the file.
 
     A process that was killed, or a full disk, leaves such a line; what reads the file passes over it.

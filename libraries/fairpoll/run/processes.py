@@ -13,7 +13,7 @@ from types import TracebackType
 from fairpoll.base.errors import ClusterError, ConsumerError
 from fairpoll.base.logs import last_lines
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.contract.events import mend_end
+from fairpoll.contract.events import truncate_partial_line
 
 # A process asked to stop finishes the record in hand, commits and leaves its group: seconds at most.
 STOP_SECONDS = 15.0
@@ -40,7 +40,7 @@ class ChildProcess:
         if not self.command or not self.command[0]:
             raise ConsumerError(f"{name} cannot be started: its command is empty")
         events.parent.mkdir(parents=True, exist_ok=True)
-        mend_end(events)
+        truncate_partial_line(events)
         with events.open("ab") as output, log.open("ab") as errors:
             try:
                 self._process = subprocess.Popen(
