@@ -63,6 +63,8 @@ WRONG = {
     "unknown step": (SINK, f"{SINK}\ntimeline: [{{at: 1 s, do: dance}}]"),
     "step without effect": (SINK, f"{SINK}\ntimeline: [{{at: 1 s, do: leave}}]"),
     "control longer than the run": ("control_waits_at_least: 30 s", "control_waits_at_least: 3 minutes"),
+    "a control that cannot starve": ("backlog: 2000\n    traffic: 20 every 500 ms", "backlog: 10\n    traffic: 1 every 500 ms"),
+    "no low-volume topic": ("volume: low", "volume: high"),
     "Kafka's own rule": (CONSUMER, f"{CONSUMER}\n  max_poll_interval_ms: 1000"),
     "endless poll": (CONSUMER, "poll_interval_ms: 99999999999999999999"),
     "half a character": (SINK, f'{SINK}\n"\\ud800": 1'),

@@ -13,7 +13,7 @@ from fairpoll.base.errors import ScenarioError
 from fairpoll.base.text import plain, quoted
 from fairpoll.contract.settings import PollSettings
 from fairpoll.scenarios.model import Scenario, Step, TopicPlan
-from fairpoll.scenarios.rules import run_rules, topic_rules
+from fairpoll.scenarios.rules import run_rules, starvation_rules, topic_rules
 from fairpoll.scenarios.source import Place, Problem, Source, read_yaml
 from fairpoll.scenarios.units import LONGEST_SECONDS, Action, Bursts, parse_duration, parse_rate
 
@@ -157,12 +157,14 @@ def _rule_problems(source: Source, problems: Sequence[Problem]) -> Iterator[tupl
         yield ("topics",), f"there are more than {MOST_TOPICS:,} of them"
         return
     yield from topic_rules({name: list(_topics(name, entry)) for name, entry in entries.items()}, duration)
-    yield from run_rules(
-        duration or LONGEST_SECONDS,
-        _control(data) if sound("control_waits_at_least") else None,
-        _timeline(data) if sound("timeline") else (),
-        PollSettings(**data["consumer"]) if sound("consumer") else PollSettings(),
-    )
+    control = _control(data) if sound("control_waits_at_least") else None
+    settings = PollSettings(**data["consumer"]) if sound("consumer") else PollSettings()
+    timeline = _timeline(data) if sound("timeline") else ()
+    yield from run_rules(duration or LONGEST_SECONDS, control, timeline, settings)
+    # Steps of a timeline make messages wait in ways that the rule does not count.
+    if entries and len(entries) == len(topics) and sound("sink") and not timeline:
+        plans = [topic for name, entry in entries.items() for topic in _topics(name, entry)]
+        yield from starvation_rules(plans, parse_rate(data["sink"]), control, settings)
 
 
 def _is_key_error(error: jsonschema.ValidationError) -> bool:

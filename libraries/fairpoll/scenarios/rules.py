@@ -1,5 +1,6 @@
 """What must hold between the keys of a scenario file, which its schema cannot say."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -68,6 +69,30 @@ def run_rules(
             ("consumer",),
             f"max_poll_interval_ms, {poll}, must be at least session_timeout_ms, {session}: Kafka's own rule",
         )
+
+
+def starvation_rules(
+    topics: Sequence[TopicPlan], sink_rate: float, control_seconds: float | None, settings: PollSettings
+) -> Iterator[Broken]:
+    """A scenario has a low-volume topic, and can starve its control for as long as it states."""
+    if not any(topic.volume == "low" for topic in topics):
+        yield ("topics",), "no topic has `volume: low`; starvation is judged on low-volume topics"
+    longest = _longest_wait_seconds(topics, sink_rate, settings)
+    if control_seconds is not None and control_seconds > longest:
+        sentence = (
+            f"the control cannot starve for {control_seconds:g} s: the backlog and the traffic keep it busy "
+            f"for {longest:.2g} s at most; write a larger backlog or a slower sink"
+        )
+        yield ("control_waits_at_least",), sentence
+
+
+def _longest_wait_seconds(topics: Sequence[TopicPlan], sink_rate: float, settings: PollSettings) -> float:
+    """An upper bound of a message's wait: how long the backlog and the traffic can keep a plain loop busy."""
+    poll = settings.poll_interval_ms / 1000 / settings.max_poll_records
+    seconds = [(topic, 1 / (topic.sink_rate or sink_rate) + poll) for topic in topics]
+    backlog = sum((topic.backlog + topic.traffic.messages) * cost for topic, cost in seconds)
+    load = sum(topic.traffic.messages / topic.traffic.interval_seconds * cost for topic, cost in seconds)
+    return backlog / (1 - load) if load < 1 else math.inf
 
 
 def _timeline_rules(steps: Sequence[Step], duration_seconds: float) -> Iterator[Broken]:
