@@ -1,4 +1,4 @@
-"""Does it go on? A consumer with lag that delivers nothing has stalled, however fair it was before."""
+"""Liveness: a consumer with lag that delivers nothing has stalled, however fair it was before."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -73,10 +73,10 @@ def every_partition_served(recording: Recording, consumer: str, *, seconds: Seco
 def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
     """After each step of the timeline, every partition with messages waiting delivers again in time.
 
-    Steps that count are those after which things should get better, or at least go on: a member joins,
-    leaves or is started, a sink becomes faster. After `stop` and `kill` nothing can be delivered; there
-    the clock runs from the next `start`. Time in which the coordinator has assigned the partition to no
-    member is left out: a consumer cannot deliver from it (see `assignment.unassigned`).
+    Counted are the steps after which deliveries should go on: a member joins, leaves or is started, a sink
+    becomes faster. Nothing can be delivered after `stop` and `kill`; the clock runs from the next `start`.
+    Time in which the coordinator has assigned the partition to no member is left out: a consumer cannot
+    deliver from it (see `assignment.unassigned`).
     """
     budget = budget_at_speed(recording, seconds)
     worst = _Restart(0.0, 0.0, "")
@@ -151,13 +151,13 @@ def _without_assignment(seconds: float) -> str:
 
 @criterion("group membership kept", keyword="Group Membership Should Be Kept", needs="assignments")
 def membership_kept(recording: Recording, consumer: str) -> Finding:
-    """No member was put out of its group, as happens to one that does not poll or beat in time."""
+    """No member was evicted from its group, which happens if it does not poll or send heartbeats in time."""
     return _membership(recording, consumer, kept=True)
 
 
 @criterion("group membership lost", keyword="Group Membership Should Be Lost", needs="assignments")
 def membership_lost(recording: Recording, consumer: str) -> Finding:
-    """Some member was put out of its group: how a control shows that the scenario puts to the test."""
+    """At least one member was evicted from its group, which proves that the scenario stresses the control."""
     return _membership(recording, consumer, kept=False)
 
 
@@ -166,9 +166,9 @@ def _membership(recording: Recording, consumer: str, *, kept: bool) -> Finding:
     when = ", ".join(f"{event['at']:.1f}" for event in lost[:20])
     wanted = "never" if kept else "at least once"
     return Finding(
-        expected=f"put out {wanted}",
+        expected=f"evicted {wanted}",
         measured=f"{len(lost)} times",
-        sentence=f"{consumer} was put out of its group {len(lost)} times, expected {wanted}"
+        sentence=f"{consumer} was evicted from its group {len(lost)} times, expected {wanted}"
         + (f"; at seconds {when}" if lost else ""),
         status="pass" if kept == (not lost) else "fail",
         figures={"lost": len(lost)},
@@ -189,14 +189,14 @@ def _steps_that_count(recording: Recording) -> list[tuple[float, str]]:
 
 
 def partitions_told(history: ConsumerHistory, partitions: Sequence[Partition], moment: float) -> str:
-    """At most 20 partitions by name, those that the consumer had paused at this moment marked so."""
+    """At most 20 partitions by name; those that the consumer had paused at this moment are marked."""
     paused = paused_at(history, moment)
     named = [f"{t}/{p}{' (paused)' if (t, p) in paused else ''}" for t, p in partitions[:20]]
     return ", ".join(named) or "no partition"
 
 
 def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
-    """The partitions that the consumer had paused at this moment, by its own word."""
+    """The partitions that the consumer had paused at this moment, by its own events."""
     paused: set[Partition] = set()
     for event in history.events:
         if event["at"] > moment:
@@ -211,7 +211,7 @@ def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
 
 # Shorter ones are rounding.
 SHORTEST_GAP_SECONDS = 0.05
-# So many messages are sorted at once: ten million need not be held twice.
+# Messages sorted at once, so that ten million need not be held twice.
 SLAB_MESSAGES = 1 << 18
 
 
@@ -221,8 +221,8 @@ def _longest_silence(
     """The longest time with lag and without a delivery, these gaps left out.
 
     A silence that ends at some moment began with the delivery before it, or when the first was acked of the
-    messages that were passed at that moment or later: these had been waiting during it. What a broker is
-    slow to take nobody can deliver, so the clock runs from the ack.
+    messages that were passed at that moment or later: these had been waiting during it. A message cannot be
+    delivered before the broker has it, so the clock runs from the ack.
     """
     end = recording.watched_until
     times = [passed_at(recording, consumer, partition) for partition in partitions]
@@ -259,7 +259,7 @@ def _longest_silence(
 
 
 def _slabs(times: Sequence[Array], end: float) -> list[list[slice]]:
-    """Parts of the time from 0 to `end` with some SLAB_MESSAGES each; of each part where it is in `times`.
+    """Cut the time from 0 to `end` into slabs of about SLAB_MESSAGES; for each slab, its slices of `times`.
 
     Each of `times` is sorted.
     """

@@ -1,4 +1,4 @@
-"""What both consumers share: their configuration, the client, the events they emit, how they stop."""
+"""The base of both consumers: configuration, client, events, and a clean stop."""
 
 import gc
 import logging
@@ -21,7 +21,7 @@ from fairpoll.contract.events import EventWriter, dump
 from fairpoll.contract.records import Partition
 from fairpoll.contract.settings import PollSettings
 
-# Errors a poll may return that pass by themselves: the topic is being created, a leader moves.
+# Errors that are over by themselves: a topic is being created, a leader moves.
 PASSING_ERRORS = (
     KafkaError._PARTITION_EOF,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -32,9 +32,9 @@ PASSING_ERRORS = (
 )
 
 
-# Less than those wait who told it to stop, so that it can say why.
+# Shorter than the harness waits for a process to stop, so that the process can report the reason.
 STOP_SECONDS = 10.0
-# Objects made and not yet freed before Python looks for cycles among them: more than buffers hold, as a rule.
+# Garbage collection threshold: more objects than full buffers hold, as a rule.
 COLLECT_AFTER = 50_000
 
 
@@ -52,7 +52,7 @@ class ConsumerConfig:
 
 
 class Consumer:
-    """A consumer under test. Subclasses bring `run`, the way records get from polls to the sink.
+    """A consumer under test. Subclasses implement `run`, which moves records from polls to the sink.
 
     Delivery is at least once: an offset is committed only after the sink holds the record before it.
     """
@@ -79,7 +79,7 @@ class Consumer:
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "session.timeout.ms": self.settings.session_timeout_ms,
-                # Several heartbeats fit in a session, so that losing one is not being dead.
+                # Several heartbeats fit in a session: one lost heartbeat does not end it.
                 "heartbeat.interval.ms": min(3000, self.settings.session_timeout_ms // 6),
                 "max.poll.interval.ms": self.settings.max_poll_interval_ms,
                 **config.client_config,
@@ -117,7 +117,7 @@ class Consumer:
             self.emit("shutdown_complete")
 
     def subscribe(self) -> None:
-        """Join the group; what it is given and what is taken from it comes to `on_assign` and its kin."""
+        """Join the group; `on_assign`, `on_revoke` and `on_lost` are called when its partitions change."""
         self.client.subscribe(
             list(self.config.outputs),
             on_assign=lambda _client, partitions: self.on_assign(partitions),
@@ -126,7 +126,7 @@ class Consumer:
         )
 
     def control(self, line: str) -> None:
-        """Take an order from the harness: `sink N` (records per second), `drain` (no limit), `stop`."""
+        """Carry out a command of the harness: `sink N` (records per second), `drain` (no limit), `stop`."""
         match line.split():
             case ["drain"]:
                 self.sink.pace.set_rate(None)
@@ -164,7 +164,7 @@ class Consumer:
         return cast(list[Record], records)
 
     def deliver(self, records: Sequence[Record]) -> None:
-        """Hand records of one partition to the sink, then say so, then count them as done: in this order."""
+        """Write records of one partition to the sink, report them, mark them for the next commit."""
         with self.delivering:
             while records:
                 try:
@@ -181,18 +181,18 @@ class Consumer:
                 records = records[count:]
 
     def _count_written(self, records: Sequence[Record]) -> None:
-        """Say that the sink has these, of one partition; then count them as done."""
+        """Report that the sink holds these records of one partition, then mark them for the next commit."""
         if records:
             self.emit.write(consumed_event(records))
             self.count_done(records)
 
     def count_done(self, records: Sequence[Record]) -> None:
-        """The sink is done with these, of one partition: its next commit is behind the last of them."""
+        """Mark these records of one partition: its next commit is the offset after the last of them."""
         last = records[-1]
         self.uncommitted[(last.topic(), last.partition())] = last.offset() + 1
 
     def reject(self, record: Record, reason: str) -> None:
-        """Do with a poison record what `poison_policy` says. Raises ConsumerError when that is to stop."""
+        """Apply `poison_policy` to a poison record. Raises ConsumerError if the policy is `stop`."""
         policy = self.settings.poison_policy
         if policy == "stop":
             where = f"{record.topic()}/{record.partition()}@{record.offset()}"
@@ -208,13 +208,13 @@ class Consumer:
         self.emit("partitions_assigned", partitions=spots(partitions))
 
     def on_revoke(self, partitions: list[TopicPartition]) -> None:
-        """Give partitions back: commit what the sink has of them while they are still ours."""
+        """Give partitions back: commit their delivered records while they are still assigned."""
         self.let_go(partition_set(partitions))
         self.commit(wait=True, only=partition_set(partitions))
         self.emit("partitions_revoked", partitions=spots(partitions))
 
     def on_lost(self, partitions: list[TopicPartition]) -> None:
-        """They may be somebody else's already: what is not committed now is left for them to repeat."""
+        """Another member may own them already: uncommitted records are left for it to read again."""
         self.let_go(partition_set(partitions))
         with self.delivering:
             for partition in partition_set(partitions):
@@ -241,7 +241,7 @@ class Consumer:
             self._on_commit(error.args[0], offsets)
 
     def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
-        """Say how a commit went; what failed goes back in line, unless it is no longer ours."""
+        """Report the result of a commit; a failed offset is committed again, unless its partition is gone."""
         if error is not None:
             with self.delivering:
                 for o in offsets:
@@ -264,7 +264,7 @@ class Consumer:
 
 
 def consumed_event(records: Sequence[Record]) -> str:
-    """`records_consumed` of these, of one partition, as a line: put together, since many are told at once."""
+    """The event `records_consumed` for records of one partition; no JSON encoder, for speed."""
     first = records[0]
     where = f'{{"topic":{dump(first.topic())},"partition":{first.partition()},"offset":'
     spots = f"}},{where}".join([str(record.offset()) for record in records])
@@ -272,7 +272,7 @@ def consumed_event(records: Sequence[Record]) -> str:
 
 
 def spare_collector() -> None:
-    """Have Python look for cycles seldom, and not in what was loaded at the start.
+    """Collect garbage seldom, and never among the objects that were loaded at the start.
 
     It would go through the buffered records again and again, which have none: a tenth of the poller's time.
     """

@@ -1,4 +1,4 @@
-"""Bounded waiting rooms, one a partition, served in turn: what makes the fair consumer fair."""
+"""Bounded buffers, one for each partition, which are served in turn."""
 
 import heapq
 import threading
@@ -28,16 +28,16 @@ class PartitionBuffers:
     def __init__(self, pause_threshold: int) -> None:
         self.pause_threshold = pause_threshold
         self._waiting: dict[Partition, deque[Record]] = {}
-        # Partitions with records, and when each came or was served last: a number that counts up.
+        # Partitions with records, each with a sequence number from when it was last queued.
         self._turns: dict[Partition, int] = {}
         self._last_turn = 0
-        # The same by account, the lowest first: (account, number, partition). An account only grows, so an
-        # entry may be out of date, but never too high: it is brought up to date when it comes to the top.
+        # A heap of the same: (account, sequence number, partition). An account only grows, so an outdated
+        # entry is too low, never too high, and is updated when it comes to the top.
         self._order: list[tuple[float, int, Partition]] = []
         self._served: dict[Partition, float] = {}
-        # The account of the partition served last: where newcomers begin.
+        # The account of the partition served last, at which partitions that become ready begin.
         self._now = 0.0
-        # Those above half the threshold.
+        # Partitions above half the threshold.
         self._crowded: set[Partition] = set()
         # The last `choose` chose none, and nothing has been added since.
         self._none_chosen = False
@@ -45,7 +45,7 @@ class PartitionBuffers:
 
     def add(self, records: Sequence[Record]) -> None:
         """Append each record to its partition's buffer."""
-        # Sorted out before the lock is taken: the worker needs it as well.
+        # Grouped before the lock is taken, because the worker needs the lock as well.
         arrived = list(runs(records))
         with self._changed:
             for partition, some in arrived:
@@ -69,9 +69,9 @@ class PartitionBuffers:
             self._changed.wait_for(lambda: self._turns and not self._none_chosen, timeout_seconds)
 
     def wait_for_room(self, partitions: Collection[Partition], records: int, timeout_seconds: float) -> None:
-        """Should so many more records fill one of them, wait until all are at or below half the threshold.
+        """If this many more records could fill one of the partitions, wait until all have room.
 
-        At most this long.
+        A partition has room at half the threshold or below. Waits at most `timeout_seconds`.
         """
         with self._changed:
             crowded = self._crowded.intersection(partitions)
@@ -120,7 +120,7 @@ class PartitionBuffers:
         while True:
             account, number, partition = self._order[0]
             if self._turns.get(partition) != number:
-                heapq.heappop(self._order)  # served or given back since
+                heapq.heappop(self._order)  # served or revoked since
             elif account < self._served[partition]:
                 heapq.heapreplace(self._order, (self._served[partition], number, partition))
             else:
@@ -143,7 +143,7 @@ class PartitionBuffers:
             self._served[partition] = min(owed, self._now + MAX_DEBT_SECONDS)
 
     def discard(self, partitions: Iterable[Partition]) -> None:
-        """Forget the records of partitions that are no longer ours; their new owner reads them again."""
+        """Drop the records of revoked partitions; their new owner reads them again."""
         with self._changed:
             for partition in partitions:
                 self._waiting.pop(partition, None)
@@ -151,18 +151,18 @@ class PartitionBuffers:
                 self._crowded.discard(partition)
 
     def full(self, partitions: Iterable[Partition]) -> list[Partition]:
-        """Those of `partitions` that are at or above the threshold."""
+        """The given partitions that are at or above the threshold."""
         with self._changed:
             crowded = self._crowded.intersection(partitions)
             return [p for p in crowded if self.level(p) >= self.pause_threshold]
 
     def with_room(self, partitions: Iterable[Partition]) -> list[Partition]:
-        """Those of `partitions` that are at or below half the threshold."""
+        """The given partitions that are at or below half the threshold."""
         with self._changed:
             return [p for p in partitions if p not in self._crowded]
 
     def level(self, partition: Partition) -> int:
-        """How many records of this partition wait."""
+        """The number of buffered records of this partition."""
         return len(self._waiting.get(partition, ()))
 
     def levels(self, partitions: Sequence[Partition]) -> list[dict[str, object]]:

@@ -17,20 +17,20 @@ from fairpoll.consumers.buffers import PartitionBuffers
 from fairpoll.contract.events import EventWriter
 from fairpoll.contract.records import Partition
 
-# How often offsets are committed, in real seconds: bounds what is read again after a crash.
+# Commit interval in real seconds: bounds the number of records that are read again after a crash.
 COMMIT_INTERVAL_SECONDS = 0.5
-# A resumed partition is asked for only by the next fetch: one that waits long for data of the others
-# (500 ms by default) would leave it waiting as well.
+# Only the next fetch asks for a resumed partition; a fetch may wait for data of the others (500 ms by
+# default), and the resumed partition would wait as long.
 FETCH_WAIT_MS = 100
-# With its queue full the client asks for nothing for a whole second by default, and then runs dry.
+# A client whose queue is full fetches nothing for a second by default, and then runs dry.
 FETCH_BACKOFF_MS = 20
-# How long the worker sleeps when no record waits, before it looks whether it should stop.
+# How long the worker waits for a record before it checks whether it should stop.
 IDLE_SECONDS = 0.1
-# Each pause throws away what the client has prefetched: the worker first gets this long to make room.
+# Each pause discards prefetched records, so the worker first gets this long to make room.
 ROOM_SECONDS = 0.02
 # How long the sink may be busy with one partition before the next has its turn; short against any budget.
 QUANTUM_SECONDS = 0.005
-# However fast the sink: one event tells of all of them, and has to stay a line that can be read at once.
+# One event reports them all, and its line must stay short enough to be read at once.
 MOST_AT_ONCE = 2000
 # How long the worker may take to finish the record in hand when the consumer stops.
 WORKER_STOP_SECONDS = 10.0
@@ -50,9 +50,9 @@ class FairConsumer(Consumer):
         self.buffers = self.buffers_class(self.settings.partition_pause_threshold)
         self.paused: set[Partition] = set()
         self._worker_error: BaseException | None = None
-        # The partition in the sink's hands, how many of its records, and since when.
+        # The partition being written, the number of its records, and the moment at which writing began.
         self._last: tuple[Partition, int, float] | None = None
-        # How many records of a partition the sink is given at once.
+        # Records of a partition per write.
         self._most = 1
 
     def client_properties(self) -> dict[str, str | int]:
@@ -72,7 +72,7 @@ class FairConsumer(Consumer):
         due = time.monotonic() + COMMIT_INTERVAL_SECONDS
         while not self.stopping.is_set():
             self.buffers.add(self.poll())
-            # A sink that keeps up needs no pause, only a moment.
+            # A sink that keeps up needs a moment, not a pause.
             self.buffers.wait_for_room(
                 self.assigned - self.paused, self.settings.max_poll_records, ROOM_SECONDS
             )
@@ -113,12 +113,12 @@ class FairConsumer(Consumer):
             self._worker_error = error  # raised again by the poll thread
 
     def _charge_last(self) -> None:
-        """The sink is free again: the records before have had it until now."""
+        """The sink is free again: charge the time until now to the partition written last."""
         if self._last:
             partition, count, since = self._last
             spent = time.monotonic() - since
             self.buffers.charge(partition, spent)
-            # Next time as many as fill the quantum; no more than twice as many, for times vary.
+            # Next time as many records as fill the quantum, but at most twice as many, because times vary.
             fitting = int(QUANTUM_SECONDS * count / spent) if spent > 0 else 2 * count
             self._most = max(1, min(fitting, 2 * count, MOST_AT_ONCE))
             self._last = None
@@ -129,7 +129,7 @@ class FairConsumer(Consumer):
         One at a time while the sink's rate is limited, else as many as take it QUANTUM_SECONDS.
         """
         self._charge_last()
-        with self.delivering:  # from their buffer to the sink in one step: not revoked in between
+        with self.delivering:  # from the buffer to the sink in one step, with no revocation in between
             records = self.buffers.take(1 if self.sink.pace.limited else self._most)
             if records:
                 first = records[0]
@@ -138,7 +138,7 @@ class FairConsumer(Consumer):
         return bool(records)
 
     def on_assign(self, partitions: list[TopicPartition]) -> None:
-        """Begin with clean hands: nothing buffered, nothing paused, whatever was before."""
+        """Begin with nothing buffered and nothing paused, whatever was left from an earlier assignment."""
         self.let_go(partition_set(partitions))
         super().on_assign(partitions)
 
@@ -146,7 +146,7 @@ class FairConsumer(Consumer):
         super().let_go(gone)
         self.buffers.discard(gone)
         if still_paused := self.paused & gone:
-            # The client remembers a pause beyond the assignment: should the partition come back to us,
-            # nothing would be fetched of it, and nobody would resume what nobody paused.
+            # The client keeps a pause beyond the assignment: if the partition came back, nothing would be
+            # fetched from it, and this consumer would not know that it has to resume it.
             self.client.resume([TopicPartition(*p) for p in still_paused])
             self.paused -= still_paused

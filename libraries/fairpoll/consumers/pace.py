@@ -1,12 +1,12 @@
-"""How fast a sink takes records: a rate kept on an absolute schedule, which orders may change."""
+"""The rate of a sink, kept on an absolute schedule; the harness may change it."""
 
 import threading
 from collections.abc import Mapping
 
 from fairpoll.base.clock import now_seconds
 
-# How much of its schedule a late sink makes up for: what a busy machine takes from it, not what a
-# consumer that does not keep up lets pass.
+# How much lost time a sink makes up for: a delay of the machine, but not the time in which a slow consumer
+# left the sink idle.
 CATCH_UP_SECONDS = 0.25
 
 
@@ -29,9 +29,9 @@ class Pace:
         return bool(self.rate or self._topic_rates)
 
     def set_rate(self, rate: float | None) -> None:
-        """Change the rate, from any thread; whoever waits for a turn takes it up at once.
+        """Change the rate, from any thread; a waiting thread takes it up at once.
 
-        No limit is none for any topic.
+        None removes the limits of all topics.
         """
         self.rate = rate
         if rate is None:
@@ -40,7 +40,7 @@ class Pace:
 
     @property
     def seconds_to_turn(self) -> float:
-        """How long until the sink can take a record; 0 or less: now."""
+        """Seconds until the sink can take a record; 0 or less if it can now."""
         return self._free_at - now_seconds() if self.limited else 0.0
 
     def wait_turn(self, stop: threading.Event) -> bool:

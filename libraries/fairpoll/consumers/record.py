@@ -1,4 +1,4 @@
-"""What consumers need to know of a record; confluent_kafka's Message has it."""
+"""The interface of a record, which confluent_kafka's Message implements."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -8,7 +8,7 @@ from fairpoll.contract.records import Partition
 
 
 class Record(Protocol):
-    """A record that came from a broker: unlike a Message in general, it has all of these."""
+    """A record from a broker: unlike a Message in general, it has all of these values."""
 
     def topic(self) -> str: ...
     def partition(self) -> int: ...
@@ -17,7 +17,7 @@ class Record(Protocol):
 
 
 def runs(records: Sequence[Record]) -> Iterator[tuple[Partition, Sequence[Record]]]:
-    """The records in slices of those that follow each other in one partition.
+    """Consecutive records of one partition, in slices.
 
     A client hands them over in long ones, a fetch each: what is done once a slice costs nothing.
     """

@@ -1,4 +1,4 @@
-"""The sink: one JSON object a line, one file a topic, no faster than its rate allows."""
+"""The sink: one file for each topic, one JSON object on each line, at a limited rate."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from fairpoll.contract.records import DEAD_LETTERS
 # of so many brackets is left to json. Only one that is longer than its brackets alone can have as many.
 MOST_BRACKETS = 500
 LONGEST_UNCOUNTED_BYTES = 2 * MOST_BRACKETS
-# Of values in one write: enough to make the call cheap, little beside what the buffers hold anyway.
+# Bytes of values in one write: enough to make the call cheap, little compared with full buffers.
 MOST_BYTES = 1024 * 1024
 
 
@@ -29,7 +29,7 @@ class PoisonError(Exception):
 
 
 class UnwrittenError(ConsumerError):
-    """The file did not take all: so many records of the batch stand in it whole (`written`)."""
+    """The file did not take the whole batch; `written` records are complete in it."""
 
     def __init__(self, message: str, written: int) -> None:
         super().__init__(message)
@@ -97,7 +97,7 @@ class FileSink:
         return len(lines)
 
     def write_dead_letter(self, record: Record, reason: str) -> None:
-        """Put a record that no file can take aside, whole, with the reason."""
+        """Append a poison record, with the reason, to the dead letters."""
         where = {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}
         text = (record.value() or b"").decode("utf-8", "backslashreplace")
         line = _dumped({**where, "delivered_ms": now_ms(), "reason": reason, "value": text}) + b"\n"
@@ -120,14 +120,14 @@ class FileSink:
 
 
 def _one_line(value: bytes) -> bytes:
-    """The JSON that these bytes are, on one line: as it came, where that can be.
+    """These bytes as JSON on one line, unchanged if possible.
 
     What orjson takes, json takes as well and reads alike, but for what is nested very deep. Where it
     refuses, json decides, which also takes NaN, halves of characters, and UTF-16. Raises ValueError,
     RecursionError.
     """
     deep = len(value) > LONGEST_UNCOUNTED_BYTES and value.count(b"[") + value.count(b"{") > MOST_BRACKETS
-    # Between JSON's tokens a line may end; within them, that is always escaped.
+    # A raw line break can only stand between tokens; within strings it is escaped.
     if not deep and b"\n" not in value and b"\r" not in value:
         try:
             orjson.loads(value)
@@ -139,12 +139,12 @@ def _one_line(value: bytes) -> bytes:
 
 
 def _dumped(data: object) -> bytes:
-    # JSON may hold half a character ("\\ud800"), which is read back as it was sent.
+    # JSON may hold a lone surrogate ("\\ud800"), which is read back as it was sent.
     return dump(data).encode(errors="surrogatepass")
 
 
 def _append(file: FileIO, lines: bytes) -> None:
-    """Write all the lines. A disk that fills up takes a part of them first, and only then refuses."""
+    """Write all lines. A disk that fills up takes a part of them before a write fails."""
     written = 0
     try:
         while written < len(lines):
