@@ -62,7 +62,7 @@ def _no_docker() -> str:
 
 
 # Long before short, so that the short ones fill what time the workers have left.
-FOLDERS = ("must_fail", "suites", "clusters", "bad_input", "project", "unit")
+ORDER = {"must_fail": 1, "installed": 2, "suites": 3, "clusters": 4, "bad_input": 5, "project": 6, "unit": 7}
 WORKERS = 3
 
 
@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def folder(item: pytest.Item) -> str:
         return item.path.relative_to(TESTS).parts[0]
 
-    items.sort(key=lambda item: FOLDERS.index(folder(item)))
+    items.sort(key=lambda item: ORDER.get(folder(item), 0))
     for item in items:
         grouped = item.get_closest_marker("xdist_group")
         if not grouped and item.get_closest_marker("local") and item.get_closest_marker("slow"):
