@@ -72,15 +72,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests first; whole runs on a local broker one after the other, to spare the cores."""
+    """Long tests first; in one worker what shares an installed wheel, and each folder's runs on local brokers."""
 
     def folder(item: pytest.Item) -> str:
         return item.path.relative_to(TESTS).parts[0]
 
     items.sort(key=lambda item: ORDER.get(folder(item), 0))
     for item in items:
-        grouped = item.get_closest_marker("xdist_group")
-        if not grouped and item.get_closest_marker("local") and item.get_closest_marker("slow"):
+        if item.get_closest_marker("xdist_group"):
+            continue
+        if folder(item) == "installed":
+            item.add_marker(pytest.mark.xdist_group("installed"))
+        elif item.get_closest_marker("local") and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.xdist_group(f"{folder(item)} on local brokers"))
 
 
