@@ -102,14 +102,21 @@ def plugin(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_another_package_adds_a_criterion(plugin: Path):
+def test_another_package_adds_a_criterion_and_its_keyword(plugin: Path):
     code = (
-        "from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES as kept\n"
-        "few = CRITERIA['few_records']\n"
-        "print(few.keyword, kept[-1], few.thresholds['records'].default)"
+        "from fairpoll.checkers import DELIVERY_GUARANTEES as kept\n"
+        "from fairpoll.keywords.VerdictLibrary import VerdictLibrary\n"
+        "keyword = VerdictLibrary.few_records_should_hold\n"
+        "print(kept[-1], keyword.robot_name, keyword.robot_tags, keyword.__doc__)"
     )
     ran = python(plugin, code)
-    assert (ran.stdout, ran.stderr) == ("Few Records Should Hold few_records 9\n", "")
+    assert ran.stderr == ""
+    assert ran.stdout == (
+        "few_records Few Records Should Hold ('others', 'guarantee') At most so many records are acked.\n\n"
+        "Fails if this does not hold.\n\nArgs:\n    mode: the consumer, such as `async`.\n"
+        "    records: a number of records, such as `20`.\n\n"
+        "Example: `Few Records Should Hold    async    records=9`\n"
+    )
 
 
 def test_a_broken_package_is_named_in_one_message(plugin: Path):

@@ -25,7 +25,7 @@ from fairpoll.evidence.measures import live_waits, oldest_wait, percentiles
 from fairpoll.evidence.records import Acked
 
 
-@criterion("{volume} delivered", depends_on_load=True)
+@criterion("{volume} delivered", keyword="Records Delivered Should Be At Least", depends_on_load=True)
 def delivered_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, records: Records) -> Finding:
     """At least `records` records of the topics of this volume were delivered."""
     count = recording.delivered_in_window(consumer, recording.topics_of(volume))
@@ -38,7 +38,7 @@ def delivered_at_least(recording: Recording, consumer: str, *, volume: TopicsOf,
     )
 
 
-@criterion("{volume} delivered", depends_on_load=True)
+@criterion("{volume} delivered", keyword="Records Delivered Should Be At Most", depends_on_load=True)
 def delivered_at_most(recording: Recording, consumer: str, *, volume: TopicsOf, records: Records) -> Finding:
     """At most `records` records were delivered: how a consumer that starves the topic is recognised."""
     count = recording.delivered_in_window(consumer, recording.topics_of(volume))
@@ -51,7 +51,7 @@ def delivered_at_most(recording: Recording, consumer: str, *, volume: TopicsOf, 
     )
 
 
-@criterion("{volume} share", depends_on_load=True)
+@criterion("{volume} share", keyword="Share Of Deliveries Should Be At Least", depends_on_load=True)
 def share_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, share: Share) -> Finding:
     """Records of this volume are at least this fraction of all that was delivered."""
     every = [topic.name for topic in recording.scenario.topics]

@@ -1,4 +1,4 @@
-"""Keywords that judge the current recording. Each is a sentence that holds or fails."""
+"""Keywords that judge the current recording by the load's criteria: service, waiting, throughput."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from robot.api import Failure
 from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
-from fairpoll.checkers import Finding
+from fairpoll.checkers import CRITERIA, RUN_CRITERIA, Finding
 from fairpoll.keywords.arguments import (
     CONVERTERS,
     Amount,
@@ -14,17 +14,21 @@ from fairpoll.keywords.arguments import (
     Criterion,
     Duration,
     Mode,
-    Percentile,
     Share,
     Topics,
 )
-from fairpoll.keywords.judging import find, judge, judge_run, log_charts, log_waits, settle
+from fairpoll.keywords.criterion_keywords import with_keywords
+from fairpoll.keywords.judging import find, judge, log_charts, log_waits, settle
 from fairpoll.keywords.session import SESSION
+
+# In GuaranteeLibrary: what no load excuses.
+SAFETY = ("delivery", "commits", "backpressure", "liveness", "recovery")
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
+@with_keywords(one for one in (*RUN_CRITERIA.values(), *CRITERIA.values()) if one.family not in SAFETY)
 class VerdictLibrary:
-    """Judges the recording of the scenario that was run last.
+    """Judges the recording of the scenario that was run last. Each keyword is a claim that holds or fails.
 
     Times are in the scenario's own time: `5 seconds` is half a second of real time at SPEED 10, plus
     what SPEED cannot scale (about one real second, said in the message). `topics` is `high`, `low` or
@@ -32,9 +36,12 @@ class VerdictLibrary:
 
     A criterion that cannot be judged fails with the prefix `INCONCLUSIVE:` and the reason: the producer
     missed its plan, the control did not starve, or the machine stood still.
+
+    Most keywords are made from the registry of criteria, whose names stand in verdict.json; so are those of
+    criteria that other packages add.
     """
 
-    @keyword
+    @keyword(tags=("service",))
     def delivery_should_meet(
         self,
         mode: Mode,
@@ -74,7 +81,7 @@ class VerdictLibrary:
         log_charts(verdict, [SESSION.consumer(mode)])
         settle(verdict, findings)
 
-    @keyword
+    @keyword(tags=("service",))
     def oldest_message_should_wait_at_most(self, mode: Mode, topics: Topics, budget: Duration) -> None:
         """Fails if any acked message of these topics waited longer than the budget for the sink.
 
@@ -93,7 +100,7 @@ class VerdictLibrary:
         log_waits(verdict)
         settle(verdict, [finding])
 
-    @keyword
+    @keyword(tags=("service",))
     def oldest_message_should_wait_at_most_times_solo(
         self, mode: Mode, topics: Literal["high", "low"], times: Amount
     ) -> None:
@@ -118,97 +125,7 @@ class VerdictLibrary:
             solo_seconds=solo_seconds,
         )
 
-    @keyword
-    def oldest_message_should_wait_at_least(self, mode: Mode, topics: Topics, floor: Duration) -> None:
-        """Fails if no message of these topics waited this long: a control that must starve.
-
-        Args:
-            mode: the consumer, such as `async`.
-            topics: `high`, `low`, or the name of one topic.
-            floor: in the scenario's time, such as `30 seconds`.
-
-        Example: `Oldest Message Should Wait At Least    sync    low    30 seconds`
-        """
-        judge("oldest_wait_at_least", mode, volume=topics.named, seconds=floor.seconds)
-
-    @keyword
-    def due_messages_should_be_delivered(self, mode: Mode, topics: Topics, age: Duration) -> None:
-        """Fails if an acked message that was older than this at the end had not been delivered by then.
-
-        Args:
-            mode: the consumer, such as `async`.
-            topics: `high`, `low`, or the name of one topic.
-            age: in the scenario's time, such as `5 seconds`; younger messages are not due.
-
-        Example: `Due Messages Should Be Delivered    async    low    5 seconds`
-        """
-        judge("due_messages_delivered", mode, volume=topics.named, seconds=age.seconds)
-
-    @keyword
-    def throughput_should_be_at_least(self, mode: Mode, share: Share, *, of: Mode = "sync") -> None:
-        """Fails if the consumer delivered less than this share of what another one of the run did.
-
-        Fairness by slowing everything down is a failure too.
-
-        Args:
-            mode: the consumer, such as `async`.
-            share: of the other's records, with a percent sign, such as `95%`.
-            of: the other consumer; default `sync`.
-
-        Example: `Throughput Should Be At Least    async    95%    of=sync`
-        """
-        if share.fraction is None:
-            raise ValueError("the share is missing; write for example 95%")
-        judge("throughput_at_least", mode, of=SESSION.consumer(of), share=share.fraction)
-
-    @keyword
-    def latency_should_be_at_most(
-        self, mode: Mode, topics: Topics, percentile: Percentile, budget: Duration
-    ) -> None:
-        """Fails if this percentile of the waits of live messages exceeds the budget.
-
-        Messages not delivered count with their age at the end.
-
-        Args:
-            mode: the consumer, such as `async`.
-            topics: `high`, `low`, or the name of one topic.
-            percentile: a whole number from 1 to 100, such as `99`.
-            budget: in the scenario's time, such as `2 seconds`.
-
-        Example: `Latency Should Be At Most    async    low    99    2 seconds`
-        """
-        judge(
-            "latency_at_most",
-            mode,
-            volume=topics.named,
-            percentile=percentile.percent,
-            seconds=budget.seconds,
-        )
-
-    @keyword
-    def service_should_be_at_least(self, mode: Mode, topics: Topics, share: Share) -> None:
-        """Fails if less than this share of what was sent was delivered while both volumes were live.
-
-        Args:
-            mode: the consumer, such as `async`.
-            topics: `high`, `low`, or the name of one topic.
-            share: of what was sent, with a percent sign, such as `90%`.
-
-        Example: `Service Should Be At Least    async    low    90%`
-        """
-        if share.fraction is None:
-            raise ValueError("the share is missing; write for example 90%")
-        judge("service_at_least", mode, volume=topics.named, share=share.fraction)
-
-    @keyword
-    def producer_should_have_kept_its_plan(self) -> None:
-        """Fails as INCONCLUSIVE if planned messages were not acked, or were sent late (p99 over 500 ms).
-
-        Example: `Producer Should Have Kept Its Plan`
-        """
-        judge_run("producer_kept_plan")
-
-    @keyword
+    @keyword(tags=("known",))
     def finding_should_be_as_known(
         self, mode: Mode, criterion: Criterion, status: Literal["pass", "fail"]
     ) -> None:
@@ -230,14 +147,3 @@ class VerdictLibrary:
         if finding.status != status:
             raise Failure(f"known is {status}, found is {finding.status}: {finding.sentence}")
         BuiltIn().set_test_message(f"{finding.status}, as known: {finding.sentence}")
-
-    @keyword
-    def run_should_be_sound(self) -> None:
-        """Fails as INCONCLUSIVE if anything keeps the run from proving something, and says what.
-
-        Looked at are the producer's plan, whether the control starved, whether this machine stood still
-        for more than a second, and whether the run went to its end.
-
-        Example: `Run Should Be Sound`
-        """
-        judge_run("recording_is_sound")

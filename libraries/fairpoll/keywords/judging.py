@@ -20,20 +20,16 @@ RUN = "run"
 
 
 def judge(check: str, mode: str, **thresholds: object) -> None:
+    """Judge one criterion and settle the test; `mode` as for `find`."""
     verdict = SESSION.verdict()
     settle(verdict, [find(verdict, check, mode, **thresholds)])
-
-
-def judge_run(check: str) -> None:
-    """A criterion of the run itself, whoever consumed."""
-    verdict = SESSION.verdict()
-    settle(verdict, [find(verdict, check, RUN)])
 
 
 def find(verdict: Verdict, check: str, mode: str, **thresholds: object) -> Finding:
     """Judge one criterion; the finding is kept, and settled by the caller.
 
-    `mode` is the word that suites use for the consumer. Raises ValueError when the run has no such consumer.
+    `mode` is the word that suites use for the consumer, or RUN. Raises ValueError when the run has no such
+    consumer.
     """
     consumer = RUN if mode == RUN else SESSION.consumer(mode)
     with SESSION.results.stopwatch("judged"):
