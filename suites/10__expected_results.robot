@@ -1,8 +1,8 @@
 *** Settings ***
-Documentation    The expected-results table of the specification, one row a test.
+Documentation    The expected-results table of the specification; each row is a test.
 ...
-...              With async polling the low-volume topic is served; with sync polling it starves. Counts are of
-...              different records that reached the sink during the two minutes.
+...              With async polling the low-volume topic is served; with sync polling it starves. Each record that
+...              reached the sink during the two minutes counts once.
 Metadata         Scenario    specified.yaml
 
 Resource         ../resources/acceptance.resource

@@ -1,8 +1,8 @@
 *** Settings ***
 Documentation    Starvation is waiting, not counting: how old does the oldest waiting message get?
 ...
-...              Times are in the scenario's own time. The sync consumer is the control: it is a plain, unrigged
-...              loop, and the run proves something only because it starves.
+...              Times are in the scenario's own time. The sync consumer is the control: a plain, unrigged loop. The
+...              run proves something only because this loop starves the low-volume topic.
 Metadata         Scenario    specified.yaml
 
 Resource         ../resources/acceptance.resource

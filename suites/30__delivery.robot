@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation    Nothing lost, repeated, reordered or stalled: of both consumers, on the same recording.
+Documentation    Neither consumer loses, repeats, reorders or stalls anything; judged on the same recording.
 Metadata         Scenario    specified.yaml
 
 Resource         ../resources/acceptance.resource

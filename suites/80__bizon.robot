@@ -1,10 +1,10 @@
 *** Settings ***
 Documentation    The pipeline of the specification: Kafka, Bizon, files. The released Bizon reads synchronously and
-...              starves the low-volume topic; with our fair poller as its source it serves both.
+...              starves the low-volume topic; with Fairpoll's fair poller as its source it serves both.
 ...
-...              Starving is waiting: the released Bizon subscribes anew for each batch, and so fetches anew. What
-...              waits is then served between two batches now and then, ten of forty messages at SPEED 1 where the
-...              plain loop serves none, and waits for a minute and a half all the same.
+...              The released Bizon subscribes again for each batch, and so fetches again. Between two batches it
+...              serves a waiting message now and then: ten of forty messages at SPEED 1, where the plain loop serves
+...              none. The oldest message waits for a minute and a half all the same.
 ...
 ...              Needs Bizon (`pip install 'fairpoll[bizon]'`) and a real broker.
 Metadata         Scenario    specified.yaml
@@ -42,8 +42,8 @@ Bizon With Async Polling Should Leave The Backlog In The Broker
     Backpressure Should Hold    bizon-async
 
 Released Bizon Is As Known
-    [Documentation]    What the criteria find in it, whichever way; a change is told. Whether its commits have caught
-    ...    up is left out: it knows no orderly end, and what it has written when SIGTERM comes may be committed or not.
+    [Documentation]    The known verdicts; the test fails if one changes, for better or worse. commits_caught_up is left
+    ...    out: the released Bizon has no clean shutdown, so that records written at SIGTERM may be committed or not.
     [Template]    Finding Should Be As Known
     bizon-sync    nothing_lost               pass
     bizon-sync    content_intact             pass
@@ -56,7 +56,7 @@ Released Bizon Is As Known
 
 *** Keywords ***
 Run Bizon In Both Modes
-    [Documentation]    Released and asynchronous side by side, with the plain loop as the control.
+    [Documentation]    Run the released and the asynchronous Bizon, with the plain loop as the control.
     Bring Up The Cluster
     Require Bizon
     Run Scenario    sync    bizon-sync    bizon-async    speed=${SPEED}    bizon_config=${BIZON_CONFIG}

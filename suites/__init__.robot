@@ -1,8 +1,8 @@
 *** Settings ***
 Documentation     Does a Kafka consumer starve a low-volume topic? Does it lose, repeat, reorder or stall anything?
 ...
-...               One cluster serves all suites. The specified scenario runs once, sync and async side by side on
-...               the same traffic; every test is one judgement on what was recorded.
+...               One cluster serves all suites. Each scenario runs once, sync and async at the same time on the same
+...               traffic, and leaves one recording; every test is one judgement on it.
 
 Resource          ../resources/acceptance.resource
 

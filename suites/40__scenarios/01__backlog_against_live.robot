@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation    A backlog of one topic must not delay the live messages of another until it has been read.
+Documentation    The backlog of one topic must not delay the live messages of another until it is consumed.
 Metadata         Scenario    backlog_against_live.yaml
 
 Resource         ../../resources/acceptance.resource
@@ -28,5 +28,5 @@ Async Should Keep Every Delivery Guarantee
 Sync Should Keep Every Delivery Guarantee
     Every Delivery Guarantee Should Hold    sync
 
-Async Should Serve The Live Topic Nearly As If It Were Alone
+Async Should Serve The Live Topic Nearly As Fast As Alone
     Oldest Message Should Wait At Most Times Solo    async    low    4

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation    More is sent than the sink can take: the shortage must not fall on the quiet topic alone.
+Documentation    More messages come than the sink can take: the shortage must not fall on the quiet topic alone.
 Metadata         Scenario    overload.yaml
 
 Resource         ../../resources/acceptance.resource

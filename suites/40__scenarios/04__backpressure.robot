@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation    The sink comes nearly to rest and recovers: paused partitions must deliver again.
+Documentation    The sink nearly stops and recovers: paused partitions must deliver again.
 Metadata         Scenario    backpressure.yaml
 
 Resource         ../../resources/acceptance.resource

@@ -22,7 +22,7 @@ Async Should Leave The Backlog In The Broker
 
 *** Keywords ***
 Run On A Real Broker
-    [Documentation]    The mock would drop three quarters of the backlog, and the run would prove nothing.
+    [Documentation]    The mock would drop three quarters of the backlog; the run would prove nothing.
     Bring Up The Cluster
     Require Real Broker    the mock keeps only 5 MB of a partition
     Run Both Modes In Real Time

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation    Stopped cleanly and started again, twice: nothing lost, nothing repeated, commits go on.
+Documentation    A consumer that is stopped cleanly and restarted, twice, loses and repeats nothing, and goes on committing.
 Metadata         Scenario    restart.yaml
 
 Resource         ../../resources/acceptance.resource

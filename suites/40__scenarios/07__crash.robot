@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation    SIGKILL with full buffers: what was not committed comes again, what was committed does not.
+Documentation    After SIGKILL with full buffers, uncommitted records are redelivered and committed ones are not.
 Metadata         Scenario    crash.yaml
 
 Resource         ../../resources/acceptance.resource

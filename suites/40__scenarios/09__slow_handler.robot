@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation    A batch takes longer than max.poll.interval.ms: who does not poll meanwhile is put out of the group.
+Documentation    A batch takes longer than max.poll.interval.ms: a consumer that does not poll meanwhile is evicted.
 Metadata         Scenario    slow_handler.yaml
 
 Resource         ../../resources/acceptance.resource
@@ -13,7 +13,7 @@ Test Tags        scenarios    delivery    rebalance
 Async Should Stay In Its Group
     Group Membership Should Be Kept    async
 
-Sync Should Be Put Out Of Its Group
+Sync Should Be Evicted From Its Group
     Group Membership Should Be Lost    sync
 
 Async Should Serve The Quiet Topic Within 3 Seconds

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation    One partition of a topic gets nearly everything: its neighbours must not wait behind it.
+Documentation    One partition of a topic gets nearly all messages: the other partitions must not wait behind it.
 Metadata         Scenario    hot_partition.yaml
 
 Resource         ../../resources/acceptance.resource

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation    A hundred topics, one of them hot: none of the others may be forgotten.
+Documentation    A hundred topics, one of them hot: none of the others may be neglected.
 Metadata         Scenario    hundred_topics.yaml
 
 Resource         ../../resources/acceptance.resource

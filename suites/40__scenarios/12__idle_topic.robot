@@ -10,7 +10,7 @@ Test Tags        scenarios    delivery
 
 
 *** Test Cases ***
-Async Should Serve The Sleeper Within 2 Seconds
+Async Should Serve The Idle Topic Within 2 Seconds
     Oldest Message Should Wait At Most    async    low    2 seconds
 
 Async Should Keep Every Delivery Guarantee

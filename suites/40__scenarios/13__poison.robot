@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation    Messages that can never be written are put aside, whole; all others go on.
+Documentation    Messages that can never be written become dead letters; all others are delivered.
 Metadata         Scenario    poison.yaml
 
 Resource         ../../resources/acceptance.resource

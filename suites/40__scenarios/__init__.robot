@@ -1,8 +1,9 @@
 *** Settings ***
-Documentation    Short scenarios, each made for one way in which consumers are known to fail. Both modes run side by
-...              side; the safety of both is judged, and the fairness of async.
+Documentation    Short scenarios, each for one way in which consumers are known to fail. Both modes run on the same
+...              traffic; the delivery guarantees of both are judged, and the fairness of async.
 ...
-...              The scenarios run a few at a time, on topics and in groups of their own, before the first is judged.
+...              SIDE_BY_SIDE scenarios run at the same time, each with topics and groups of its own, before the first
+...              test.
 
 Resource         ../../resources/acceptance.resource
 
