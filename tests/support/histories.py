@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fairpoll.base.typed import typed
 from fairpoll.checkers.finding import Finding, Status
 from fairpoll.evidence.deliveries import Deliveries
+from fairpoll.evidence.facts import RunFacts
 from fairpoll.evidence.history import ConsumerHistory, Recording
 from fairpoll.evidence.records import Acked, Delivered, Messages
 from fairpoll.scenarios.model import Scenario, TopicPlan
@@ -50,6 +52,7 @@ def recording(messages: Sequence[Acked], *consumers: ConsumerHistory, **changes:
     assert isinstance(scenario, Scenario)
     partitions = [(topic.name, number) for topic in scenario.topics for number in range(topic.partitions)]
     kept = Messages.of(partitions, messages)
+    facts: dict = changes.pop("facts", {})  # type: ignore[assignment]
     fields: dict = {
         "folder": Path("evidence"),
         "run_id": "r",
@@ -57,9 +60,17 @@ def recording(messages: Sequence[Acked], *consumers: ConsumerHistory, **changes:
         "speed": 1.0,
         "acked": kept,
         "consumers": {c.name: replace(c, delivered=Deliveries.of(kept, c.delivered)) for c in consumers},
+        "facts": facts_of(scenario, **facts),
         **changes,
     }
     return Recording(**fields)
+
+
+def facts_of(scenario: Scenario, **changes: object) -> RunFacts:
+    """What run.json would hold, with these changes."""
+    needed = {"run_id": "r", "speed": 1.0, "cluster": {"description": ""}, "topics": {}, "consumers": []}
+    facts: RunFacts = typed(RunFacts, {**needed, "scenario": scenario.to_json(), **changes}, "the run")
+    return facts
 
 
 def event(name: str, at: float, *spots: tuple[str, int]) -> dict:

@@ -29,5 +29,5 @@ def test_live_traffic_side_by_side_counts_once(clock: list[float]):
     with watch("recorded"):
         clock[0] += 20
     spans = [(0, 8_000), (1_000, 9_000), (10_000, 14_000)]
-    told = watch.parts("recorded", [{"start_ms": start, "end_ms": end} for start, end in spans])
+    told = watch.parts("recorded", spans)
     assert (told[LIVE], told[AROUND], told["whole"]) == (13, 7, 20)

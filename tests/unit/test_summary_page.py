@@ -11,7 +11,7 @@ from fairpoll.reports.headline import headline
 from fairpoll.reports.summary_page import MOST_SENTENCES, SHORT_TABLE, Shown, page
 from fairpoll.scenarios.model import Scenario
 from fairpoll.verdicts.verdict import Verdict
-from histories import SCENARIO, acked, consumer, delivered, recording
+from histories import SCENARIO, acked, consumer, delivered, facts_of, recording
 
 SERVED = consumer("async", *(delivered("low", n, 3 * n + 0.6) for n in range(20)))
 STARVED = consumer("sync", *(delivered("high", n, n) for n in range(20)))
@@ -133,7 +133,7 @@ def test_links_are_relative_and_lead_to_what_is_there(tmp_path: Path):
 
 def test_faults_are_told_with_what_came_of_them(tmp_path: Path):
     faults = [{"target": "broker", "what": "killed broker 2", "from_ms": 1000.0, "until_ms": 1000.0}]
-    run = replace(RUN, facts={"faults": faults, "start_ms": 0.0})
+    run = replace(RUN, facts=facts_of(SCENARIO, faults=faults, start_ms=0.0))
     text = page([shown(verdict(run, recovers_within={"seconds": 90}))], {}, "", tmp_path)
     assert "<h2>Faults</h2>" in text
     row = re.findall(r"<td[^>]*>([^<]*)</td>", text[text.index("<h2>Faults") :])[:6]

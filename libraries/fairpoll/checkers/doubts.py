@@ -95,11 +95,9 @@ def _sent_late(recording: Recording) -> str | None:
 
 def _cut_off(recording: Recording) -> str | None:
     if recording.missing:
-        return (
-            f"{', '.join(recording.missing)} is missing: {recording.facts['shards']} producers wrote one each"
-        )
+        return f"{', '.join(recording.missing)} is missing: {recording.facts.shards} producers wrote one each"
     if not recording.complete:
-        why = recording.facts.get("incomplete")
+        why = recording.facts.incomplete
         return "the run was cut off before its end" + (f" ({why})" if why else "")
     # Ours, and written whole; a consumer's own may be cut off by a kill, and the record comes again.
     cut_off = [name for name in recording.cut_off if layout.is_ours(name)]

@@ -48,7 +48,8 @@ class Fields:
         found = {name: pick(line, path) for name, path in places.items()}
         found["delivered_ms"] = _milliseconds(pick(line, self.delivered))
         with contextlib.suppress(KeyError):  # without it, its content cannot be judged
-            found["value"] = _body(pick(line, self.value))
+            if (value := pick(line, self.value)) is not None:
+                found["value"] = _body(value)
         return found
 
 

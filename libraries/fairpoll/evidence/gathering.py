@@ -1,8 +1,9 @@
-"""The three kinds of files that grow with the traffic, gathered into columns: ledger, outputs, events."""
+"""Gathers the files that grow with the traffic into columns: the ledger, output files and events."""
 
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,220 +12,215 @@ import numpy as np
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
-from fairpoll.contract.records import Partition, checksum_of
-from fairpoll.evidence.blocks import Block
-from fairpoll.evidence.bulk import (
-    Batch,
-    Reader,
-    content_checksums,
-    in_file_order,
-    message_spelling,
-    output_spelling,
-)
+from fairpoll.contract.records import Partition, RecordId, checksum_of
+from fairpoll.evidence import checksums
 from fairpoll.evidence.deliveries import Found
 from fairpoll.evidence.history import Committed
-from fairpoll.evidence.records import MESSAGE_COLUMNS, NOT_TOLD, Array, Column, Messages, Spot
-from fairpoll.evidence.strict import check_ledger, check_output
+from fairpoll.evidence.lines import Lines, filled
+from fairpoll.evidence.records import MESSAGE_COLUMNS, NOT_TOLD, Array, Column, Messages
+from fairpoll.evidence.strict import check_but_records, check_event, check_ledger, check_output
+from fairpoll.evidence.tables import Slice, Tables, events_query, ledger_query, output_query
 
-# Scenario seconds of milliseconds since the epoch: of one such time, or of a column of them.
+# Converts milliseconds since the epoch, one number or a column, to scenario seconds.
 Time = Callable[[Any], Any]
 _TIMES = {"intended": "intended_ms", "sent": "sent_ms", "acked": "timestamp"}
 
 
 class Places:
-    """The numbers of the scenario's partitions, by topic and partition. `names`: cluster's -> scenario's."""
+    """Numbers the scenario's partitions. `names` maps the cluster's topic names to the scenario's."""
 
     def __init__(self, partitions: Mapping[str, int], names: Mapping[str, str]) -> None:
         self.partitions: list[Partition] = [(t, p) for t, count in partitions.items() for p in range(count)]
         self.names = names
-        self._spans: dict[str, tuple[int, int]] = {}
-        first = 0
-        for topic, count in partitions.items():
-            self._spans[topic] = (first, count)
-            first += count
+        self.topics = list(partitions)
+        # Consumers report topics by the cluster's names; the scenario's are understood as well.
+        self.known = list(dict.fromkeys((*names, *partitions)))
+        first = np.concatenate(([0], np.cumsum(list(partitions.values()), dtype=np.int64)))
+        spans = {name: (first[n], count) for n, (name, count) in enumerate(partitions.items())}
+        self._of_topics = np.array([spans[name] for name in self.topics]).reshape(-1, 2)
+        self._of_known = np.array([spans.get(names.get(n, n), (0, 0)) for n in self.known]).reshape(-1, 2)
+        self._numbers = {partition: number for number, partition in enumerate(self.partitions)}
 
-    def numbers(self, topics: Sequence[str], columns: Mapping[str, Array]) -> Array:
-        """The number of each line's partition, -1 for one that the scenario does not have.
+    def number(self, partition: Partition) -> int:
+        """The number of one of the scenario's partitions. Raises KeyError for any other."""
+        return self._numbers[partition]
 
-        `topics` are the names that the numbers in the column of topics stand for.
+    def scenario_id(self, record: Mapping[str, Any]) -> RecordId:
+        """The id of a record of a consumer, with the scenario's topic name."""
+        topic = record["topic"]
+        return (self.names.get(topic, topic), record["partition"], record["offset"])
+
+    def numbers(self, columns: Mapping[str, Array], *, on_cluster: bool) -> Array:
+        """The partition number for each row, -1 for partitions that the scenario does not have.
+
+        `columns` has the topic, an index into `known` (`on_cluster`) or `topics`, and the partition.
         """
-        spans = np.array([self._spans.get(self.names.get(name, name), (0, 0)) for name in topics])
-        first, count = spans.reshape(-1, 2)[columns["topic"]].T
-        partition = columns["partition"]
-        return np.where((partition >= 0) & (partition < count), first + partition, -1)
+        topic, partition = columns["topic"], columns["partition"]
+        spans = self._of_known if on_cluster else self._of_topics
+        first, count = spans[topic].T
+        return np.where((topic >= 0) & (partition >= 0) & (partition < count), first + partition, -1)
 
 
 def gather_ledger(
-    path: Path, run_id: str, partitions: Mapping[str, int], time: Time
+    path: Path, run_id: str, places: Places, time: Time, tables: Tables
 ) -> tuple[Messages, frozenset[str]]:
-    """The acked messages, and the ids of those whose sending failed. Raises HistoryError.
+    """The acked messages, and the ids of the messages that could not be sent. Raises HistoryError.
 
-    A message that was sent again after its leader had moved is acked without its offset. An idempotent
-    producer keeps a partition's order and leaves nothing out, so it stands between its neighbours.
+    A message that was sent again after its partition's leader had moved is acked without its offset. An
+    idempotent producer keeps a partition's order without gaps, so its neighbours determine the offset.
     """
-    places = Places(partitions, {})
-
-    def accepts(_block: Block, _rows: Array, columns: dict[str, Array]) -> Array:
-        columns["place"] = places.numbers(reader.names.known, columns)
-        return columns["place"] >= 0
-
-    reader = Reader(path, lambda event: check_ledger(event, run_id, partitions), message_spelling, accepts)
-    columns = {name: Column(kind) for name, kind in MESSAGE_COLUMNS.items()}
-    place = Column(np.int32)
-    failed: set[str] = set()
-    without_offset: list[int] = []
-    for lines in reader:
-        parts = [_spelled_messages(batch) for batch in lines.batches]
-        acked = [(row, event) for row, event in lines.events if event["name"] == "producer_send_success"]
-        failed |= {
-            f"{run_id}:{event['topic']}:{event['sequence']}"
-            for _, event in lines.events
-            if event["name"] == "producer_send_error"
-        }
-        if acked:
-            parts.append(_messages(acked, places))
-        if not parts:
-            continue
-        part = in_file_order(parts)
-        without_offset += (len(place.values) + np.flatnonzero(part["offset_unknown"])).tolist()
-        place.extend(part["place"])
-        for name, column in columns.items():
-            column.extend(time(part[_TIMES[name]]) if name in _TIMES else part[name])
-    if without_offset:
-        _fill_offsets(path, places.partitions, place.values, columns, without_offset)
-    return Messages(places.partitions, place.values, columns), frozenset(failed)
+    with Lines(path, tables, ledger_query(places.topics)) as lines:
+        ledger = _Ledger(lines, places, time)
+        failed = ledger.read(run_id)
+        unknown = ledger.rows_without_offset()
+        if len(unknown):
+            columns = (ledger.place.values, ledger.offset.values, ledger.column("sequence"))
+            _fill_offsets(path, places.partitions, *columns, unknown)
+        return Messages(places.partitions, ledger.place.values, ledger.column), failed
 
 
-def _spelled_messages(batch: Batch) -> dict[str, Array]:
-    columns = batch.columns
-    poison = bool(batch.sample.get("poison", False))
-    return {
-        **{name: column for name, column in columns.items() if name not in ("topic", "partition", "batch")},
-        "row": batch.rows,
-        "backlog": columns["batch"] < 0,
-        "poison": np.full(len(batch.rows), poison),
-        "offset_unknown": np.zeros(len(batch.rows), bool),
-    }
+class _Ledger:
+    """The acked messages of one ledger, in its order."""
+
+    def __init__(self, lines: Lines, places: Places, time: Time) -> None:
+        self._lines, self._places, self._time = lines, places, time
+        self.place, self.offset = Column(np.int32), Column(np.int32)
+        self._acked = Column(np.bool_)  # whether a line is about an acked message
+        self._strict: dict[int, Event] = {}  # acked messages that were read strictly, by their line
+
+    def read(self, run_id: str) -> frozenset[str]:
+        """Fill the columns of partitions and offsets; returns the ids of the messages not sent."""
+        partitions = Counter(topic for topic, _ in self._places.partitions)
+        failed = set()
+        for part in self._lines.slices("topic", "partition", "offset"):
+            count = len(part.plain)
+            number, acked = np.full(count, -1), np.ones(count, bool)
+            if part.columns:
+                number = np.where(part.plain, self._places.numbers(part.columns, on_cluster=False), -1)
+            offset = filled(part.columns, "offset", count, np.int64)
+            for row in np.flatnonzero(number < 0):
+                line = part.first + int(row)
+                event = self._lines.event(line, lambda e: check_ledger(e, run_id, partitions))
+                acked[row] = event["name"] == "producer_send_success"
+                if acked[row]:
+                    self._strict[line] = event
+                    number[row] = self._places.number((event["topic"], event["partition"]))
+                    offset[row] = event["offset"] or 0
+                elif event["name"] == "producer_send_error":
+                    failed.add(f"{run_id}:{event['topic']}:{event['sequence']}")
+            self._acked.extend(acked)
+            self.place.extend(number[acked])
+            self.offset.extend(offset[acked])
+        return frozenset(failed)
+
+    def rows_without_offset(self) -> Array:
+        """The rows of the messages that were acked without an offset."""
+        lines = [line for line, event in self._strict.items() if event["offset"] is None]
+        rows: Array = np.cumsum(self._acked.values)[lines] - 1
+        return rows
+
+    def column(self, name: str) -> Array:
+        """A column of the messages, in the order of the ledger. Each call reads it from the table."""
+        if name == "offset":
+            return self.offset.values
+        acked, kind = self._acked.values, MESSAGE_COLUMNS[name]
+        values = Column(kind, len(acked))
+        wide = kind if kind in (np.float64, np.bool_) else np.int64
+        for part in self._lines.slices(name):
+            some = filled(part.columns, name, len(part.plain), wide)
+            for row in np.flatnonzero(~part.plain) if self._strict else ():
+                if event := self._strict.get(part.first + int(row)):
+                    some[row] = _value(event, name)
+            some = some[acked[part.first : part.first + len(some)]]
+            values.extend(self._time(some) if name in _TIMES else some)
+        return values.values
 
 
-def _messages(acked: Sequence[tuple[int, Event]], places: Places) -> dict[str, Array]:
-    events = [event for _, event in acked]
-    numbers = {partition: number for number, partition in enumerate(places.partitions)}
-    return {
-        "row": np.array([row for row, _ in acked]),
-        "place": np.array([numbers[(event["topic"], event["partition"])] for event in events]),
-        "offset": np.array([event["offset"] or 0 for event in events], np.int64),
-        "offset_unknown": np.array([event["offset"] is None for event in events]),
-        "backlog": np.array([event["batch"] < 0 for event in events]),
-        "poison": np.array([bool(event.get("poison", False)) for event in events]),
-        **{name: np.array([event[name] for event in events], np.int64) for name in ("sequence", "checksum")},
-        **{name: np.array([event[name] for event in events], np.float64) for name in _TIMES.values()},
-    }
+def _value(event: Event, name: str) -> Any:
+    if name == "backlog":
+        return event["batch"] < 0
+    if name == "poison":
+        return bool(event.get("poison", False))
+    return event[_TIMES.get(name, name)]
 
 
 def _fill_offsets(
     path: Path,
     partitions: Sequence[Partition],
     place: Array,
-    columns: dict[str, Column],
-    without: Sequence[int],
+    offset: Array,
+    sequence: Array,
+    without: Array,
 ) -> None:
-    """Give every message its offset. Raises HistoryError where its neighbours leave no room for it."""
-    offset = columns["offset"].values.astype(np.int64)
+    """Set the offsets of the rows `without`. Raises HistoryError if their neighbours leave a doubt."""
     unknown = np.zeros(len(offset), bool)
     unknown[without] = True
     for number in np.unique(place[without]):
         rows = np.flatnonzero(place == number)
         known = np.flatnonzero(~unknown[rows])
-        told = offset[rows]
+        reported = offset[rows]
         for index in np.flatnonzero(unknown[rows]):
             after = np.searchsorted(known, index)
             neighbours = known[max(after - 1, 0) : after + 1] if after else known[:1]
-            found = {int(told[at] + index - at) for at in neighbours}
-            if len(found) != 1:
+            possible = {int(reported[at] + index - at) for at in neighbours}
+            if len(possible) != 1:
                 topic, partition = partitions[number]
-                sequence = columns["sequence"].values[rows[index]]
                 where = f"{topic}/{partition}"
-                raise HistoryError(f"{path}: the offset of message {sequence} of {where} cannot be told")
-            (offset[rows[index]],) = found
-    columns["offset"] = Column(np.int32)
-    columns["offset"].extend(offset)
+                raise HistoryError(
+                    f"{path}: the offset of message {sequence[rows[index]]} of {where} cannot be told"
+                )
+            (offset[rows[index]],) = possible
 
 
 class Gatherer:
-    """Puts what a consumer delivered into columns."""
+    """Puts what one consumer delivered into columns."""
 
-    def __init__(self, messages: Messages, places: Places, time: Time) -> None:
+    def __init__(self, messages: Messages, places: Places, time: Time, run_id: str, tables: Tables) -> None:
         self.found = Found(messages)
         self._messages, self._places, self._time = messages, places, time
+        self._run_id, self._tables = run_id, tables
 
-    def output(self, path: Path, member: str, fields: Fields, ids: Mapping[str, Spot]) -> None:
-        """The records of one output file. `ids`: where a message stands that is told by its id alone.
+    def output(self, path: Path, member: str, fields: Fields) -> None:
+        """The records of one output file. Raises HistoryError.
 
-        What a file holds of a message is known to be what was sent by its bytes, if they have the checksum
-        of the ledger; else it is read for what it means. Raises HistoryError.
+        A value is known to be what was sent by the CRC-32 of its bytes; if that is another, the value is
+        parsed and its meaning is compared with what was sent.
         """
+        topics = self._places.topics if fields.id else self._places.known
+        with Lines(path, self._tables, output_query(topics, fields, self._run_id)) as lines:
+            for part in lines.slices():
+                self._output(lines, part, fields, (path.name, member))
 
-        def accepts(block: Block, _rows: Array, columns: dict[str, Array]) -> Array:
-            columns["record"] = self._rows(reader.names.known, columns)
-            columns["checksum"] = content_checksums(block, columns["value_start"], columns["value_end"])
-            acked = columns["record"] >= 0
-            acked[acked] = self._messages.checksum[columns["record"][acked]] == columns["checksum"][acked]
-            return acked
+    def _output(self, lines: Lines, part: Slice, fields: Fields, where: tuple[str, str]) -> None:
+        count, columns, plain = len(part.plain), part.columns, part.plain
+        checksum = filled(columns, "checksum", count, np.int64)
+        delivered_ms = filled(columns, "delivered_ms", count, np.float64)
+        record = np.full(count, -1)
+        if columns:
+            record = self._by_id(columns) if fields.id else self._rows(columns)
+            plain = plain & (record >= 0)
+            rows = np.flatnonzero(plain)
+            sent = self._messages.checksum[record[rows]].astype(np.int64)
+            unknown = checksum[rows] == NOT_TOLD
+            plain[rows] = unknown | (checksum[rows] == checksums.of_whole_bodies(sent))
+            checksum[rows] = np.where(unknown, NOT_TOLD, sent)
+        for row in np.flatnonzero(~plain):
+            line = lines.event(part.first + int(row), lambda e: check_output(e, fields, self._known(fields)))
+            value = line.get("value")
+            checksum[row] = content_of(value) if fields == OUR_FIELDS or "value" in line else NOT_TOLD
+            delivered_ms[row] = line["delivered_ms"]
+            record[row] = self.found.number(self._places.scenario_id(line))
+            message = str(line.get("id") or (value.get("id", "") if isinstance(value, dict) else ""))
+            if record[row] >= len(self._messages) and message:
+                self.found.ids[self.found.count + int(row)] = message
+        self.found.extend(record, self._time(delivered_ms), checksum, *where)
 
-        ours = fields == OUR_FIELDS
-        reader = Reader(
-            path,
-            lambda line: check_output(line, fields, ids),
-            output_spelling if ours else lambda _line, _event: None,
-            accepts,
-        )
-        for lines in reader:
-            parts = [
-                {
-                    "row": batch.rows,
-                    "record": batch.columns["record"],
-                    "at": self._time(batch.columns["delivered_ms"]),
-                    "checksum": batch.columns["checksum"],
-                }
-                for batch in lines.batches
-            ]
-            told = []
-            for row, line in lines.events:
-                value = line.get("value")
-                body = value if isinstance(value, dict) else {}
-                checksum = content_of(value) if ours or "value" in line else NOT_TOLD
-                told.append(
-                    (row, line, line["delivered_ms"], checksum, str(line.get("id") or body.get("id", "")))
-                )
-            self._extend(parts, told, path.name, member)
-
-    def events(
-        self,
-        batches: Sequence[Batch],
-        topics: Sequence[str],
-        told: Sequence[tuple[int, Event]],
-        member: str,
-    ) -> None:
-        """The records of one block that a consumer's events say were delivered."""
-        parts = []
-        for batch in batches:
-            columns = batch.columns
-            record = self._rows(topics, columns)
-            for index in np.flatnonzero(record < 0):
-                topic = topics[columns["topic"][index]]
-                spot = (int(columns["partition"][index]), int(columns["offset"][index]))
-                record[index] = self.found.number((self._places.names.get(topic, topic), *spot))
-            at = self._time(columns["timestamp"])
-            parts.append(
-                {"row": columns["row"], "record": record, "at": at, "checksum": np.zeros(len(at), np.int64)}
-            )
-        flat = [(row, spot, event["timestamp"], 0, "") for row, event in told for spot in event["records"]]
-        self._extend(parts, flat, "", member)
+    def _known(self, fields: Fields) -> Mapping[str, RecordId]:
+        return self._ids if fields.id else {}
 
     @property
     def untold(self) -> bool:
-        """Whether of any record it is not told what it holds."""
+        """Whether the content of any record is unknown."""
         return bool(np.any(self.found.columns["checksum"].values == NOT_TOLD))
 
     def behind_commits(self, commits: Sequence[Committed]) -> None:
@@ -239,72 +235,105 @@ class Gatherer:
             at, order, offset = (np.array(column) for column in zip(*committed[partition], strict=True))
             beyond = np.searchsorted(np.maximum.accumulate(offset), self._messages.offset[rows], side="right")
             there = np.flatnonzero(beyond < len(at))
-            parts.append({"row": order[beyond[there]], "record": rows.start + there, "at": at[beyond[there]]})
+            parts.append((order[beyond[there]], rows.start + there, at[beyond[there]]))
         if parts:
-            part = in_file_order(parts)
-            checksum = self._messages.checksum[part["record"]]
-            self.found.extend(part["record"], part["at"], checksum, "", "")
+            order, record, at = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+            in_order = np.argsort(order, kind="stable")
+            record = record[in_order]
+            self.found.extend(record, at[in_order], self._messages.checksum[record], "", "")
 
-    def _rows(self, topics: Sequence[str], columns: Mapping[str, Array]) -> Array:
-        """The rows of the acked messages that these lines are of, -1 for others."""
-        place = self._places.numbers(topics, columns)
+    def _rows(self, columns: Mapping[str, Array]) -> Array:
+        """The row of the acked message of each record, -1 for others."""
+        place = self._places.numbers(columns, on_cluster=True)
         rows = np.full(len(place), -1, np.int64)
         known = place >= 0
-        rows[known] = self._messages.find(place[known], columns["offset"][known])
+        rows[known] = self._messages.find(place[known], columns["offset"][known].astype(np.int64))
         return rows
 
-    def _spot(self, line: Mapping[str, Any]) -> Spot:
-        topic = line["topic"]
-        return (self._places.names.get(topic, topic), line["partition"], line["offset"])
+    def listed(self, columns: Mapping[str, Array], events: Sequence[tuple[int, Event]], member: str) -> None:
+        """Records that events list. `columns`: line, topic, partition, offset and time (ms) of each.
 
-    def _extend(
-        self,
-        parts: list[dict[str, Array]],
-        told: Sequence[tuple[int, Mapping[str, Any], float, int, str]],
-        output: str,
-        member: str,
-    ) -> None:
-        """Add what stands in columns and what was told one by one, as (row, spot, ms, checksum, id)."""
-        ids: dict[int, str] = {}
-        if told:
-            names = self._places.names
-            records = [
-                self.found.number(
-                    (names.get(spot["topic"], spot["topic"]), spot["partition"], spot["offset"])
-                )
-                for _, spot, _, _, _ in told
-            ]
-            known = len(self._messages)
-            ids = {
-                n: one[4]
-                for n, (one, record) in enumerate(zip(told, records, strict=True))
-                if record >= known
-            }
-            parts = [
-                *parts,
-                {
-                    "row": np.array([row for row, _, _, _, _ in told]),
-                    "record": np.array(records),
-                    "at": self._time(np.array([ms for _, _, ms, _, _ in told], np.float64)),
-                    "checksum": np.array([checksum for _, _, _, checksum, _ in told], np.int64),
-                },
-            ]
-        if not parts:
-            return
-        before = self.found.count
-        for part in parts:
-            part["told"] = np.full(len(part["row"]), -1)
-        if told:
-            parts[-1]["told"] = np.arange(len(told))
-        part = in_file_order(parts)
-        for index in np.flatnonzero(part["told"] >= 0) if ids else ():
-            if text := ids.get(int(part["told"][index])):
-                self.found.ids[before + int(index)] = text
-        self.found.extend(part["record"], part["at"], part["checksum"], output, member)
+        `events` are those that were read strictly, with their lines.
+        """
+        line, record, at = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+        if columns:
+            line, record, at = columns["line"], self._rows(columns), columns["timestamp"]
+            for index in np.flatnonzero(record < 0):
+                topic = self._places.known[columns["topic"][index]]
+                where = {name: int(columns[name][index]) for name in ("partition", "offset")}
+                record[index] = self.found.number(self._places.scenario_id({"topic": topic, **where}))
+        listed = [(n, self._places.scenario_id(r), e["timestamp"]) for n, e in events for r in e["records"]]
+        if listed:
+            lines, ids, times = zip(*listed, strict=True)
+            line = np.concatenate((line, lines))
+            record = np.concatenate((record, [self.found.number(one) for one in ids])).astype(np.int64)
+            at = np.concatenate((at, times))
+            in_order = np.argsort(line, kind="stable")
+            record, at = record[in_order], at[in_order]
+        self.found.extend(record, self._time(at), np.zeros(len(at), np.int64), "", member)
+
+    @cached_property
+    def _ids(self) -> dict[str, RecordId]:
+        return {f"{self._run_id}:{m.topic}:{m.sequence}": m.spot for m in self._messages}
+
+    @cached_property
+    def _by_sequence(self) -> list[tuple[Array, Array]]:
+        """For each topic its sequences in order, and the rows of these."""
+        found = []
+        for topic in self._places.topics:
+            spans = self._messages.of_topics([topic])
+            rows = np.concatenate([np.empty(0, np.int64), *(np.arange(s.start, s.stop) for s in spans)])
+            rows = rows[np.argsort(self._messages.sequence[rows], kind="stable")]
+            found.append((self._messages.sequence[rows], rows))
+        return found
+
+    def _by_id(self, columns: Mapping[str, Array]) -> Array:
+        """As `_rows`, for messages that are named by topic and sequence (in the column of offsets)."""
+        record = np.full(len(columns["topic"]), -1, np.int64)
+        for number, (sequences, rows) in enumerate(self._by_sequence):
+            those = np.flatnonzero(columns["topic"] == number)
+            wanted = columns["offset"][those]
+            at = np.searchsorted(sequences, wanted, side="right") - 1
+            there = (at >= 0) & (sequences[np.maximum(at, 0)] == wanted) if len(sequences) else at >= 0
+            record[those[there]] = rows[at[there]]
+        return record
+
+
+def read_member_events(
+    path: Path, member: str, tables: Tables, places: Places, gatherer: Gatherer | None
+) -> tuple[list[Event], bool]:
+    """A member's events except `records_consumed`, and whether there were any of these. Raises HistoryError.
+
+    The records that the latter list go to the gatherer, if there is one. An event that lists partitions
+    besides records is returned, too.
+    """
+    events: list[Event] = []
+    reported = False
+    with Lines(path, tables, events_query(with_records=gatherer is not None)) as lines:
+        for part in lines.slices():
+            plain, columns = part.plain, {}
+            if gatherer and lines.table:
+                columns = lines.table.records(part.first, places.known)
+                line, sound = columns["line"], columns.pop("plain") & (columns["topic"] >= 0)
+                plain = plain.copy()
+                plain[line[~sound]] = False
+                columns["timestamp"] = part.columns["timestamp"][line]
+                columns = {name: column[plain[line]] for name, column in columns.items()}
+            consumed = []
+            for row in np.flatnonzero(~plain):
+                event = lines.event(part.first + int(row), check_event if gatherer else check_but_records)
+                if event["name"] == "records_consumed":
+                    consumed.append((int(row), event))
+                if event["name"] != "records_consumed" or "partitions" in event:
+                    events.append(event)
+            reported = reported or bool(plain.any() or consumed)
+            if gatherer:
+                gatherer.listed(columns, consumed, member)
+    return events, reported
 
 
 def content_of(value: object) -> int:
-    """Of a message's body as it was written; of anything else, of its text."""
+    """The checksum of a message's body as it was written; for anything else, the CRC-32 of its text."""
     if isinstance(value, dict) and value:
         return checksum_of(value)
     return zlib.crc32(str(value).encode(errors="surrogatepass"))

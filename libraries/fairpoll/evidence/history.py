@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.deliveries import Deliveries
+from fairpoll.evidence.facts import RunFacts
 from fairpoll.evidence.layout import producer_name
 from fairpoll.evidence.records import Array, Delivered, Messages, Spot
 from fairpoll.scenarios.model import Scenario
@@ -91,12 +92,12 @@ class Recording:
     speed: float
     acked: Messages
     consumers: Mapping[str, ConsumerHistory]
+    facts: RunFacts
     failed_ids: frozenset[str] = frozenset()
     cluster: str = ""
     longest_pause_seconds: float = 0.0
     complete: bool = True
     log_start: Mapping[Partition, int] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
     # Files whose last line is cut off, and was passed over.
     cut_off: tuple[str, ...] = ()
     # Ledgers that there must be and are not.
@@ -108,11 +109,10 @@ class Recording:
 
         0 for a run on one machine, infinite where the clock of a part was not measured.
         """
-        clocks = self.facts.get("clocks", {})
-        if self.facts.get("shards") is None:
+        if self.facts.shards is None:
             return 0.0
-        producers = [producer_name(number + 1) for number in range(self.facts["shards"])]
-        errors = {part: clock["error_ms"] for part, clock in clocks.items()}
+        producers = [producer_name(number + 1) for number in range(self.facts.shards)]
+        errors = {part: clock.error_ms for part, clock in self.facts.clocks.items()}
         return (
             self.speed
             / 1000
@@ -125,30 +125,24 @@ class Recording:
     @property
     def steps(self) -> list[tuple[float, str, float | None]]:
         """The timeline as it was carried out: (time, verb, rate)."""
-        start = self.facts.get("start_ms", 0.0)
-        return [
-            ((step["at_ms"] - start) / 1000 * self.speed, step["verb"], step["rate"])
-            for step in self.facts.get("timeline", ())
-        ]
+        return [(self._seconds(step.at_ms), step.verb, step.rate) for step in self.facts.timeline]
 
     @property
     def faults(self) -> list[Fault]:
         """What was done to the run's parts on purpose, in the order of time."""
-        start: float = self.facts.get("start_ms", 0.0)
-
-        def seconds(ms: float) -> float:
-            return (ms - start) / 1000 * self.speed
-
         return [
-            Fault(fault["target"], fault["what"], seconds(fault["from_ms"]), seconds(fault["until_ms"]))
-            for fault in sorted(self.facts.get("faults", ()), key=lambda fault: fault["from_ms"])
+            Fault(fault.target, fault.what, self._seconds(fault.from_ms), self._seconds(fault.until_ms))
+            for fault in sorted(self.facts.faults, key=lambda fault: fault.from_ms)
         ]
+
+    def _seconds(self, epoch_ms: float) -> float:
+        return (epoch_ms - (self.facts.start_ms or 0.0)) / 1000 * self.speed
 
     @property
     def watched_until(self) -> float:
         """When the last consumer had stopped, drain included, in scenario seconds."""
-        stopped = self.facts.get("stopped_ms")
-        return self.duration if stopped is None else (stopped - self.facts["start_ms"]) / 1000 * self.speed
+        stopped = self.facts.stopped_ms
+        return self.duration if stopped is None else self._seconds(stopped)
 
     @property
     def duration(self) -> float:

@@ -1,7 +1,7 @@
 """Reads a recording back from its folder."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,101 +11,83 @@ from fairpoll.contract.events import Event, is_cut_off
 from fairpoll.contract.output_fields import Fields
 from fairpoll.contract.records import DEAD_LETTERS, Partition
 from fairpoll.evidence import layout
-from fairpoll.evidence.bulk import Reader, records_spelling
 from fairpoll.evidence.deliveries import Deliveries
-from fairpoll.evidence.gathering import Gatherer, Places, content_of, gather_ledger
+from fairpoll.evidence.facts import RunFacts, read_facts
+from fairpoll.evidence.gathering import Gatherer, Places, content_of, gather_ledger, read_member_events
 from fairpoll.evidence.history import Committed, ConsumerHistory, Evidence, Recording
-from fairpoll.evidence.records import Delivered, Messages, Spot
-from fairpoll.evidence.strict import check_event, read_consumer_events, read_facts, read_output
-from fairpoll.scenarios.model import Scenario
+from fairpoll.evidence.records import Delivered, Messages
+from fairpoll.evidence.strict import read_consumer_events, read_output
+from fairpoll.evidence.tables import Tables
 
 
 def load_recording(folder: Path) -> Recording:
     """Read a recording back from its folder. Raises HistoryError."""
     facts = read_facts(folder)
-    start = facts.get("start_ms")
-    if start is None:
+    if facts.start_ms is None:
         raise HistoryError(f"{folder}: the run was cut off before its traffic began; nothing to judge")
-    scenario = Scenario.from_json(facts["scenario"])
-    reader = _Reader(
-        folder,
-        facts["run_id"],
-        scenario,
-        facts["topics"],
-        start / 1000,
-        facts["speed"],
-        facts.get("fields", {}),
-        facts.get("shards"),
-        {part: clock["offset_ms"] for part, clock in facts.get("clocks", {}).items()},
-    )
-    acked, failed = reader.ledgers()
-    return Recording(
-        folder=folder,
-        run_id=facts["run_id"],
-        scenario=scenario,
-        speed=facts["speed"],
-        acked=acked,
-        failed_ids=failed,
-        consumers={name: reader.consumer(name, acked) for name in facts["consumers"]},
-        cluster=facts["cluster"]["description"],
-        longest_pause_seconds=facts.get("host", {}).get("longest_pause_seconds", 0.0),
-        complete=facts.get("complete", False),
-        log_start=reader.log_start(facts["consumers"]),
-        cut_off=tuple(sorted(name for name in reader.files() if is_cut_off(folder / name))),
-        missing=tuple(name for name in reader.ledger_of if not (folder / name).exists())
-        if reader.shards
-        else (),
-        facts=facts,
-    )
+    with Tables() as tables:
+        reader = _Reader(folder, facts, facts.start_ms / 1000, tables)
+        acked, failed = reader.ledgers()
+        return Recording(
+            folder=folder,
+            run_id=facts.run_id,
+            scenario=facts.scenario,
+            speed=facts.speed,
+            acked=acked,
+            failed_ids=failed,
+            consumers={name: reader.consumer(name, acked) for name in facts.consumers},
+            cluster=facts.cluster.description,
+            longest_pause_seconds=facts.host.longest_pause_seconds,
+            complete=facts.complete,
+            log_start=reader.log_start(),
+            cut_off=tuple(sorted(name for name in reader.files() if is_cut_off(folder / name))),
+            missing=reader.missing(),
+            facts=facts,
+        )
 
 
 @dataclass
 class _Reader:
     folder: Path
-    run_id: str
-    scenario: Scenario
-    topic_names: Mapping[str, str]
+    facts: RunFacts
     start_seconds: float
-    speed: float
-    # Of each consumer whose output is not spelled as ours: where a line has what.
-    fields: Mapping[str, Mapping[str, str]]
-    # How many producers shared the traffic; None for a run in one place, with one ledger.
-    shards: int | None = None
-    # By how much the clock of each part was ahead of the one that the start is told in.
-    clock_offsets_ms: Mapping[str, float] = field(default_factory=dict)
+    tables: Tables
+
+    def missing(self) -> tuple[str, ...]:
+        """The ledgers of several producers that are not there."""
+        several = self.facts.shards is not None
+        return tuple(name for name in self.ledger_of if several and not (self.folder / name).exists())
 
     def files(self) -> set[str]:
         """The files that are written line by line, from the recording's folder on."""
-        outputs = {topic.output for topic in self.scenario.topics} | {layout.EVENTS, DEAD_LETTERS}
+        outputs = {topic.output for topic in self.facts.scenario.topics} | {layout.EVENTS, DEAD_LETTERS}
         found = (p for p in self.folder.rglob("*") if p.name in outputs)
         return {*self.ledger_of, layout.SAMPLES, *(p.relative_to(self.folder).as_posix() for p in found)}
 
     @cached_property
     def ledger_of(self) -> Mapping[str, str]:
         """Each ledger of the run, and the part that wrote it."""
-        if self.shards is None:
+        if self.facts.shards is None:
             return {layout.LEDGER: ""}
-        return {layout.ledger_of(n + 1): layout.producer_name(n + 1) for n in range(self.shards)}
+        return {layout.ledger_of(n + 1): layout.producer_name(n + 1) for n in range(self.facts.shards)}
 
     def time(self, epoch_ms: Any, part: str = "") -> Any:
         """Scenario seconds, of one time or of a column of them, by the clock of this part."""
-        told = epoch_ms - self.clock_offsets_ms.get(part, 0.0)
-        return (told / 1000 - self.start_seconds) * self.speed
+        clock = self.facts.clocks.get(part)
+        ours = epoch_ms - (clock.offset_ms if clock else 0.0)
+        return (ours / 1000 - self.start_seconds) * self.facts.speed
 
     def _clock(self, part: str) -> Callable[[Any], Any]:
         return lambda epoch_ms: self.time(epoch_ms, part)
 
     @cached_property
     def places(self) -> Places:
-        return Places(self._partitions, self._scenario_names)
-
-    @cached_property
-    def _partitions(self) -> Mapping[str, int]:
-        return {topic.name: topic.partitions for topic in self.scenario.topics}
+        partitions = {topic.name: topic.partitions for topic in self.facts.scenario.topics}
+        return Places(partitions, self._scenario_names)
 
     def ledgers(self) -> tuple[Messages, frozenset[str]]:
         """What all producers got acked, and failed to. Raises HistoryError where two had one partition."""
-        if self.shards is None:
+        if self.facts.shards is None:
             return self._ledger(layout.LEDGER)
         # One that is not there is told with the recording: it makes the run inconclusive.
         names = [name for name in self.ledger_of if (self.folder / name).exists()]
@@ -122,18 +104,18 @@ class _Reader:
 
     def _ledger(self, name: str) -> tuple[Messages, frozenset[str]]:
         time = self._clock(self.ledger_of[name])
-        return gather_ledger(self.folder / name, self.run_id, self._partitions, time)
+        return gather_ledger(self.folder / name, self.facts.run_id, self.places, time, self.tables)
 
     def _samples_paths(self, consumers: Iterable[str]) -> list[tuple[Path, str]]:
         """The files of what was seen from outside, and the part whose machine it was seen on."""
         apart = [(self.folder / layout.samples_of(name), name) for name in consumers]
         return [(path, part) for path, part in ((self.folder / layout.SAMPLES, ""), *apart) if path.exists()]
 
-    def log_start(self, consumers: Iterable[str]) -> dict[Partition, int]:
+    def log_start(self) -> dict[Partition, int]:
         """The first offset that the broker still held at the end, of each partition; empty if unknown."""
         return {
             (o["topic"], o["partition"]): o["offset"]
-            for path, _ in self._samples_paths(consumers)
+            for path, _ in self._samples_paths(self.facts.consumers)
             for event in read_consumer_events(path)
             if event["name"] == "log_start"
             for o in self._in_scenario_terms(event)["offsets"]
@@ -147,17 +129,16 @@ class _Reader:
         """
         folder = self.folder / name
         places = [place for place in (folder, folder / layout.SECOND_MEMBER) if place.exists()]
-        outputs = [place / topic.output for place in places for topic in self.scenario.topics]
+        outputs = [place / topic.output for place in places for topic in self.facts.scenario.topics]
         outputs = [path for path in outputs if path.exists()]
-        gatherer = Gatherer(acked, self.places, self._clock(name))
+        gatherer = Gatherer(acked, self.places, self._clock(name), self.facts.run_id, self.tables)
         events, told = self._events(name, places, None if outputs else gatherer)
         commits, final, memory = self._samples(name)
         if outputs:
             evidence: set[Evidence] = {"records", "contents", "places"}
-            fields = Fields(**self.fields.get(name, {}))
-            ids = self._ids(acked) if fields.id else {}
+            fields = Fields(**self.facts.fields.get(name, {}))
             for path in outputs:
-                gatherer.output(path, _member(path.parent), fields, ids)
+                gatherer.output(path, _member(path.parent), fields)
             if gatherer.untold:
                 evidence.discard("contents")
         elif told:
@@ -183,10 +164,6 @@ class _Reader:
             memory,
             frozenset(evidence),
         )
-
-    def _ids(self, acked: Messages) -> dict[str, Spot]:
-        """Where each acked message stands, by its id."""
-        return {f"{self.run_id}:{m.topic}:{m.sequence}": m.spot for m in acked}
 
     def _dead_letters(self, consumer: str, folder: Path) -> Iterator[Delivered]:
         path = folder / DEAD_LETTERS
@@ -215,19 +192,10 @@ class _Reader:
         told = False
         for folder in folders:
             path, member = folder / layout.EVENTS, _member(folder)
-            reader = Reader(path, check_event, records_spelling)
-            for lines in reader if path.exists() else ():
-                consumed = [
-                    (row, event) for row, event in lines.events if event["name"] == "records_consumed"
-                ]
-                told = told or bool(lines.batches or consumed)
-                if gatherer:
-                    gatherer.events(lines.batches, reader.names.known, consumed, member)
-                events += [
-                    {**self._in_scenario_terms(event, consumer), "member": member}
-                    for _, event in lines.events
-                    if event["name"] != "records_consumed" or "partitions" in event
-                ]
+            if path.exists():
+                read, reported = read_member_events(path, member, self.tables, self.places, gatherer)
+                told = told or reported
+                events += [{**self._in_scenario_terms(event, consumer), "member": member} for event in read]
         return sorted(events, key=lambda event: event["at"]), told
 
     def _samples(self, consumer: str) -> tuple[list[Committed], dict[Partition, int] | None, int]:
@@ -247,7 +215,7 @@ class _Reader:
 
     @cached_property
     def _scenario_names(self) -> Mapping[str, str]:
-        return {on_cluster: topic for topic, on_cluster in self.topic_names.items()}
+        return {on_cluster: topic for topic, on_cluster in self.facts.topics.items()}
 
     def _in_scenario_terms(self, event: Event, part: str = "") -> Event:
         """The event of this part with `at` in scenario seconds and the scenario's topic names."""

@@ -70,8 +70,8 @@ class Delivered:
 class Column:
     """An array that grows. Whole numbers take four bytes each until one of them needs eight."""
 
-    def __init__(self, kind: type[np.generic]) -> None:
-        self._values = np.empty(256, kind)
+    def __init__(self, kind: type[np.generic], capacity: int = 256) -> None:
+        self._values = np.empty(capacity, kind)
         self._length = 0
 
     def extend(self, values: npt.ArrayLike) -> None:
@@ -162,44 +162,51 @@ class Messages(Rows[Acked]):
     checksum: Array
     poison: Array
 
-    def __init__(self, partitions: Sequence[Partition], place: Array, columns: dict[str, Column]) -> None:
-        """`place`: the number of each message's partition. `columns` are emptied, to save memory."""
+    def __init__(self, partitions: Sequence[Partition], place: Array, column: Callable[[str], Array]) -> None:
+        """`place`: the number of each message's partition; `column` gives the others, in the same order.
+
+        It is called once for each, so that no more than one of them is held twice.
+        """
         self.partitions = tuple(partitions)
         self.numbers = {partition: number for number, partition in enumerate(self.partitions)}
         counts = np.bincount(place, minlength=len(self.partitions))
         self.bounds = np.concatenate(([0], np.cumsum(counts)))
         order = np.argsort(place.astype(np.uint16), kind="stable")
-        offsets = columns["offset"].values[order]
+        offsets = column("offset")[order]
         for rows in self.by_partition.values():
             if np.any(offsets[rows][1:] < offsets[rows][:-1]):
                 order[rows] = order[rows][np.argsort(offsets[rows], kind="stable")]
         self.line = order.astype(np.int32)
         del order, offsets
         for name in MESSAGE_COLUMNS:
-            setattr(self, name, columns.pop(name).values[self.line])
+            setattr(self, name, column(name)[self.line])
 
     @classmethod
     def of(cls, partitions: Sequence[Partition], acked: Iterable[Acked]) -> "Messages":
         """Of messages in the order of the ledger. Raises KeyError for one of another partition."""
         messages = list(acked)
         numbers = {partition: number for number, partition in enumerate(partitions)}
-        columns = {name: Column(kind) for name, kind in MESSAGE_COLUMNS.items()}
-        for name, column in columns.items():
+
+        def column(name: str) -> Array:
+            grown = Column(MESSAGE_COLUMNS[name])
             values = [getattr(message, name) for message in messages]
-            column.extend([np.nan if value is None else value for value in values])
+            grown.extend([np.nan if value is None else value for value in values])
+            return grown.values
+
         place = np.array([numbers[(m.topic, m.partition)] for m in messages], np.int64)
-        return cls(partitions, place, columns)
+        return cls(partitions, place, column)
 
     @classmethod
     def merged(cls, partitions: Sequence[Partition], ledgers: Sequence["Messages"]) -> "Messages":
         """Of several ledgers with these partitions, in the order in which the messages were sent."""
-        columns = {name: Column(kind) for name, kind in MESSAGE_COLUMNS.items()}
         order = np.argsort(np.concatenate([np.empty(0), *(one.sent for one in ledgers)]), kind="stable")
-        for name, column in columns.items():
+
+        def column(name: str) -> Array:
             of_all = [np.empty(0, MESSAGE_COLUMNS[name]), *(getattr(one, name) for one in ledgers)]
-            column.extend(np.concatenate(of_all)[order])
+            return np.concatenate(of_all)[order]
+
         places = [one.places(np.arange(len(one))) for one in ledgers]
-        return cls(partitions, np.concatenate([np.empty(0, np.int64), *places])[order], columns)
+        return cls(partitions, np.concatenate([np.empty(0, np.int64), *places])[order], column)
 
     def __len__(self) -> int:
         return len(self.line)

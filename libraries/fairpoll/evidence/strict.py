@@ -4,9 +4,7 @@ Anything may stand in them: consumers that are not ours write their own, and fil
 up and edited.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +13,6 @@ from fairpoll.base.text import quoted
 from fairpoll.base.typed import is_plain, typed
 from fairpoll.contract.events import Event, read_events
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
-from fairpoll.evidence import layout
-from fairpoll.producer.shards import MOST_SHARDS
-from fairpoll.scenarios.model import Scenario
-from fairpoll.scenarios.rules import MOST_PARTITIONS
 
 Kinds = Mapping[str, Any]
 
@@ -55,124 +49,13 @@ _NEEDED: Mapping[str, Kinds] = {
 }
 _OUTPUT: Kinds = {**_RECORD, "delivered_ms": float}
 NOWHERE = ("", -1, -1)
-LONGEST_NAME_BYTES = 200
 _BUFFERED: Kinds = {"buffered": int}
-
-
-@dataclass
-class _Cluster:
-    description: str
-
-
-@dataclass
-class _Host:
-    longest_pause_seconds: float = 0.0
-
-
-@dataclass
-class _Done:
-    at_ms: float
-    verb: str
-    rate: float | None
-
-
-@dataclass
-class _Fault:
-    target: str
-    what: str
-    from_ms: float
-    until_ms: float
-
-
-@dataclass
-class _Clock:
-    offset_ms: float
-    error_ms: float
-
-
-@dataclass
-class _Judged:
-    command: str
-    shows: tuple[str, ...]
-
-
-@dataclass
-class _Facts:
-    """What run.json must hold, and of what kind; without `start_ms` the run was cut off before it.
-
-    `shards`, `clocks` (by the name of a part) and `incomplete` are of runs spread over machines.
-    """
-
-    run_id: str
-    scenario: Scenario
-    speed: float
-    cluster: _Cluster
-    topics: dict[str, str]
-    consumers: tuple[str, ...]
-    start_ms: float | None = None
-    stopped_ms: float | None = None
-    complete: bool = False
-    host: _Host = field(default_factory=_Host)
-    timeline: tuple[_Done, ...] = ()
-    faults: tuple[_Fault, ...] = ()
-    fields: dict[str, dict[str, str]] = field(default_factory=dict)
-    shards: int | None = None
-    clocks: dict[str, _Clock] = field(default_factory=dict)
-    incomplete: str = ""
-    judged: dict[str, _Judged] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
-
-
-def read_facts(folder: Path) -> dict[str, Any]:
-    """What run.json says. Raises HistoryError when that is not what a run says of itself."""
-    path = folder / layout.RUN
-    if folder.exists() and not folder.is_dir():
-        raise HistoryError(f"{folder}: is not a folder; a recording is one")
-    try:
-        facts: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        _check_facts(typed(_Facts, facts, "the run"))
-    except FileNotFoundError:
-        raise HistoryError(f"{folder}: no run.json in it; this is not a recording") from None
-    except OSError as error:
-        raise HistoryError(f"{path}: cannot be read: {error.strerror}") from None
-    except json.JSONDecodeError as error:
-        raise HistoryError(f"{path}: not JSON: {error}") from None
-    except UnicodeDecodeError as error:
-        raise HistoryError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    except RecursionError:
-        raise HistoryError(f"{path}: nested too deep") from None
-    except ValueError as error:
-        raise HistoryError(f"{path}: {error}") from None
-    return facts
-
-
-def _check_facts(facts: _Facts) -> None:
-    """Raise ValueError for what has the right kind and still cannot have been run."""
-    scenario, topics = facts.scenario, facts.scenario.topics
-    if not (facts.speed > 0 and scenario.duration_seconds > 0):
-        raise ValueError("the run has a speed or a duration that is not above 0")
-    if facts.shards is not None and not 1 <= facts.shards <= MOST_SHARDS:
-        raise ValueError(f"the run has {facts.shards} shards, it may have 1 to {MOST_SHARDS:,}")
-    if any(one.error_ms < 0 for one in facts.clocks.values()):
-        raise ValueError("the run has a clock with an error below 0")
-    if sum(topic.partitions for topic in topics) > MOST_PARTITIONS:
-        raise ValueError(f"the run has more than {MOST_PARTITIONS:,} partitions")
-    for topic in topics:
-        if topic.name not in facts.topics:
-            raise ValueError(f"the run.topics has no {quoted(topic.name)}")
-        if min(topic.partitions, topic.traffic.messages, topic.traffic.interval_seconds) <= 0:
-            raise ValueError(f"topic {quoted(topic.name)} has partitions or traffic that are not above 0")
-    for name in (*facts.consumers, *(topic.output for topic in topics)):
-        # Longer than file systems take (255 bytes): to look for it would be an error of the system.
-        too_long = len(name.encode(errors="surrogatepass")) > LONGEST_NAME_BYTES
-        if too_long or Path(name).name != name or "\0" in name:
-            raise ValueError(f"{quoted(name)} is not the name of a file")
 
 
 def check_ledger(event: Event, run_id: str, partitions: Mapping[str, int]) -> Event:
     """One of the producer's events. Raises ValueError also for those of another run's messages."""
-    check_event(event)
-    if event.get("run_id", run_id) != run_id:
+    event = check_event(event)
+    if event.get("run_id") not in (None, run_id):
         raise ValueError(f"is of run {quoted(event['run_id'])}, but this is a recording of {run_id}")
     if event["name"] == "producer_send_success":
         topic, partition = event["topic"], event["partition"]
@@ -211,9 +94,21 @@ def check_output(line: Event, fields: Fields, places: Mapping[str, tuple[str, in
     return read
 
 
+def check_but_records(event: Event) -> Event:
+    """As `check_event`; the records of `records_consumed` may be anything, as they are not evidence here."""
+    if event.get("name") == "records_consumed" and not (event.get("partitions") or event.get("offsets")):
+        _check(event, _EVENT)
+        return {name: value for name, value in event.items() if name not in _LISTS}
+    return check_event(event)
+
+
 def check_event(event: Event) -> Event:
-    """The event, if it holds what one of its name must; else raises ValueError, which names the field."""
+    """The event, if it has the fields that its name requires; else raises ValueError, which names the field.
+
+    A list that is null counts as missing.
+    """
     _check(event, _EVENT)
+    event = {name: value for name, value in event.items() if value is not None or name not in _LISTS}
     _check(event, _NEEDED.get(event["name"], {}))
     for name, fields in _LISTS.items():
         listed = event.get(name, [])

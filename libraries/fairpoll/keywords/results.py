@@ -95,7 +95,8 @@ class Results:
 
     def times(self) -> dict[str, float]:
         """Where the time of the run has gone until now, in seconds."""
-        return self.stopwatch.parts(RECORDED, [verdict.recording.facts for verdict in self.verdicts])
+        facts = [verdict.recording.facts for verdict in self.verdicts]
+        return self.stopwatch.parts(RECORDED, [(one.start_ms or 0.0, one.end_ms or 0.0) for one in facts])
 
     def close(self, cluster: str) -> None:
         """Write the page for those who do not read logs; a full disk is told as a warning."""

@@ -209,7 +209,8 @@ class Session:
 
         Raises FairpollError, which lists the names of this run.
         """
-        names: dict[str, str] = self.verdict().recording.facts[kind]
+        facts = self.verdict().recording.facts
+        names = facts.topics if kind == "topics" else facts.groups
         if name not in names:
             raise FairpollError(f"no '{name}' among this run's {kind}: {', '.join(names)}")
         return names[name]

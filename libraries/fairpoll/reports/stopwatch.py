@@ -1,7 +1,7 @@
 """Where the time of a whole Robot run went."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 LIVE = "live traffic, the scenarios' own time"
@@ -31,23 +31,18 @@ class Stopwatch:
             if self._inside:
                 self._inside[-1] += took
 
-    def parts(self, recorded: str, live: Sequence[Mapping[str, object]]) -> dict[str, float]:
+    def parts(self, recorded: str, live: Sequence[tuple[float, float]]) -> dict[str, float]:
         """Part -> seconds, the whole last. Of the part `recorded`, what is live traffic stands apart.
 
-        `live` are the facts of the recordings, with `start_ms` and `end_ms`; at times when several were
-        recorded side by side, their common time counts once.
+        `live` are the start and end of each recording's live traffic in milliseconds; time that recordings
+        made side by side have in common counts once.
         """
         spent = dict(self._spent)
         around = spent.pop(recorded, 0.0)
-        own = _covered([(_number(one, "start_ms"), _number(one, "end_ms")) for one in live]) / 1000
+        own = _covered(live) / 1000
         whole = time.monotonic() - self._began
         rest = whole - around - sum(spent.values())
         return {LIVE: own, AROUND: max(around - own, 0.0), **spent, REST: max(rest, 0.0), "whole": whole}
-
-
-def _number(facts: Mapping[str, object], name: str) -> float:
-    value = facts.get(name, 0.0)
-    return float(value) if isinstance(value, (int, float)) else 0.0
 
 
 def _covered(spans: Sequence[tuple[float, float]]) -> float:

@@ -46,7 +46,7 @@ def conditions(recording: Recording) -> RunSeries:
     """The conditions of the run, without curves."""
     topics = recording.scenario.topics
     return RunSeries(
-        began_ms=recording.facts.get("start_ms"),
+        began_ms=recording.facts.start_ms,
         duration_seconds=recording.duration,
         speed=recording.speed,
         sink_rate=recording.scenario.sink_rate,

@@ -6,7 +6,6 @@ nothing. Declared evidence that is missing keeps its criteria INCONCLUSIVE: hidi
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from fairpoll.checkers import CRITERIA
 from fairpoll.evidence.history import ConsumerHistory, Recording
@@ -27,11 +26,11 @@ def not_shown(criterion: str, recording: Recording, consumer: str) -> str | None
     None where the criterion is to be judged. Built-in consumers declare all kinds, as do recordings made by
     versions that did not record a declaration.
     """
-    judged: Mapping[str, Any] = recording.facts.get("judged", {})
+    judged = recording.facts.judged
     if consumer not in judged or consumer not in recording.consumers:
         return None
     history = recording.consumers[consumer]
-    declared = set(judged[consumer]["shows"])
+    declared = set(judged[consumer].shows)
     if not declared and "places" in history.evidence:
         declared.add("contents")  # output files hold the bodies, unless it is declared that they do not
     needed = _needed(criterion)

@@ -1,0 +1,129 @@
+"""run.json, parsed once: everything that a run records about itself."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairpoll.base.errors import HistoryError
+from fairpoll.base.text import quoted
+from fairpoll.base.typed import typed
+from fairpoll.evidence import layout
+from fairpoll.producer.shards import MOST_SHARDS
+from fairpoll.scenarios.model import Scenario
+from fairpoll.scenarios.rules import MOST_PARTITIONS
+
+LONGEST_NAME_BYTES = 200
+
+
+@dataclass(frozen=True)
+class Cluster:
+    description: str
+
+
+@dataclass(frozen=True)
+class Host:
+    longest_pause_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Step:
+    at_ms: float
+    verb: str
+    rate: float | None
+
+
+@dataclass(frozen=True)
+class FaultFacts:
+    target: str
+    what: str
+    from_ms: float
+    until_ms: float
+
+
+@dataclass(frozen=True)
+class Clock:
+    offset_ms: float
+    error_ms: float
+
+
+@dataclass(frozen=True)
+class JudgedConsumer:
+    command: str
+    shows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """The contents of run.json. Times ending in `_ms` are milliseconds since the epoch.
+
+    Without `start_ms`, the run was cut off before its traffic began. `topics` and `groups` map the scenario's
+    topics and the consumers to their names on the cluster; `fields` maps consumers to declared fields.
+    `shards`, `clocks` (by machine part) and `incomplete` (a reason) exist for runs spread over machines.
+    """
+
+    run_id: str
+    scenario: Scenario
+    speed: float
+    cluster: Cluster
+    topics: dict[str, str]
+    consumers: tuple[str, ...]
+    groups: dict[str, str] = field(default_factory=dict)
+    start_ms: float | None = None
+    end_ms: float | None = None
+    stopped_ms: float | None = None
+    complete: bool = False
+    host: Host = field(default_factory=Host)
+    timeline: tuple[Step, ...] = ()
+    faults: tuple[FaultFacts, ...] = ()
+    fields: dict[str, dict[str, str]] = field(default_factory=dict)
+    shards: int | None = None
+    clocks: dict[str, Clock] = field(default_factory=dict)
+    incomplete: str = ""
+    judged: dict[str, JudgedConsumer] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def read_facts(folder: Path) -> RunFacts:
+    """The facts of the recording in this folder. Raises HistoryError, which names the field that is wrong."""
+    path = folder / layout.RUN
+    if folder.exists() and not folder.is_dir():
+        raise HistoryError(f"{folder}: is not a folder; a recording is one")
+    try:
+        facts: RunFacts = typed(RunFacts, json.loads(path.read_text("utf-8")), "the run")
+        _check(facts)
+    except FileNotFoundError:
+        raise HistoryError(f"{folder}: no run.json in it; this is not a recording") from None
+    except OSError as error:
+        raise HistoryError(f"{path}: cannot be read: {error.strerror}") from None
+    except json.JSONDecodeError as error:
+        raise HistoryError(f"{path}: not JSON: {error}") from None
+    except UnicodeDecodeError as error:
+        raise HistoryError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except RecursionError:
+        raise HistoryError(f"{path}: nested too deep") from None
+    except ValueError as error:
+        raise HistoryError(f"{path}: {error}") from None
+    return facts
+
+
+def _check(facts: RunFacts) -> None:
+    """Raise ValueError for values that have the right type and still cannot have been run."""
+    scenario, topics = facts.scenario, facts.scenario.topics
+    if not (facts.speed > 0 and scenario.duration_seconds > 0):
+        raise ValueError("the run has a speed or a duration that is not above 0")
+    if facts.shards is not None and not 1 <= facts.shards <= MOST_SHARDS:
+        raise ValueError(f"the run has {facts.shards} shards, it may have 1 to {MOST_SHARDS:,}")
+    if any(clock.error_ms < 0 for clock in facts.clocks.values()):
+        raise ValueError("the run has a clock with an error below 0")
+    if sum(topic.partitions for topic in topics) > MOST_PARTITIONS:
+        raise ValueError(f"the run has more than {MOST_PARTITIONS:,} partitions")
+    for topic in topics:
+        if topic.name not in facts.topics:
+            raise ValueError(f"the run.topics has no {quoted(topic.name)}")
+        if min(topic.partitions, topic.traffic.messages, topic.traffic.interval_seconds) <= 0:
+            raise ValueError(f"topic {quoted(topic.name)} has partitions or traffic that are not above 0")
+    for name in (*facts.consumers, *(topic.output for topic in topics)):
+        # File systems take at most 255 bytes; to look for a longer name would be an error of the system.
+        too_long = len(name.encode(errors="surrogatepass")) > LONGEST_NAME_BYTES
+        if too_long or Path(name).name != name or "\0" in name:
+            raise ValueError(f"{quoted(name)} is not the name of a file")
