@@ -1,13 +1,9 @@
 """CRC-32 of message bodies: of one value, and derived for whole columns."""
 
 import numpy as np
+from isal.isal_zlib import crc32
 
 from fairpoll.evidence.records import Array
-
-try:
-    from isal.isal_zlib import crc32
-except ImportError:  # zlib takes several times as long
-    from zlib import crc32
 
 __all__ = ["crc32", "of_whole_bodies"]
 
