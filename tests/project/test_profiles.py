@@ -1,4 +1,4 @@
-"""The profiles of the usual runs: each is in the reference as plain options, and Robot Framework takes those."""
+"""The profiles of the usual runs: the reference has each as plain options, and Robot Framework takes those."""
 
 import subprocess
 import sys

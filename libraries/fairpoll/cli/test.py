@@ -177,8 +177,9 @@ def robot_arguments(options: Mapping[str, Any]) -> list[str]:
     """The command line of `robot` for these options. Raises FairpollError for what cannot be run."""
     text = {name: options[name] or "" for name in ("command", "fields", "name", "shows")}
     Yours(**text).as_mode("yours")  # refuses what cannot be read
-    if options["scenario"]:
-        load_scenario(find_scenario(options["scenario"]))
+    scenario = find_scenario(options["scenario"]).resolve() if options["scenario"] else None
+    if scenario:
+        load_scenario(scenario)
     if options["bootstrap_servers"] and options["cluster"] not in (None, "external"):
         raise FairpollError(f"--bootstrap-servers is for --cluster external, not {options['cluster']}")
     cluster = "external" if options["bootstrap_servers"] else options["cluster"]
@@ -191,7 +192,7 @@ def robot_arguments(options: Mapping[str, Any]) -> list[str]:
         "CONSUMER_NAME": options["name"],
         "CONSUMER_FIELDS": options["fields"],
         "SHOWS": options["shows"],
-        "SCENARIO": options["scenario"],
+        "SCENARIO": scenario,
         **{name.upper(): options[name] for name in (*names, "ssl_ca_location", *thresholds)},
     }
     given = [f"{name}:{value}" for name, value in variables.items() if value]

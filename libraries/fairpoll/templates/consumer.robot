@@ -1,5 +1,6 @@
 *** Settings ***
 Documentation    Judges my consumer on a scenario of its own. `robot consumer.robot` runs it; each test is one claim.
+Metadata         Scenario    scenario.yaml
 
 Resource         fairpoll/acceptance.resource
 
@@ -35,12 +36,4 @@ It Should Not Stall
 Run My Consumer
     [Documentation]    Run the plain loop, the control, and my consumer side by side on the same traffic.
     Bring Up The Cluster
-    Run Scenario
-    ...    ${CURDIR}/scenario.yaml
-    ...    sync
-    ...    yours
-    ...    speed=${SPEED}
-    ...    consumer=${CONSUMER}
-    ...    fields=${CONSUMER_FIELDS}
-    ...    consumer_name=${CONSUMER_NAME}
-    ...    shows=${SHOWS}
+    Run Scenario    sync    yours    speed=${SPEED}    &{YOURS}
