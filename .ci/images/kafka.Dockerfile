@@ -5,7 +5,7 @@ ARG LIBS
 RUN useradd --uid 1000 --create-home appuser \
     && mkdir -p /var/lib/kafka/data /var/lib/zookeeper/data /var/lib/zookeeper/log \
     && chown -R appuser /var/lib/kafka /var/lib/zookeeper
-COPY ${LIBS} /opt/stand-in/libs
+COPY ${LIBS} /opt/kafka/libs
 COPY entrypoint log4j2.properties /opt/stand-in/
 # Short runs: compile quickly rather than well, and stay small beside the consumers under test.
 ENV STAND_IN=${STAND_IN} \

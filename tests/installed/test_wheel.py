@@ -6,6 +6,7 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from packaging.metadata import Metadata
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -52,6 +53,12 @@ def test_it_has_nothing_else(names: set[str]):
     assert endings <= set(known.split())
     assert not [name for name in names if not name.startswith(("fairpoll/", "fairpoll-"))]
     assert not [name for name in names if "__pycache__" in name or "test_" in name]
+
+
+def test_its_metadata_is_valid(metadata: Message):
+    """As an index would check it: fields, classifiers' form, licence expression, requirements."""
+    parsed = Metadata.from_email(metadata.as_bytes(), validate=True)
+    assert "Operating System :: POSIX :: Linux" in (parsed.classifiers or [])
 
 
 def test_its_metadata(metadata: Message, names: set[str]):

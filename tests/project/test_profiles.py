@@ -1,4 +1,4 @@
-"""The profiles of the usual runs: the reference has each as plain options, and Robot Framework takes those."""
+"""The profiles of usual runs: the reference has each as plain options, and Robot Framework takes those."""
 
 import subprocess
 import sys
