@@ -192,3 +192,15 @@ def test_the_topic_that_is_not_served_is_named():
     made.judge("oldest_wait_at_most", "async", volume="low2", seconds=0.05)
     told = "Async does not serve low2: its oldest message waited 0.1 s, at most 0.05 s allowed."
     assert headline([made.stored()]).startswith(told)
+
+
+def test_a_judged_command_and_what_it_cannot_show_are_on_the_page(tmp_path: Path):
+    judged = {"async": {"command": "./mine --fast", "shows": []}}
+    blind = replace(RUN.consumers["async"], evidence=frozenset())
+    run = replace(RUN, consumers={"async": blind}, facts=facts_of(SCENARIO, judged=judged))
+    made = verdict(run, nothing_lost={}, content_intact={})
+    assert made.findings == []
+    text = page([shown(made)], {}, "", tmp_path)
+    assert "<p>async: <code>./mine --fast</code></p>" in text
+    assert "async does not show which records it delivered (nothing lost); what the records" in text
+    assert '"judged":{"async":{"command":"./mine --fast","shows":[]}},"not_shown":{"async":' in made.to_text()

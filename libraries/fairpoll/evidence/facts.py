@@ -48,6 +48,8 @@ class Clock:
 
 @dataclass(frozen=True)
 class JudgedConsumer:
+    """A consumer that is not built in: its command line, without secrets, and the evidence it declared."""
+
     command: str
     shows: tuple[str, ...]
 

@@ -11,7 +11,7 @@ from fairpoll.evidence.history import Recording
 from fairpoll.verdicts.figures import conditions, consumer_figures, topic_curves, volume_curves
 from fairpoll.verdicts.series import OLDEST_WAIT, RunSeries, StoredRun, TopicCurves
 from fairpoll.verdicts.shown import not_shown
-from fairpoll.verdicts.verdict_json import ConsumerFigures, JudgedConsumer, JudgedRun, to_text, worst
+from fairpoll.verdicts.verdict_json import ConsumerFigures, JudgedRun, to_text, worst
 
 
 @dataclass
@@ -70,10 +70,7 @@ class Verdict:
             faults=tuple(recording.faults),
             figures=self.figures,
             findings=tuple(self.findings),
-            judged={
-                name: JudgedConsumer(command=one.command, shows=list(one.shows))
-                for name, one in recording.facts.judged.items()
-            },
+            judged=recording.facts.judged,
             versions=recording.facts.versions,
             not_shown=self.not_shown,
         )

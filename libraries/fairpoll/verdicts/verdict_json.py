@@ -15,6 +15,7 @@ from fairpoll.base.errors import HistoryError
 from fairpoll.checkers.finding import Finding, Status, about
 from fairpoll.contract.events import dump
 from fairpoll.evidence import layout
+from fairpoll.evidence.facts import JudgedConsumer
 from fairpoll.evidence.history import Fault
 
 
@@ -48,14 +49,6 @@ class ConsumerFigures:
     jain_index: Annotated[
         float, about("Jain's fairness index over delivered/acked of the topics; shown, never judged.")
     ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class JudgedConsumer:
-    """A consumer that is not built in."""
-
-    command: Annotated[str, about("Its command line, without secrets.")]
-    shows: Annotated[list[str], about("The kinds of evidence that it declared.")]
 
 
 # Keys that are left out when empty: recordings made before them are judged again to the same bytes.
