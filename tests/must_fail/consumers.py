@@ -458,12 +458,12 @@ class SingleThreadRoundRobin(FairConsumer):
         self.commit(wait=True)
 
 
-class CommitsEveryRecord(FairConsumer):
-    """Commits after each record instead of twice a second."""
+class CommitsAfterEveryPoll(FairConsumer):
+    """Commits after each poll instead of twice a second."""
 
-    def deliver(self, records):
-        super().deliver(records)
+    def poll(self):
         self.commit(wait=False)
+        return super().poll()
 
 
 class CooperativeRebalancing(FairConsumer):
@@ -563,7 +563,7 @@ CONSUMERS = {
     "backs off too long": BacksOffTooLong,
     "commits what did not fit": CommitsWhatDidNotFit,
     "single thread": SingleThreadRoundRobin,
-    "commits every record": CommitsEveryRecord,
+    "commits after every poll": CommitsAfterEveryPoll,
     "cooperative rebalancing": CooperativeRebalancing,
     "small fetches": SmallFetches,
     "one consumer per topic": OneConsumerPerTopic,

@@ -1,5 +1,6 @@
 """The parts of consumers, alone: buffers, the sink."""
 
+import io
 import json
 import random
 import threading
@@ -8,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError, TopicPartition
 
+from fairpoll.consumers import ConsumerConfig, FairConsumer
 from fairpoll.consumers.buffers import PartitionBuffers
 from fairpoll.consumers.sink import FileSink, PoisonError
+from fairpoll.contract.events import EventWriter
 
 # A wait that should end on its own account: a test that waits for it in vain never ends.
 FOREVER = threading.TIMEOUT_MAX
@@ -230,3 +234,14 @@ def test_turns_go_to_the_least_served_as_by_looking_at_all_of_them():
                 assert buffers.choose() == min(rank, key=rank.__getitem__)
                 buffers.take()
     assert len(buffers._order) < 400
+
+
+def test_commits_that_fail_one_after_the_other_leave_the_highest_offset_to_commit(tmp_path: Path):
+    """Seen in a cooperative rebalance: the lowest offset stayed the one that the group had committed."""
+    config = ConsumerConfig("g", {"t": "t.json"}, tmp_path, None, {"bootstrap.servers": "localhost:1"})
+    consumer = FairConsumer(config, EventWriter(io.StringIO()))
+    consumer.assigned.add(("t", 0))
+    for offset in (5, 9, 7):
+        consumer._on_commit(KafkaError(KafkaError.ILLEGAL_GENERATION), [TopicPartition("t", 0, offset)])
+    consumer._on_commit(KafkaError(KafkaError.ILLEGAL_GENERATION), [TopicPartition("t", 1, 5)])
+    assert consumer.uncommitted == {("t", 0): 9}

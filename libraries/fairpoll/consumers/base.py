@@ -245,8 +245,10 @@ class Consumer:
         if error is not None:
             with self.delivering:
                 for o in offsets:
-                    if (o.topic, o.partition) in self.assigned:
-                        self.uncommitted.setdefault((o.topic, o.partition), o.offset)
+                    partition = (o.topic, o.partition)
+                    if partition in self.assigned:
+                        # Several commits under way may fail one after the other: the last one counts.
+                        self.uncommitted[partition] = max(o.offset, self.uncommitted.get(partition, 0))
         self.emit(
             "offsets_committed",
             success=error is None,

@@ -10,7 +10,7 @@ Test Template     Consumer Should Be Caught
 
 
 *** Test Cases ***                     CONSUMER                               CAUGHT BY                          CONSEQUENCES
-Forgets To Resume On Revoke            forgets to resume on revoke            delivers_again                     nothing_lost every_partition_served no_stall commits_caught_up
+Forgets To Resume On Revoke            forgets to resume on revoke            delivers_again                     nothing_lost every_partition_served no_stall commits_caught_up pauses_pair_up
 Keeps Buffers Of Revoked Partitions    keeps buffers of revoked partitions    only_while_assigned                no_forbidden_duplicates order_kept commits_never_ahead commits_caught_up nothing_lost buffers_bounded pauses_pair_up
 Never Commits Above 0                  never commits above 0                  commits_caught_up                  every_partition_served delivers_again no_stall
 Resets To Latest                       resets to latest                       nothing_lost                       commits_never_ahead
@@ -22,8 +22,8 @@ Small Fetches                          [Template]                             Co
                                        small fetches
 One Consumer Per Topic                 [Template]                             Consumer Should Pass Everything
                                        one consumer per topic
-Commits Every Record                   [Template]                             Consumer Should Pass Everything
-                                       commits every record
+Commits After Every Poll               [Template]                             Consumer Should Pass Everything
+                                       commits after every poll
 Cooperative Rebalancing                [Template]                             Consumer Should Pass Everything
                                        cooperative rebalancing
 
@@ -41,5 +41,5 @@ Run The Defective Consumers
     ...    single thread
     ...    small fetches
     ...    one consumer per topic
-    ...    commits every record
+    ...    commits after every poll
     ...    cooperative rebalancing

@@ -10,7 +10,7 @@ Test Template     Consumer Should Be Caught
 
 
 *** Test Cases ***             CONSUMER             CAUGHT BY                          CONSEQUENCES
-Starts Again Late              starts again late    recovers_within                    nothing_lost commits_caught_up
+Starts Again Late              starts again late    recovers_within                    nothing_lost commits_caught_up pauses_pair_up
 The Built-In Async Consumer    [Template]           Consumer Should Pass Everything
                                async
 
