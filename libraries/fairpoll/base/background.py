@@ -1,4 +1,4 @@
-"""Something that is done again and again in the background while a block of code runs."""
+"""An action that is repeated in the background while a block of code runs."""
 
 import threading
 from types import TracebackType
@@ -7,8 +7,8 @@ from types import TracebackType
 class Repeating:
     """A context in which `tick` is called every `interval_seconds` from a thread of its own.
 
-    An error that `tick` raises ends the calls and is raised again when the context is left, unless
-    something else went wrong there first: a silent end would leave a hole in the evidence.
+    An error in `tick` ends the calls and is raised when the context is left, unless the block itself
+    failed: a silent end would leave a gap in the evidence.
     """
 
     def __init__(self, name: str, interval_seconds: float) -> None:
@@ -18,11 +18,11 @@ class Repeating:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def tick(self) -> None:
-        """What is done each time."""
+        """Called every `interval_seconds`."""
         raise NotImplementedError
 
     def finish(self) -> None:
-        """What is done once at the end, in the thread that leaves the context."""
+        """Called once at the end, in the thread that leaves the context."""
 
     def __enter__(self) -> "Repeating":
         self._thread.start()

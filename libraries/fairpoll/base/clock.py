@@ -2,7 +2,7 @@
 
 Where producer, consumers and judge are processes of one machine, the system clock orders their
 events; `clocks` is for those of several. It is read once and then carried forward by the monotonic
-clock, so that a clock that is set back in the middle of a run does not reorder them within a process.
+clock, so that setting the clock back during a run does not reorder the events of a process.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""What is said when files cannot be written."""
+"""Errors for files that cannot be written."""
 
 import contextlib
 import errno
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fairpoll.base.errors import FairpollError
 
-# A disk with less room than this takes no further line of evidence, or the next one not whole.
+# With less free space than this, the next line of evidence may not fit, or only in part.
 FULL_BYTES = 16_384
 
 
@@ -21,7 +21,7 @@ def unwritable(path: Path | str, error: OSError) -> str:
 
 @contextlib.contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Of the block within, raise FairpollError for what cannot be written, and name a disk that is full."""
+    """Turn an OSError of the block into a FairpollError; say so if the disk is full."""
     try:
         yield
     except OSError as error:
@@ -29,5 +29,5 @@ def writing_to(folder: Path) -> Iterator[None]:
     except FairpollError as error:
         if shutil.disk_usage(folder).free >= FULL_BYTES:
             raise
-        # Whatever went wrong first: whoever it was could not write its own log either.
+        # The full disk may have caused any error, and kept its log from being written.
         raise FairpollError(f"{folder}: disk full; {error}") from error

@@ -11,7 +11,7 @@ class FairpollError(Exception):
     ROBOT_SUPPRESS_NAME = True
 
     def __str__(self) -> str:
-        """The sentence; Robot would take one that begins so, with a file's name perhaps, for HTML."""
+        """The sentence, quoted if it begins with *HTML*, which Robot Framework would render as HTML."""
         text = super().__str__()
         return f"'{text}" if text.upper().startswith("*HTML*") else text
 
@@ -37,7 +37,7 @@ class ConsumerError(FairpollError):
 
 
 class LeagueError(FairpollError):
-    """A league that cannot be run: an example that cannot be read or built, a name that nobody has."""
+    """A league that cannot be run: an example that cannot be read or built, an unknown name."""
 
 
 class HistoryError(FairpollError):
@@ -45,4 +45,4 @@ class HistoryError(FairpollError):
 
 
 class DeadlineError(FairpollError):
-    """A wait that reached its deadline; the message tells what was last seen."""
+    """A wait that reached its deadline; the message has the last state."""

@@ -1,10 +1,10 @@
-"""Text that comes from outside, made fit to be shown: on one line, short, nothing in it that could act."""
+"""Text from outside, made safe to show: on one line, short, without control characters."""
 
 QUOTED_CHARACTERS = 60
 
 
 def plain(text: str) -> str:
-    """On one line; what cannot be printed (control codes, text-direction marks) becomes a sign for it."""
+    """The text on one line; unprintable characters (control codes, text direction) become U+FFFD."""
     return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 

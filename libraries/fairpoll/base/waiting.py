@@ -22,7 +22,7 @@ def wait_until(
     It is tried at least once, and once more after the deadline, so that a slow machine is not
     mistaken for a missing event. Whatever the condition raises ends the wait at once.
 
-    `what` completes the sentence "waited 10 s for ..."; `last_seen` adds what stood there instead.
+    `what` completes the sentence "waited 10 s for ..."; `last_seen` returns the state to add to it.
     Raises DeadlineError.
     """
     deadline = time.monotonic() + timeout_seconds

@@ -1,7 +1,7 @@
-"""How a Kafka client is told to connect, without a password ever standing in an argument list.
+"""A Kafka client's connection properties, without a password in any argument list.
 
 Properties travel between processes in environment variables: `FAIRPOLL_KAFKA_SASL_PASSWORD` is
-librdkafka's `sasl.password`. Only names that librdkafka knows with dots can be written so.
+librdkafka's `sasl.password`. Only property names with dots, and no underscores, can be written so.
 """
 
 import re
@@ -18,7 +18,7 @@ def to_environment(properties: Mapping[str, str]) -> dict[str, str]:
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The reverse of `to_environment`; other variables are passed over."""
+    """The reverse of `to_environment`; other variables are ignored."""
     return {
         name.removeprefix(PREFIX).replace("_", ".").lower(): value
         for name, value in environment.items()
@@ -26,12 +26,12 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-# A name, an IPv4 or, in brackets, an IPv6 address; a listener's name before it, as librdkafka allows.
+# A host name, an IPv4 address or an IPv6 address in brackets; before it a listener, as in librdkafka.
 _SERVER = re.compile(r"(?:[A-Za-z_]+://)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
 def check_servers(servers: str) -> None:
-    """Raise ValueError, which says what is allowed, unless these are addresses of brokers."""
+    """Raise ValueError unless these are broker addresses, separated by commas."""
     for server in servers.split(","):
         match = _SERVER.fullmatch(server.strip())
         if (
@@ -40,5 +40,5 @@ def check_servers(servers: str) -> None:
             or server.strip().lower().startswith(("http://", "https://"))
         ):
             raise ValueError(
-                f"{quoted(server)} is no broker's address; write host:port, several with a comma between"
+                f"{quoted(server)} is not a valid broker address; write host:port, separated by commas"
             )

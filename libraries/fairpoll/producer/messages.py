@@ -9,11 +9,11 @@ from fairpoll.scenarios.model import TopicPlan
 
 
 class Messages:
-    """Spells one topic's messages. What those of a burst have in common is spelled once for all of them."""
+    """Serializes one topic's messages; the common part of a burst is formatted once."""
 
     def __init__(self, topic: TopicPlan, run_id: str) -> None:
         self._topic = topic
-        # The name as JSON.
+        # The topic's name as JSON.
         self.topic = dump(topic.name)
         # Keys are JSON, since pipelines that parse keys (Bizon among them) expect it so.
         self.keys = [dump({"partition_key": f"key-{p}"}).encode() for p in range(topic.partitions)]
@@ -41,7 +41,7 @@ class Messages:
                 yield sequence, partition, text, crc(text)
             else:
                 text = body % (sequence, sequence, sequence * 37 % 1000, partition, sequence)
-                checksum = crc(b"}", crc(text))  # that of the body without this, see checksum_of
+                checksum = crc(b"}", crc(text))  # of the body without its checksum, see checksum_of
                 yield sequence, partition, b'%b,"checksum":%d}' % (text, checksum), checksum
 
 
@@ -59,5 +59,5 @@ def build_message(
 
 
 def _text(text: str) -> str:
-    """In JSON, within a template."""
+    """The text as JSON, escaped for use in a %-template."""
     return dump(text).replace("%", "%%")

@@ -1,7 +1,6 @@
-"""A scenario's traffic shared out over several producers, by partition.
+"""A scenario's traffic divided among several producers, by partition.
 
-A partition belongs to one producer, so that its order, and what an idempotent producer guarantees, stay as
-they are with a single one.
+A partition belongs to one producer, which keeps its order and the guarantees of an idempotent producer.
 """
 
 from dataclasses import dataclass
@@ -10,13 +9,13 @@ from fairpoll.base.errors import ScenarioError
 from fairpoll.base.text import quoted
 from fairpoll.scenarios.model import Scenario
 
-# As many as a scenario can have partitions for; a wrong number would otherwise be waited for in vain.
+# The most partitions of a scenario: a run would wait in vain for more producers.
 MOST_SHARDS = 10_000
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One part of the traffic of `count`; `number` counts from 1."""
+    """Part `number` (from 1) of the traffic, which is divided into `count` parts."""
 
     number: int
     count: int
@@ -35,11 +34,13 @@ class Shard:
         raise ScenarioError(f"{quoted(text)} is not a shard; write for example 2/4, the second of four")
 
     def partitions(self, scenario: Scenario) -> frozenset[tuple[str, int]]:
-        """(topic, partition) of each partition of this shard, dealt out in turn over all topics.
+        """The partitions of this shard: dealt out round robin over all topics.
 
-        Where there are more shards than partitions, the last ones have none.
+        With more shards than partitions, the last ones have none.
         """
         dealt = (
             (topic.name, partition) for topic in scenario.topics for partition in range(topic.partitions)
         )
-        return frozenset(spot for turn, spot in enumerate(dealt) if turn % self.count == self.number - 1)
+        return frozenset(
+            partition for turn, partition in enumerate(dealt) if turn % self.count == self.number - 1
+        )

@@ -23,20 +23,20 @@ from fairpoll.contract.events import EventWriter, dump, read_events
 from fairpoll.producer.messages import Messages
 from fairpoll.scenarios.model import Scenario, TopicPlan
 
-# Of the last messages at least one must be acked in so long, or they count as failed. A broker that opens
-# thousands of partitions takes longer for all of them.
+# Flush timeout: if no outstanding message is acked for this long, the rest have failed. A flush as a whole
+# may take longer, on a broker that opens thousands of partitions.
 FLUSH_SECONDS = 30.0
 # The client's own buffer is full: serve its callbacks this long, then try again.
 QUEUE_FULL_WAIT_SECONDS = 0.05
 BACKLOG_BATCH = -1
-# So many messages are sent before the client is asked for acks, and before other bursts that have become due
-# get their turn: a millisecond's work.
+# Messages sent before the client is polled for acks, and before other bursts that have become due: about a
+# millisecond's work.
 PIECE = 250
-# How long to wait for acks at a time: what is acked is written after each time, and stop is looked at.
+# Longest wait for acks; after each wait the acks are written and `stop` is checked.
 SERVE_SECONDS = 0.1
 # The client counts in whole milliseconds; the rest of a wait is slept.
 CLIENT_TICK_SECONDS = 0.001
-# For so long the clock is not read again to tell when messages were acked.
+# Acks within this time share one timestamp: reading the clock for each takes too long.
 STAMP_SECONDS = 0.001
 SOUND, POISON = '"poison":false', '"poison":true'
 ACKED, NOT_ACKED = '"name":"producer_send_success",', '"name":"producer_send_error",'
@@ -55,7 +55,7 @@ class Burst:
 def live_plan(scenario: Scenario, elapsed: Callable[[], float] = lambda: 0.0) -> Iterator[Burst]:
     """Every live burst in the order it is due, in pieces of at most PIECE. They begin at 0; the end has none.
 
-    What is left of a large burst takes its place among those that are due when `elapsed` tells: what is
+    The rest of a large burst is queued at the time that `elapsed` returns, so that other bursts which are
     due meanwhile need not wait for all of it.
     """
     bursts = [_bursts(topic, index, scenario) for index, topic in enumerate(scenario.topics)]
@@ -84,15 +84,15 @@ def _bursts(topic: TopicPlan, index: int, scenario: Scenario) -> Iterator[Burst]
 
 
 def acked_in(ledger: Path) -> set[tuple[str, int]]:
-    """(topic, sequence) of every message that this ledger tells to be acked. Raises HistoryError."""
+    """(topic, sequence) of every acked message in the ledger. Raises HistoryError."""
     acked = (event for event in read_events(ledger) if event["name"] == "producer_send_success")
     return {(event["topic"], event["sequence"]) for event in acked}
 
 
 def deliverable_in(ledger: Path) -> int:
-    """How many acked messages this ledger tells that can be delivered: all but the poison ones.
+    """The number of deliverable messages in the ledger: those that are acked and not poison.
 
-    The lines are ours, so what they hold is looked for and not read, in a tenth of the time.
+    The lines are searched as bytes, in a tenth of the time that parsing takes.
     """
     acked, sound = ACKED.encode(), SOUND.encode()
     with ledger.open("rb") as lines:
@@ -122,7 +122,7 @@ class TrafficProducer:
         self._emit = emit
         self.failed = 0
         self._fatal: str | None = None
-        # What is acked, as lines that are not written yet; how they begin, and how long that holds.
+        # Acks as lines that are not written yet; their common start, and until when it is valid.
         self._lines: list[str] = []
         self._append = self._lines.append
         self._stamp, self._stamp_until = "", 0.0
@@ -155,16 +155,15 @@ class TrafficProducer:
     ) -> None:
         """Send the live traffic from `start_seconds` (epoch) on, until the plan or `stop` ends it.
 
-        `acked_before` (topic, sequence) is given by one that goes on for a producer that was killed: what
-        is past by now is not sent again, for nobody knows whether it is in the log; what of it was not
-        acked is told as failed.
+        `acked_before` has the (topic, sequence) that a killed predecessor got acked. Messages that were due
+        before now are not sent again, since they may be in the log; those not acked are reported as failed.
         """
         resumed_at = now_seconds()
         with self._sending():
             for burst in live_plan(self._scenario, lambda: now_seconds() - start_seconds):
                 due = start_seconds + burst.due_seconds
                 if acked_before is not None and due < resumed_at:
-                    self._give_up(burst, round(due * 1000, 3), acked_before)
+                    self._report_unsent(burst, round(due * 1000, 3), acked_before)
                     continue
                 self._wait(due, stop)
                 if stop.is_set():
@@ -172,7 +171,7 @@ class TrafficProducer:
                 self._send(burst, round(due * 1000, 3))
 
     def _wait(self, due: float, stop: threading.Event) -> None:
-        """Until it is due, write what is acked meanwhile."""
+        """Wait until `due` or stop, and write acks meanwhile."""
         while (left := due - now_seconds()) > 0 and not stop.is_set():
             if left > 2 * CLIENT_TICK_SECONDS:
                 self._serve(min(left - CLIENT_TICK_SECONDS, SERVE_SECONDS))
@@ -180,7 +179,7 @@ class TrafficProducer:
                 sleep_until(due)
 
     def _ours(self, burst: Burst) -> Iterable[int]:
-        """Those of its messages that are ours to send."""
+        """The sequences of the burst in this producer's partitions."""
         topic, ours = self._scenario.topics[burst.topic_index], self._partitions
         if ours is None:
             return burst.sequences
@@ -188,20 +187,21 @@ class TrafficProducer:
             sequence for sequence in burst.sequences if (topic.name, topic.partition_of(sequence)) in ours
         )
 
-    def _give_up(self, burst: Burst, intended_ms: float, acked_before: Collection[tuple[str, int]]) -> None:
+    def _report_unsent(
+        self, burst: Burst, intended_ms: float, acked_before: Collection[tuple[str, int]]
+    ) -> None:
         name = self._scenario.topics[burst.topic_index].name
         for sequence in self._ours(burst):
             if (name, sequence) not in acked_before:
                 self.failed += 1
-                told = {"topic": name, "sequence": sequence, "intended_ms": intended_ms}
+                message = {"topic": name, "sequence": sequence, "intended_ms": intended_ms}
                 error = "its producer was killed before it was seen acked"
-                self._emit("producer_send_error", **told, error=error)
+                self._emit("producer_send_error", **message, error=error)
 
     @contextlib.contextmanager
     def _sending(self) -> Iterator[None]:
-        """Ends when all that was sent is acked and written; an error is raised when that is written."""
-        # What a message leaves is freed by its count of references. To look for rings, of which there are
-        # none, among all that are on their way would take a third of the time.
+        """At the end of the block, wait until all messages are acked; write acks also after an error."""
+        # Messages form no reference cycles; searching those in flight for one takes a third of the time.
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -221,12 +221,12 @@ class TrafficProducer:
         sound = f'"topic":{messages.topic},"batch":{burst.batch},{times},{SOUND},"sequence":'
         poisoned = sound.replace(SOUND, POISON)
         produce, report, keys, poison = self._producer.produce, self._report, messages.keys, messages.poison
-        # The partition is chosen here, not by a hash: each gets its even share of the load.
+        # The partition is chosen here, not by a hash, so that the load is even.
         for sequence, partition, value, checksum in messages.spell(
             burst.batch, intended_ms, self._ours(burst)
         ):
-            told = poisoned if poison and sequence in poison else sound
-            reporter = partial(report, told, sequence, partition, checksum)
+            line = poisoned if poison and sequence in poison else sound
+            reporter = partial(report, line, sequence, partition, checksum)
             while True:
                 try:
                     produce(on_cluster, value, keys[partition], partition, reporter)
@@ -237,29 +237,29 @@ class TrafficProducer:
 
     def _report(
         self,
-        told: str,
+        line: str,
         sequence: int,
         partition: int,
         checksum: int,
         error: KafkaError | None,
         message: Message,
     ) -> None:
-        """Make a line of the answer to one message; by hand, since dump takes ten times as long."""
+        """Format the ledger's line for one message; by hand, since `dump` takes ten times as long."""
         if (now := monotonic()) >= self._stamp_until:
             self._stamp, self._stamp_until = f'{{"timestamp":{now_ms()!r},{ACKED}', now + STAMP_SECONDS
         stamp, offset = self._stamp, message.offset()
-        # A broker that had it already, from before a leader moved, does not say where.
+        # A broker that had the message already, before a leader moved, reports no offset.
         name, answer = "offset", "null" if offset is None else offset
         if error is not None:
             self.failed += 1
             stamp, name, answer = stamp.replace(ACKED, NOT_ACKED), "error", dump(error.str())
         self._append(
-            f'{stamp}{told}{sequence},"partition":{partition},"checksum":{checksum},"{name}":{answer}}}\n'
+            f'{stamp}{line}{sequence},"partition":{partition},"checksum":{checksum},"{name}":{answer}}}\n'
         )
 
     def _serve(self, seconds: float) -> None:
-        """Wait at most so long for answers, and write them."""
-        self._stamp_until = 0.0  # none was acked before this
+        """Poll the client for at most this many seconds, and write the acks."""
+        self._stamp_until = 0.0  # the acks come later than this
         self._producer.poll(seconds)
         self._write()
 

@@ -1,15 +1,15 @@
 """Runs one scenario once, with several consumers side by side on the same traffic, and records it.
 
-Everything that happens is left in one folder, the recording:
+The recording is one folder:
 
     run.json               what was run, on what, and when each phase began (see `history`)
     ledger.jsonl           the producer's events: each acked message
-    samples.jsonl          committed offsets and memory, seen from outside
+    samples.jsonl          committed offsets and memory, sampled from outside
     <consumer>/            events.jsonl, client.log, its output files; member-2/ with the same
 
-Of a run in `parts` there are ledger/1.jsonl and so on, one of each producer, and samples/<consumer>.jsonl.
+A distributed run has ledger/1.jsonl and so on, one for each producer, and samples/<consumer>.jsonl.
 
-The files are complete up to the moment at which a run is cut off, so that it can still be judged.
+If a run is interrupted, the files are complete up to that moment and can be judged.
 """
 
 import sys
@@ -38,10 +38,10 @@ from fairpoll.run.processes import ChildProcess, ChildProcesses
 from fairpoll.run.readiness import READY_SECONDS, wait_for_event
 from fairpoll.scenarios.model import Scenario
 
-# How often it is made sure that the cluster is still there: asking an engine takes some milliseconds.
+# Interval of the checks that the cluster is running: one takes some milliseconds with Docker.
 CLUSTER_CHECK_SECONDS = 2.0
-# The live traffic starts this long after the order: the producer must be waiting for it, and each
-# consumer's client is still opening its connections.
+# The live traffic starts this long after its announcement: the producer must receive it, and each consumer's
+# client is still opening connections.
 LEAD_SECONDS = 0.5
 LEAD_SECONDS_A_CONSUMER = 0.1
 BACKLOG_SECONDS = 120.0
@@ -51,9 +51,9 @@ BACKLOG_SECONDS = 120.0
 class Experiment:
     """One run of a scenario. Call `run` once; the recording's folder is `folder`.
 
-    `only_volume` leaves the topics of the other volume out: a solo run to compare with. The consumers
-    have `ready_seconds` to be given all partitions. While `run` goes on in one thread, another may do
-    harm to its parts (`members`, `kill_producer`, ...), note it with `note_fault`, and `abort` it.
+    `only_volume` omits the topics of the other volume, for a solo run to compare with. The consumers have
+    `ready_seconds` to be assigned all partitions. While `run` is active in one thread, another may inject
+    faults (`members`, `kill_producer`, ...), record them with `note_fault`, and `abort` the run.
     """
 
     scenario_file: Path
@@ -64,7 +64,7 @@ class Experiment:
     run_id: str
     folder: Path
     progress: Progress = lambda _text: None
-    # Called when all is ready for the live traffic; returns when it may begin.
+    # Called when everything is ready for the live traffic; returns when it may begin.
     meet: Callable[[], None] = lambda: None
     registry: Registry | None = None
     only_volume: str | None = None
@@ -153,7 +153,7 @@ class Experiment:
         return group_names((consumer.name for consumer in self.consumers), self.run_id)
 
     def _note(self, **facts: object) -> None:
-        """Add facts to run.json; replaced in one step, so that it is whole at any moment."""
+        """Add facts to run.json, which is replaced atomically."""
         with self._lock:
             self._facts.update(facts)
             draft = self.folder / "run.json.part"
@@ -161,10 +161,10 @@ class Experiment:
             draft.replace(self.folder / layout.RUN)
 
     def note_fault(self, target: str, what: str, from_ms: float, until_ms: float | None = None) -> None:
-        """Write down what was done to the `target` (broker, network, consumer, producer, output).
+        """Record a fault that was injected into the `target` (broker, network, consumer, producer, output).
 
-        `what` reads as in `killed broker 2`; the fault lasted until `until_ms` (epoch; not given: it was
-        over at once, and the cluster had to help itself).
+        `what` describes it, such as `killed broker 2`. It lasted from `from_ms` to `until_ms` (epoch;
+        default: an instant, and the cluster recovered by itself).
         """
         with self._lock:
             known = self._facts.get("faults", [])
@@ -173,12 +173,12 @@ class Experiment:
 
     @property
     def seconds_left(self) -> float:
-        """Of the live traffic, in real seconds."""
+        """Remaining real seconds of the live traffic."""
         duration = self.scenario.duration_seconds / self.speed
         return self._start_seconds + duration - clock.now_seconds()
 
     def kill_producer(self) -> None:
-        """SIGKILL: what it had sent and not yet seen acked is in doubt from then on."""
+        """Kill the producer with SIGKILL; messages sent but not acked are then in doubt."""
         with self._lock:
             producer, self._producer = self._producer, None
         if producer is None:
@@ -186,7 +186,7 @@ class Experiment:
         producer.kill()
 
     def start_producer(self) -> None:
-        """Start it anew after `kill_producer`; it goes on with the schedule where that is now."""
+        """Start a new producer after `kill_producer`, which resumes the schedule at the current time."""
         with self._lock:
             if self._producer:
                 raise FairpollError("the producer is running already")
@@ -194,12 +194,12 @@ class Experiment:
         producer.send_command(f"start {self._start_seconds}")
 
     def abort(self) -> None:
-        """Stop everything; `run` ends with an error."""
+        """Stop all processes; `run` raises an error."""
         self._aborted = True
         self._processes.stop()
 
     def _check(self) -> None:
-        """Raise FairpollError if something has ended that ought to run."""
+        """Raise FairpollError if the run was aborted or the cluster is gone."""
         if self._aborted:
             raise FairpollError("the run was broken off")
         if time.monotonic() >= self._cluster_checked + CLUSTER_CHECK_SECONDS:
@@ -207,7 +207,7 @@ class Experiment:
             self._cluster_checked = time.monotonic()
 
     def _produce_backlog(self) -> None:
-        """Start the producer and wait for the backlog; consumers must find it there."""
+        """Start the producer and wait until the backlog is acked."""
         self._producer = self._launch_producer()
         self.progress(f"producing the backlog of {sum(t.backlog for t in self.scenario.topics):,} messages")
         wait_for_event(self._producer, "backlog_complete", BACKLOG_SECONDS, self._check)

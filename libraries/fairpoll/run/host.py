@@ -1,7 +1,7 @@
-"""How much this machine itself stood in the way: the longest time it did not let us run.
+"""Measures scheduling pauses of the host, as Gil Tene's jHiccup does.
 
-A thread asks to be woken every few milliseconds; by how much it wakes too late is time in which
-consumers and producers may have stood still as well (the idea of Gil Tene's jHiccup).
+A thread sleeps for a few milliseconds at a time. When it wakes late, consumers and producers may have been
+paused for as long.
 """
 
 import os

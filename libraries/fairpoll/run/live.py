@@ -1,4 +1,4 @@
-"""A table on the terminal while a run goes on: who has what, what waits, and for how long."""
+"""A table on the terminal during a run: deliveries, lag and waits of each consumer and topic."""
 
 import heapq
 import time
@@ -20,14 +20,14 @@ from fairpoll.run.experiment import Experiment
 from fairpoll.run.outputs import DeliveryCounter
 from fairpoll.run.progress import TERMINAL_SECONDS
 
-# More rows than this do not fit many terminals: those that have waited longest are shown.
+# More rows do not fit on many terminals: those with the longest waits are shown.
 MOST_ROWS = 14
 COLUMNS = ("topic", "mode", "produced", "delivered", "lag", "oldest wait")
 
 
 @dataclass(frozen=True)
 class LiveRow:
-    """A topic as one consumer has it. `lag` counts acked messages that its group has not committed."""
+    """One topic of one consumer. `lag` counts acked messages that its group has not committed."""
 
     topic: str
     consumer: str
@@ -38,7 +38,7 @@ class LiveRow:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """As they are shown."""
+        """The row as text."""
         numbers = (f"{self.produced:,}", f"{self.delivered:,}", f"{self.lag:,}")
         return (plain(self.topic), plain(self.consumer), *numbers, f"{self.oldest_wait_seconds:,.1f} s")
 
@@ -51,13 +51,13 @@ class LiveCounts:
         self._outputs = outputs
         self._speed = speed
         self._produced: dict[str, int] = {}
-        # Of each consumer and topic the messages that wait, the oldest first: (intended ms, number, message).
+        # (consumer, topic) -> a heap of waiting messages, oldest first: (intended ms, number, message).
         self._waiting: dict[tuple[str, str], list[tuple[float, int, Event]]] = {}
 
     def rows(self, now_ms: float) -> list[LiveRow]:
         """A row for each topic and consumer; waits in scenario seconds, as the judge counts them."""
         by_topic = self._outputs.by_topic()
-        # After the deliveries: what is delivered is then known to have been produced.
+        # Read after the deliveries, so that every delivered message is known to have been produced.
         for message in self._ledger.read():
             if message.get("name") == "producer_send_success":
                 self._add(message, list(by_topic))
@@ -70,7 +70,7 @@ class LiveCounts:
     def _add(self, message: Event, consumers: Sequence[str]) -> None:
         topic = message["topic"]
         number = self._produced[topic] = self._produced.get(topic, 0) + 1
-        # Poison is never delivered; of what a broker had already it does not say where.
+        # Poison is never delivered, and a message without an offset cannot be found among the deliveries.
         if message.get("poison") or message.get("offset") is None:
             return
         for consumer in consumers:
@@ -87,23 +87,23 @@ class LiveCounts:
         return LiveRow(topic, consumer, produced, delivered, lag, oldest)
 
 
-def table(rows: Sequence[LiveRow], told: str) -> Table:
+def table(rows: Sequence[LiveRow], caption: str) -> Table:
     """The rows under their headings, with the run's own progress line below."""
     shown = rows
     if len(rows) > MOST_ROWS:
         longest = sorted(rows, key=lambda row: row.oldest_wait_seconds, reverse=True)[:MOST_ROWS]
         shown = [row for row in rows if row in longest]
-        told = f"{told}; {len(rows) - MOST_ROWS} rows that have waited less are not shown"
-    drawn = Table(caption=Text(told), caption_justify="left")
+        caption = f"{caption}; {len(rows) - MOST_ROWS} rows that have waited less are not shown"
+    drawn = Table(caption=Text(caption), caption_justify="left")
     for number, name in enumerate(COLUMNS):
         drawn.add_column(name, justify="left" if number < 2 else "right")
     for row in shown:
-        drawn.add_row(*map(Text, row.cells))  # as Text: a name in brackets is no markup
+        drawn.add_row(*map(Text, row.cells))  # as Text: a name in brackets is not markup
     return drawn
 
 
 class LiveProgress:
-    """Takes the place of ConsoleProgress on a terminal: the table, renewed in place, then cleared."""
+    """Replaces ConsoleProgress on a terminal: the table is redrawn in place, and cleared at the end."""
 
     def __init__(self, experiment: Experiment, terminal: TextIO) -> None:
         self._experiment = experiment
@@ -115,22 +115,22 @@ class LiveProgress:
             redirect_stderr=False,
         )
         self._counts: LiveCounts | None = None
-        self._told_at = 0.0
-        terminal.write("\r\x1b[K")  # Robot may have begun a line with a test's name; it writes it anew
+        self._shown_at = 0.0
+        terminal.write("\r\x1b[K")  # Robot may have started a line with a test's name, and writes it again
         self._live.start()
-        self._live.console.show_cursor(True)  # a Robot that is killed shall not leave it hidden
+        self._live.console.show_cursor(True)  # so that a killed Robot does not leave it hidden
 
     def __call__(self, text: str) -> None:
         now = time.monotonic()
-        if now - self._told_at < TERMINAL_SECONDS:
+        if now - self._shown_at < TERMINAL_SECONDS:
             return
-        self._told_at = now
+        self._shown_at = now
         run = self._experiment
         if self._counts is None and run.outputs is not None:
             self._counts = LiveCounts(run.folder / layout.LEDGER, run.outputs, run.speed)
         rows = self._counts.rows(clock.now_ms()) if self._counts else []
-        said, _, _counts = text.partition(";")  # the counts stand in the table
-        self._live.update(table(rows, said), refresh=True)
+        state, _, _counts = text.partition(";")  # the table has the counts
+        self._live.update(table(rows, state), refresh=True)
 
     def clear(self) -> None:
         self._live.stop()

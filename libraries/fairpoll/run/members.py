@@ -115,7 +115,7 @@ class Members:
     _watches: dict[Path, "AssignmentWatch"] = field(default_factory=dict)
 
     def start(self) -> ChildProcess:
-        """Start the first member; the one before it, if any, has been told to end."""
+        """Start the first member, or its successor."""
         self.first = self._launch(self.consumer.name, self.folder)
         return self.first
 
@@ -150,7 +150,7 @@ class Members:
                 self._ended.append(self.first)
                 self.first = None
             case "kill" if self.first:
-                # Not ours any more before it dies: who looks in between must not miss it.
+                # Set aside before it dies, so that `check` does not report its end.
                 if killed := self.set_aside():
                     killed.kill()
             case "start" if not self.first:
@@ -161,16 +161,16 @@ class Members:
                 self.set_sink(action.rate)
 
     def set_aside(self) -> ChildProcess | None:
-        """The first member, which may end from now on without anybody minding; `start` replaces it."""
+        """Return the first member, whose end is not an error from now on; `start` replaces it."""
         victim, self.first = self.first, None
         return victim
 
     def take_back(self, member: ChildProcess) -> None:
-        """It was set aside, and goes on."""
+        """Make a member that was set aside the first member again."""
         self.first = member
 
     def set_sink(self, rate: float | None) -> None:
-        """Give the sink another rate, also of members that join later; None for no limit."""
+        """Change the sink's rate (records per second; None: no limit), also for members that join later."""
         if rate is None:
             self.environment.pop(SINK_RATE, None)
             self.environment.pop(TOPIC_SINK_RATES, None)
@@ -181,19 +181,19 @@ class Members:
 
     @property
     def running(self) -> list[ChildProcess]:
-        """The members that ought to be running now."""
+        """The members that should be running now."""
         return [process for process in (self.first, self.second) if process]
 
     def pids(self) -> list[int]:
         return [process.pid for process in self.running]
 
     def check(self) -> None:
-        """Raise ConsumerError if a member has ended that ought to run."""
+        """Raise ConsumerError if a member that should run has ended."""
         for process in self.running:
             process.check()
 
     def check_printed(self) -> None:
-        """Raise ConsumerError if a member prints without end, whether it ought to run or not."""
+        """Raise ConsumerError if a member has printed too much, also one that was stopped."""
         for process in (*self.running, *self._ended):
             process.check_printed()
 

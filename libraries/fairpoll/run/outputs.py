@@ -1,4 +1,4 @@
-"""Counts what the consumers have delivered so far, from the best evidence that each of them leaves."""
+"""Counts the records that the consumers have delivered so far, from the best evidence of each."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,10 +12,10 @@ Counts = dict[str, dict[str, int]]
 
 
 class DeliveryCounter:
-    """Different records delivered by each consumer, as its output files, its events or its commits say.
+    """Distinct records delivered by each consumer, by its output files, else its events, else its commits.
 
-    `places` maps a consumer's name to its folder and to where its lines have what, `topic_names` the
-    scenario's topics to the cluster's.
+    `places` maps a consumer's name to its folder and its output format, `topic_names` the scenario's topics
+    to those on the cluster.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class DeliveryCounter:
         topic_names: Mapping[str, str],
     ) -> None:
         self._volume_of = {topic.name: topic.volume for topic in scenario.topics}
-        # An id tells the scenario's name of its topic, everything else the cluster's.
+        # An id has the scenario's name of its topic, everything else the cluster's.
         names = {name: topic for topic in self._volume_of for name in (topic, topic_names[topic])}
         self._consumers = {
             name: _Delivered(folder, fields, [topic.output for topic in scenario.topics], names)
@@ -42,11 +42,11 @@ class DeliveryCounter:
         self._before = self.count()
 
     def count(self) -> Counts:
-        """Consumer -> volume -> different records, up to now."""
+        """Consumer -> volume -> distinct records, up to now."""
         return {name: self._by_volume(by_topic) for name, by_topic in self.by_topic().items()}
 
     def by_topic(self) -> Counts:
-        """Consumer -> the scenario's topic -> different records, up to now."""
+        """Consumer -> the scenario's topic -> distinct records, up to now."""
         for sample in self._samples.read():
             if sample.get("name") == "committed_offsets":
                 self._add_committed(sample)
@@ -83,11 +83,11 @@ class DeliveryCounter:
         return counts
 
     def totals(self) -> dict[str, int]:
-        """Consumer -> different records, up to now."""
+        """Consumer -> distinct records, up to now."""
         return {name: sum(by_volume.values()) for name, by_volume in self.count().items()}
 
     def summary(self) -> str:
-        """The counts since `begin`, as people read them: `sync: high 1,163, low 0; async: ...`."""
+        """The counts since `begin`, as text: `sync: high 1,163, low 0; async: ...`."""
         return "; ".join(
             f"{name}: "
             + ", ".join(
@@ -99,7 +99,7 @@ class DeliveryCounter:
 
 
 class _Delivered:
-    """The records of one consumer, of its output files, or of its events while it has no such files."""
+    """The records of one consumer, by its output files, or by its events as long as there are none."""
 
     def __init__(self, folder: Path, fields: Fields, outputs: list[str], names: Mapping[str, str]) -> None:
         places = (folder, folder / SECOND_MEMBER)
@@ -107,7 +107,7 @@ class _Delivered:
         self._events = [Tail(place / EVENTS) for place in places]
         self._fields = fields
         self._names = names
-        # Of a topic: partition and offset, or the sequence (as text) and 0 where only ids are told.
+        # Topic -> (partition, offset), or (sequence as text, 0) for output files that have only ids.
         self.seen: dict[str, set[tuple[int | str, int]]] = {}
 
     def count(self) -> dict[str, int]:
@@ -122,7 +122,7 @@ class _Delivered:
         return {topic: len(spots) for topic, spots in self.seen.items()}
 
     def _in_our_fields(self, line: Event) -> Event:
-        """What cannot be read is counted nowhere; the judge reads the file again, strictly."""
+        """The line in our format; {} for one that cannot be read, which the judge reports later."""
         try:
             read = self._fields.read(line)
         except (KeyError, ValueError):

@@ -15,18 +15,18 @@ from fairpoll.base.logs import last_lines
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.events import truncate_partial_line
 
-# A process asked to stop finishes the record in hand, commits and leaves its group: seconds at most.
+# On SIGTERM a consumer finishes its current record, commits and leaves its group: seconds at most.
 STOP_SECONDS = 15.0
-# A run's events are some MB, a hundred at most; far more is a program that prints without end.
+# A run's events take some MB, at most a hundred; a program with far more output would fill the disk.
 MOST_PRINTED_BYTES = 256 * 1024 * 1024
 
 
 class ChildProcess:
-    """A child with its standard output in `events`, its standard error in `log`, orders on standard input.
+    """A child with its standard output in `events`, its standard error in `log`, commands on standard input.
 
-    It runs in a session of its own, so that Ctrl-C reaches only us and we decide the order of stopping.
-    When we die without a word its standard input ends, which the built-in programs take for an order
-    to stop. Raises ConsumerError when the program cannot be started.
+    It runs in a session of its own, so that Ctrl-C does not reach it and we decide when it stops. If this
+    process is killed, the child's standard input ends, on which the built-in programs stop. Raises
+    ConsumerError when the program cannot be started.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ChildProcess:
         return self._process.poll() is None
 
     def check(self) -> None:
-        """Raise ConsumerError with the end of its log if it has ended, or printed without end."""
+        """Raise ConsumerError with the end of its log if it has ended, or has printed too much."""
         self.check_printed()
         if not self.running:
             spoke = self.log if self.log.stat().st_size else self.events
@@ -74,34 +74,34 @@ class ChildProcess:
             )
 
     def check_printed(self) -> None:
-        """Raise ConsumerError if it has printed so much that it would fill the disk."""
+        """Raise ConsumerError if its output is so large that it could fill the disk."""
         for path, stream in ((self.events, "output"), (self.log, "error")):
             if path.stat().st_size > MOST_PRINTED_BYTES:
                 most = f"{MOST_PRINTED_BYTES / 2**20:g} MiB"
                 raise ConsumerError(f"{self.name} has printed more than {most} on standard {stream} ({path})")
 
     def send_command(self, line: str) -> None:
-        """Send one line to its standard input; a child that is gone is found out by `check`."""
+        """Send one line to its standard input. Does nothing if the child has ended, which `check` reports."""
         if self._process.stdin:
             with contextlib.suppress(BrokenPipeError, ValueError):
                 self._process.stdin.write(line.encode() + b"\n")
                 self._process.stdin.flush()
 
     def kill(self) -> None:
-        """SIGKILL to its group, and wait until it is gone. Once only: its id may be given to another."""
+        """SIGKILL to its process group, and wait for its end. Only once: its id may be reused."""
         if self._stopped:
             return
         self._stopped = True
         self._signal(signal.SIGKILL)
         self._process.wait()
         if self._process.stdin:
-            with contextlib.suppress(OSError):  # an order that was never read
+            with contextlib.suppress(OSError):  # a command that was never read
                 self._process.stdin.close()
 
     def limit_files(self, most_bytes: int | None) -> None:
-        """Let no file of the process grow beyond this size, as a full disk would not; None for no limit.
+        """Limit the size of every file that the process writes, like a full disk; None removes the limit.
 
-        Raises ConsumerError where the system cannot do that to another process (it is Linux that can).
+        Raises ConsumerError on systems other than Linux.
         """
         if not hasattr(resource, "prlimit"):
             raise ConsumerError("only Linux can limit the files of another process; this fault needs it")
@@ -111,11 +111,11 @@ class ChildProcess:
             resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     def terminate(self) -> None:
-        """SIGTERM, without waiting: several children then stop side by side."""
+        """SIGTERM, without waiting for its end: several children then stop side by side."""
         self._signal(signal.SIGTERM)
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> bool:
-        """SIGTERM, then SIGKILL after the timeout. False when it had to be killed."""
+        """SIGTERM, then SIGKILL after the timeout. Returns False if it was killed."""
         self.terminate()
         try:
             self._process.wait(timeout_seconds)

@@ -11,18 +11,18 @@ LOG_LINE_SECONDS = 15.0
 
 
 class ConsoleProgress:
-    """Tells the latest state. `say` writes a text as it is, with no line end of its own."""
+    """Shows the latest state. `say` writes a text as it is, without a line end."""
 
     def __init__(self, say: Callable[[str], object]) -> None:
         self._say = say
         self._in_place = bool(sys.__stdout__ and sys.__stdout__.isatty())
-        self._told_at = -LOG_LINE_SECONDS
+        self._shown_at = -LOG_LINE_SECONDS
 
     def __call__(self, text: str) -> None:
         now = time.monotonic()
-        if now - self._told_at < (TERMINAL_SECONDS if self._in_place else LOG_LINE_SECONDS):
+        if now - self._shown_at < (TERMINAL_SECONDS if self._in_place else LOG_LINE_SECONDS):
             return
-        self._told_at = now
+        self._shown_at = now
         self._say("\r\x1b[K" + text[: _terminal_width() - 1] if self._in_place else text + "\n")
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""Waiting for the parts of a run: for one of their events, and for the consumers' partitions."""
+"""Waits for an event of the producer, and for the partitions of the consumers."""
 
 import contextlib
 import json
@@ -18,9 +18,9 @@ from fairpoll.run.processes import ChildProcess
 
 # Joining a group takes a broker's session of a few rounds, a cold Python and its client a second.
 READY_SECONDS = 60.0
-# So long after its last words a program may take to end.
-LAST_WORDS_SECONDS = 0.5
-# How often the coordinator is asked about consumers that do not tell their assignments.
+# A program ends within this time after its last output.
+LAST_OUTPUT_SECONDS = 0.5
+# How often the coordinator is asked about consumers that do not report their assignments.
 ASK_SECONDS = 1.0
 
 
@@ -29,22 +29,22 @@ def wait_for_event(
 ) -> Event:
     """Wait until the producer has printed an event of this name, and return it.
 
-    Only lines with the name are read as JSON: of a ledger of a million messages all others are in the way.
+    Only lines with the name are parsed: a ledger can have a million others.
     `check` raises when something else has gone wrong. Raises TrafficError when the process ends first,
     and DeadlineError.
     """
-    told, place = f'"name":{dump(name)}'.encode(), 0
+    marker, position = f'"name":{dump(name)}'.encode(), 0
 
     def seen() -> Event | None:
-        nonlocal place
-        running = process.running  # asked first: its last event may come just before its end
+        nonlocal position
+        running = process.running  # read first: its last event may come just before its end
         with process.events.open("rb") as file:
-            file.seek(place)
+            file.seek(position)
             for line in file:
                 if not line.endswith(b"\n"):
                     break
-                place += len(line)
-                if told in line:
+                position += len(line)
+                if marker in line:
                     event: Event = json.loads(line)
                     return event
         if not running:
@@ -67,10 +67,10 @@ def wait_until_assigned(
     check: Callable[[], None],
     timeout_seconds: float = READY_SECONDS,
 ) -> None:
-    """Wait until each consumer (name -> its group, its folder) has been given every partition wanted.
+    """Wait until each consumer (name -> its group, its folder) is assigned all wanted partitions.
 
-    By the consumer's own word; of one that tells no assignments, by the coordinator's. `check` raises
-    when something has gone wrong. Raises DeadlineError, and HistoryError for what is no event.
+    Its own events count; the coordinator is asked about a consumer that reports no assignments. `check`
+    raises an error that ends the wait. Raises DeadlineError, and HistoryError for an invalid event.
     """
     tails = {name: Tail(folder / layout.EVENTS, check_event) for name, (_, folder) in consumers.items()}
     owned: dict[str, set[Partition]] = {name: set() for name in tails}
@@ -81,7 +81,7 @@ def wait_until_assigned(
 
     def all_assigned() -> bool:
         nonlocal ask_at
-        check()  # first: why a consumer has ended says more than what it printed
+        check()  # first: the reason for a consumer's end explains more than its output
         for name, tail in tails.items():
             for event in _events(tail, check):
                 spots = {(p["topic"], p["partition"]) for p in event.get("partitions", [])}
@@ -92,7 +92,7 @@ def wait_until_assigned(
                     owned[name] -= spots
         if silent and time.monotonic() >= ask_at:
             for name in silent:
-                # A group that is not there yet, or a broker that cannot tell (the mock): not assigned.
+                # The group does not exist yet, or the broker (the mock) cannot describe groups.
                 with contextlib.suppress(ClusterError):
                     owned[name] |= admin.assignments(consumers[name][0])
             ask_at = time.monotonic() + ASK_SECONDS
@@ -112,10 +112,10 @@ def wait_until_assigned(
 
 
 def _events(tail: Tail, check: Callable[[], None]) -> list[Event]:
-    """What was added. Of a consumer that printed no event and then ended, its end says more."""
+    """The new events. If one is invalid and the consumer then ends, raise the error for its end."""
     try:
         return tail.read()
     except HistoryError:
         with contextlib.suppress(DeadlineError):
-            wait_until(check, LAST_WORDS_SECONDS, "its end")
+            wait_until(check, LAST_OUTPUT_SECONDS, "its end")
         raise

@@ -1,8 +1,4 @@
-"""Looks at the consumers from outside while they run: committed offsets, memory. One JSON line a look.
-
-What a consumer says of itself is evidence; what its group has committed, by the broker's word, and
-the memory it has, by the operating system's, is better.
-"""
+"""Samples the running consumers from outside: committed offsets from the broker, memory from the system."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +18,10 @@ REQUEST_SECONDS = 5.0
 class Sampler(Repeating):
     """Use as a context; `groups` maps a consumer's name to its group, `pids` gives its processes now.
 
-    Writes events `committed_offsets`, `memory` and `log_start` to `path`. A look tells the offsets that
-    have changed since the one before; with thousands of partitions, all of them each time would be the most
-    of a recording. The last look is taken at the end, when the consumers have been stopped, and tells all:
-    what is committed then is where their successors would begin, and what the broker no longer holds nobody
-    can read.
+    Writes events `committed_offsets`, `memory` and `log_start` to `path`. A sample has the offsets that
+    changed since the one before; with thousands of partitions, complete samples would fill the recording.
+    The final sample, after the consumers have stopped, has all committed offsets, where their successors
+    would begin, and the first offset that the broker still holds of each partition.
     """
 
     def __init__(
@@ -42,13 +37,13 @@ class Sampler(Repeating):
         self._emit = EventWriter(self._stream)
         self._pids = pids
         self._partitions = [TopicPartition(t, p) for t, count in topics.items() for p in range(count)]
-        # By consumer, what its group had committed at the last look.
+        # Consumer -> committed offsets in the last sample.
         self._seen: dict[str, dict[tuple[str, int], int]] = {name: {} for name in groups}
         logger = logging.getLogger("fairpoll.run.sampler")
         logger.addHandler(logging.FileHandler(path.with_suffix(".log"), delay=True))
         logger.propagate = False
         self._clients = {
-            # A client of the group that never joins it: it may ask, and changes nothing.
+            # Has the group's id to read its offsets, but never joins the group.
             name: Consumer({**client_config, "group.id": group, "enable.auto.commit": False}, logger=logger)
             for name, group in groups.items()
         }
@@ -64,16 +59,16 @@ class Sampler(Repeating):
         self._stream.close()
 
     def _sample_all(self, *, final: bool) -> bool:
-        """False when no broker answered."""
+        """Write a sample of each consumer; False if no broker answered."""
         answered = True
         for name, client in self._clients.items():
             try:
                 if final and not answered:
-                    break  # nor will the next one be answered
+                    break  # the other groups would time out as well
                 committed = client.committed(self._partitions, timeout=REQUEST_SECONDS)
             except KafkaException:
                 answered = False
-                continue  # no broker to ask just now; the next look may find one
+                continue  # no broker answers; the next sample may get an answer
             now = {(c.topic, c.partition): c.offset for c in committed if c.error is None and c.offset >= 0}
             seen, self._seen[name] = self._seen[name], now
             offsets = [
@@ -87,14 +82,14 @@ class Sampler(Repeating):
         return answered
 
     def _sample_log_start(self) -> None:
-        """The first offset that the broker still holds of each partition."""
+        """Write the first offset that the broker still holds of each partition."""
         client = next(iter(self._clients.values()))
         asked = [TopicPartition(p.topic, p.partition, OFFSET_BEGINNING) for p in self._partitions]
         try:
-            # All in one request, where the client's own question for watermarks is one a partition.
+            # One request for all; the client's get_watermark_offsets takes one for each partition.
             answered = client.offsets_for_times(asked, timeout=REQUEST_SECONDS)
         except KafkaException:
-            return  # unknown, and so nothing is excused by it
+            return  # unknown: no loss is excused by retention
         offsets = [
             {"topic": p.topic, "partition": p.partition, "offset": p.offset}
             for p in answered

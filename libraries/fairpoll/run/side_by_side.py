@@ -9,7 +9,7 @@ from fairpoll.run.experiment import Experiment
 from fairpoll.run.groups import Progress
 from fairpoll.run.running import RunningExperiment
 
-# The slowest of those that run at once brings its backlog up and its consumers in within this time.
+# The slowest of a batch has its backlog produced and its consumers assigned within this time.
 MEET_SECONDS = 240.0
 RUN_SECONDS = 1800.0
 
@@ -17,16 +17,18 @@ RUN_SECONDS = 1800.0
 def run_side_by_side(
     experiments: Sequence[Experiment], at_once: int, progress: Progress
 ) -> list[BaseException | None]:
-    """Run them all, `at_once` at a time; of each, in their order, what has ended it early, or None.
+    """Run all experiments, `at_once` at a time; return the error that ended each one, or None.
 
-    Those of one time begin their live traffic together, when the last of them is ready: starting processes
-    and producing a backlog take the machine, and would be noise in another's run. Those that last equally
-    long are run together.
+    A batch starts its live traffic together, when the last experiment is ready: starting processes and
+    producing a backlog load the machine, and would disturb another's run. Experiments of similar duration
+    are in one batch.
     """
     outcome: dict[int, BaseException | None] = {}
-    order = sorted(range(len(experiments)), key=lambda index: experiments[index].scenario.duration_seconds)
-    for first in range(0, len(order), at_once):
-        together = order[first : first + at_once]
+    by_duration = sorted(
+        range(len(experiments)), key=lambda index: experiments[index].scenario.duration_seconds
+    )
+    for first in range(0, len(by_duration), at_once):
+        together = by_duration[first : first + at_once]
         errors = _run_together([experiments[index] for index in together], progress)
         outcome.update(zip(together, errors, strict=True))
     return [outcome[index] for index in range(len(experiments))]
@@ -34,16 +36,16 @@ def run_side_by_side(
 
 def _run_together(experiments: Sequence[Experiment], progress: Progress) -> list[BaseException | None]:
     meeting = threading.Barrier(len(experiments))
-    told: dict[str, str] = {}
+    states: dict[str, str] = {}
     for experiment in experiments:
         experiment.meet = lambda: _meet(meeting)
-        experiment.progress = _keep(told, experiment.scenario_file.stem)
+        experiment.progress = _keep(states, experiment.scenario_file.stem)
     running = [RunningExperiment(experiment) for experiment in experiments]
 
     def over() -> bool:
         if any(one.over and not one.experiment.started.is_set() for one in running):
-            meeting.abort()  # it will not come; the others go on without it
-        progress("; ".join(f"{name}: {text}" for name, text in told.items()))
+            meeting.abort()  # it ended early; the others start without it
+        progress("; ".join(f"{name}: {text}" for name, text in states.items()))
         return all(one.over for one in running)
 
     try:
@@ -59,10 +61,10 @@ def _meet(meeting: threading.Barrier) -> None:
         meeting.wait(MEET_SECONDS)
 
 
-def _keep(told: dict[str, str], name: str) -> Callable[[str], None]:
-    """What each said last, without its counts: there is one line for all."""
+def _keep(states: dict[str, str], name: str) -> Callable[[str], None]:
+    """A progress that keeps the last state by name, without its counts: all share one line."""
 
     def keep(text: str) -> None:
-        told[name] = text.partition(";")[0]
+        states[name] = text.partition(";")[0]
 
     return keep

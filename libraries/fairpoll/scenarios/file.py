@@ -1,4 +1,4 @@
-"""Scenario files, read and checked. A wrong file is refused with the line, the key and what is allowed."""
+"""Reads and validates scenario files. An error names the line, the key and the allowed values."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,23 +17,23 @@ from fairpoll.scenarios.rules import run_rules, starvation_rules, topic_rules
 from fairpoll.scenarios.source import Place, Problem, Source, read_yaml
 from fairpoll.scenarios.units import LONGEST_SECONDS, Action, Bursts, parse_duration, parse_rate
 
-# How many of a file's mistakes are told at once.
-MOST_TOLD = 20
+# Most errors reported for one file.
+MOST_ERRORS = 20
 MOST_TOPICS = 10_000
 
 
 def load_scenario(path: Path) -> Scenario:
-    """Read and check a scenario file.
+    """Read and validate a scenario file.
 
-    Raises ScenarioError with a line for each thing that is wrong, MOST_TOLD at most: the file, the
-    line, the key, and what is allowed.
+    Raises ScenarioError with a line for each error, at most MOST_ERRORS: the file, the line, the key, and
+    the allowed values.
     """
     source = read_yaml(path)
-    told = {problem.place for problem in source.problems}
-    problems = source.problems + [p for p in _schema_problems(source) if p.place not in told]
+    reported = {problem.place for problem in source.problems}
+    problems = source.problems + [p for p in _schema_problems(source) if p.place not in reported]
     problems += [source.problem(*rule) for rule in _rule_problems(source, problems)]
     if problems:
-        raise ScenarioError("\n".join(_told(path, problems)))
+        raise ScenarioError("\n".join(_report(path, problems)))
     data = source.data
     topics = [topic for name, entry in data["topics"].items() for topic in _topics(name, entry)]
     return Scenario(
@@ -59,12 +59,12 @@ def _timeline(data: Mapping[str, Any]) -> tuple[Step, ...]:
     return tuple(Step(parse_duration(step["at"]), Action.parse(step["do"])) for step in steps)
 
 
-def _told(path: Path, problems: Sequence[Problem]) -> Iterator[str]:
-    for problem in sorted(problems, key=lambda p: p.line)[:MOST_TOLD]:
+def _report(path: Path, problems: Sequence[Problem]) -> Iterator[str]:
+    for problem in sorted(problems, key=lambda p: p.line)[:MOST_ERRORS]:
         where = ".".join(plain(str(part)) for part in problem.place) or "the file"
         yield f"{path}: line {problem.line}: {where}: {problem.sentence}"
-    if len(problems) > MOST_TOLD:
-        yield f"{path}: and {len(problems) - MOST_TOLD} more"
+    if len(problems) > MOST_ERRORS:
+        yield f"{path}: and {len(problems) - MOST_ERRORS} more"
 
 
 def _topics(name: str, entry: Mapping[str, Any]) -> Iterator[TopicPlan]:
@@ -100,7 +100,7 @@ for _name, _parse in (
 ):
 
     def _is_format(value: object, parse: Any = _parse) -> bool:
-        return not isinstance(value, str) or bool(parse(value))  # a zero duration is no duration
+        return not isinstance(value, str) or bool(parse(value))  # a duration must be above 0
 
     FORMATS.checks(_name, raises=ValueError)(_is_format)
 
@@ -114,7 +114,7 @@ def schema() -> dict[str, Any]:
 
 
 def _is_whole(_checker: object, value: object) -> bool:
-    """JSON Schema takes 3.0 for a whole number; Python, which counts with it, does not."""
+    """An int. JSON Schema also accepts 3.0 as an integer, which `range` does not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -143,7 +143,7 @@ def _schema_problems(source: Source) -> Iterator[Problem]:
 
 
 def _rule_problems(source: Source, problems: Sequence[Problem]) -> Iterator[tuple[Place, str]]:
-    """The rules between keys that are broken, as far as they can be looked at beside these problems."""
+    """Violated rules between keys; keys with an error of their own are not checked."""
     data = source.data if isinstance(source.data, dict) else {}
     wrong = {problem.place for problem in problems}
 
@@ -177,7 +177,7 @@ def _known_keys(error: jsonschema.ValidationError) -> list[str]:
 
 
 def _explain(error: jsonschema.ValidationError) -> str:
-    """jsonschema's finding as a sentence that says what is allowed."""
+    """jsonschema's error as a sentence with the allowed values."""
     explain = _EXPLANATIONS.get(str(error.validator))
     return explain(error.instance, error.validator_value, error) if explain else plain(error.message)
 
@@ -197,7 +197,7 @@ def _explain_type(value: object, wanted: object, error: jsonschema.ValidationErr
     return f"{quoted(value)} must be {words.get(str(wanted), wanted)}{'. ' if hint else ''}{hint}"
 
 
-# By the schema's keyword: a function of the value, what the schema says, and the error itself.
+# Schema keyword -> a function of the value, the keyword's value in the schema, and the error.
 _EXPLANATIONS: dict[str, Callable[[Any, Any, jsonschema.ValidationError], str]] = {
     "required": lambda value, keys, _e: f"missing: {', '.join(key for key in keys if key not in value)}",
     "enum": lambda value, allowed, _e: f"{quoted(value)} is not allowed; one of: {', '.join(allowed)}",

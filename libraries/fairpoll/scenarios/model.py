@@ -15,7 +15,7 @@ SLOWEST_SPEED = 0.01
 
 @dataclass(frozen=True)
 class TopicPlan:
-    """One topic: its part in the judgement (`high` or `low` volume), its shape and its traffic."""
+    """One topic: its volume (`high` or `low`), its partitions and its traffic."""
 
     name: str
     volume: str
@@ -33,13 +33,13 @@ class TopicPlan:
     def live_bursts(self, duration_seconds: float) -> int:
         """How many bursts begin before the end: those at 0, 1, 2, ... intervals after its start.
 
-        The slack keeps the rounding of the division from adding one.
+        The slack of 1e-9 keeps a rounding error from adding one.
         """
         live = max(0.0, duration_seconds - self.starts_after_seconds)
         return int(live / self.traffic.interval_seconds + 1 - 1e-9)
 
     def partition_of(self, sequence: int) -> int:
-        """The partition of a message: in turn, each as often in a round as its weight says."""
+        """The partition of a message: round robin, each partition as often as its weight."""
         if not self.weights:
             return sequence % self.partitions
         place = sequence % sum(self.weights)
@@ -75,7 +75,7 @@ class Step:
 class Scenario:
     """One experiment, in its own time. `sink_rate` is in records per second.
 
-    Not `side_by_side` is one that takes so much of a machine that it would disturb another beside it.
+    `side_by_side` is false if its load would disturb another scenario on the same machine.
 
     `at_speed` divides every interval and multiplies the sink's rate: the same counts in less time.
     """
@@ -93,7 +93,7 @@ class Scenario:
     def at_speed(self, speed: float) -> "Scenario":
         """The same experiment in 1/speed of the time. `settings` are not scaled.
 
-        Raises ScenarioError when speed is not above 0, or so low that nobody would see the end.
+        Raises ScenarioError unless speed is at least SLOWEST_SPEED.
         """
         if not 0 < speed < math.inf:
             raise ScenarioError(f"SPEED is {speed:g}; it must be above 0, for example 10")
@@ -108,7 +108,7 @@ class Scenario:
         )
 
     def alone(self, volume: str) -> "Scenario":
-        """The same experiment with the topics of one volume only, and no control to hold it against.
+        """The same experiment with the topics of one volume only, and without a control.
 
         Raises ScenarioError when there is none.
         """
@@ -118,16 +118,16 @@ class Scenario:
         return replace(self, topics=topics, control_wait_seconds=None)
 
     def of_volume(self, volume: str) -> list[TopicPlan]:
-        """The topics with this part in the judgement, in the file's order."""
+        """The topics of this volume, in the file's order."""
         return [topic for topic in self.topics if topic.volume == volume]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `from_json` reads back, kept with the evidence."""
+        """Plain data for run.json; `from_json` reads it back."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Scenario":
-        """Read `to_json`'s data back. Raises ValueError saying what in it is wrong."""
+        """The reverse of `to_json`. Raises ValueError, which names the wrong field."""
         scenario: Scenario = typed(cls, data, "the scenario")
         return scenario
 

@@ -1,4 +1,4 @@
-"""What must hold between the keys of a scenario file, which its schema cannot say."""
+"""Rules between the keys of a scenario file, which JSON Schema cannot express."""
 
 import math
 from collections import Counter
@@ -9,7 +9,7 @@ from fairpoll.contract.settings import PollSettings
 from fairpoll.scenarios.model import Step, TopicPlan
 from fairpoll.scenarios.source import Place
 
-# More than this takes hours, or the machine's memory; a typing error is likelier than a wish.
+# More takes hours or the machine's memory, and is most likely a typing error.
 MOST_MESSAGES = 10_000_000
 MOST_PARTITIONS = 10_000
 
@@ -19,9 +19,9 @@ Broken = tuple[Place, str]
 def topic_rules(
     entries: Mapping[str, Sequence[TopicPlan]], duration_seconds: float | None
 ) -> Iterator[Broken]:
-    """Of the topics, each alone and all together; `entries` gives those that each key stands for.
+    """Violations by topics, alone and together; `entries` maps a key of the file to its topics.
 
-    Without a duration, what depends on it is passed over.
+    Without a duration, rules that depend on it are not checked.
     """
     topics = [topic for several in entries.values() for topic in several]
     outputs = Counter(topic.output for topic in topics)
@@ -59,7 +59,7 @@ def _one_topics_rules(topic: TopicPlan, duration_seconds: float | None) -> Itera
 def run_rules(
     duration_seconds: float, control_seconds: float | None, timeline: Sequence[Step], settings: PollSettings
 ) -> Iterator[Broken]:
-    """Of what concerns the run as a whole."""
+    """Violations by the run as a whole: control, timeline, timeouts."""
     if control_seconds is not None and control_seconds > duration_seconds:
         yield ("control_waits_at_least",), f"is longer than the run, {duration_seconds:g} s"
     yield from _timeline_rules(timeline, duration_seconds)
@@ -96,9 +96,9 @@ def _longest_wait_seconds(topics: Sequence[TopicPlan], sink_rate: float, setting
 
 
 def _timeline_rules(steps: Sequence[Step], duration_seconds: float) -> Iterator[Broken]:
-    """Each step must come before the end, and find what it acts on."""
+    """Each step must come before the end of the run, and act on a member in the right state."""
     running = {"first": True, "second": False}
-    # What a step needs, and what it leaves: which member, was it running, does it run then.
+    # A step's member, and whether it must be running before; after the step it is the other way round.
     effects = {
         "join": ("second", False, "a second member has joined already"),
         "leave": ("second", True, "no second member has joined"),

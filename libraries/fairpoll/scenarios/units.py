@@ -1,7 +1,7 @@
 """The few units people write in scenario files and tables: durations, rates, shares.
 
-Inside the package every duration is a float of seconds and every share a fraction of 1. What is far
-beyond any use is refused as well: numbers that overflow, and runs that would never end.
+Inside the package every duration is a float of seconds and every share a fraction of 1. Values far out of
+range are rejected too: numbers that overflow, and runs that would never end.
 """
 
 import re
@@ -23,7 +23,7 @@ LARGEST_BURST = 1_000_000
 
 
 def parse_duration(text: str) -> float:
-    """`500 ms`, `3 s`, `2 minutes` as seconds. Raises ValueError, which says what is allowed."""
+    """`500 ms`, `3 s`, `2 minutes` as seconds. Raises ValueError with examples of what is allowed."""
     match = _DURATION.fullmatch(str(text).strip())
     if not match:
         raise ValueError(f"{quoted(text)} is not a duration; write for example 500 ms, 3 s or 2 minutes")
@@ -47,7 +47,7 @@ def parse_rate(text: str) -> float:
 
 
 def parse_share(text: str) -> float:
-    """`1 %` as the fraction 0.01. A bare number is refused: 1 could mean all or a hundredth."""
+    """`1 %` as the fraction 0.01. A bare number is rejected: 1 could be all or a hundredth."""
     match = _SHARE.fullmatch(str(text).strip())
     if not match:
         raise ValueError(f"{quoted(text)} is not a share; write it with a percent sign, for example 1%")
