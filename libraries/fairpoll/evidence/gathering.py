@@ -1,15 +1,13 @@
-"""Gathers the files that grow with the traffic into columns: the ledger, output files and events."""
+"""Gathers what a consumer delivered into columns, from its output files, its events or its commits."""
 
 import zlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.records import Partition, RecordId, checksum_of
@@ -17,159 +15,10 @@ from fairpoll.evidence import checksums
 from fairpoll.evidence.deliveries import Found
 from fairpoll.evidence.history import Committed
 from fairpoll.evidence.lines import Lines, filled
-from fairpoll.evidence.records import MESSAGE_COLUMNS, NOT_TOLD, Array, Column, Messages
-from fairpoll.evidence.strict import check_but_records, check_event, check_ledger, check_output
-from fairpoll.evidence.tables import Slice, Tables, events_query, ledger_query, output_query
-
-# Converts milliseconds since the epoch, one number or a column, to scenario seconds.
-Time = Callable[[Any], Any]
-_TIMES = {"intended": "intended_ms", "sent": "sent_ms", "acked": "timestamp"}
-
-
-class Places:
-    """Numbers the scenario's partitions. `names` maps the cluster's topic names to the scenario's."""
-
-    def __init__(self, partitions: Mapping[str, int], names: Mapping[str, str]) -> None:
-        self.partitions: list[Partition] = [(t, p) for t, count in partitions.items() for p in range(count)]
-        self.names = names
-        self.topics = list(partitions)
-        # Consumers report topics by the cluster's names; the scenario's are understood as well.
-        self.known = list(dict.fromkeys((*names, *partitions)))
-        first = np.concatenate(([0], np.cumsum(list(partitions.values()), dtype=np.int64)))
-        spans = {name: (first[n], count) for n, (name, count) in enumerate(partitions.items())}
-        self._of_topics = np.array([spans[name] for name in self.topics]).reshape(-1, 2)
-        self._of_known = np.array([spans.get(names.get(n, n), (0, 0)) for n in self.known]).reshape(-1, 2)
-        self._numbers = {partition: number for number, partition in enumerate(self.partitions)}
-
-    def number(self, partition: Partition) -> int:
-        """The number of one of the scenario's partitions. Raises KeyError for any other."""
-        return self._numbers[partition]
-
-    def scenario_id(self, record: Mapping[str, Any]) -> RecordId:
-        """The id of a record of a consumer, with the scenario's topic name."""
-        topic = record["topic"]
-        return (self.names.get(topic, topic), record["partition"], record["offset"])
-
-    def numbers(self, columns: Mapping[str, Array], *, on_cluster: bool) -> Array:
-        """The partition number for each row, -1 for partitions that the scenario does not have.
-
-        `columns` has the topic, an index into `known` (`on_cluster`) or `topics`, and the partition.
-        """
-        topic, partition = columns["topic"], columns["partition"]
-        spans = self._of_known if on_cluster else self._of_topics
-        first, count = spans[topic].T
-        return np.where((topic >= 0) & (partition >= 0) & (partition < count), first + partition, -1)
-
-
-def gather_ledger(
-    path: Path, run_id: str, places: Places, time: Time, tables: Tables
-) -> tuple[Messages, frozenset[str]]:
-    """The acked messages, and the ids of the messages that could not be sent. Raises HistoryError.
-
-    A message that was sent again after its partition's leader had moved is acked without its offset. An
-    idempotent producer keeps a partition's order without gaps, so its neighbours determine the offset.
-    """
-    with Lines(path, tables, ledger_query(places.topics)) as lines:
-        ledger = _Ledger(lines, places, time)
-        failed = ledger.read(run_id)
-        unknown = ledger.rows_without_offset()
-        if len(unknown):
-            columns = (ledger.place.values, ledger.offset.values, ledger.column("sequence"))
-            _fill_offsets(path, places.partitions, *columns, unknown)
-        return Messages(places.partitions, ledger.place.values, ledger.column), failed
-
-
-class _Ledger:
-    """The acked messages of one ledger, in its order."""
-
-    def __init__(self, lines: Lines, places: Places, time: Time) -> None:
-        self._lines, self._places, self._time = lines, places, time
-        self.place, self.offset = Column(np.int32), Column(np.int32)
-        self._acked = Column(np.bool_)  # whether a line is about an acked message
-        self._strict: dict[int, Event] = {}  # acked messages that were read strictly, by their line
-
-    def read(self, run_id: str) -> frozenset[str]:
-        """Fill the columns of partitions and offsets; returns the ids of the messages not sent."""
-        partitions = Counter(topic for topic, _ in self._places.partitions)
-        failed = set()
-        for part in self._lines.slices("topic", "partition", "offset"):
-            count = len(part.plain)
-            number, acked = np.full(count, -1), np.ones(count, bool)
-            if part.columns:
-                number = np.where(part.plain, self._places.numbers(part.columns, on_cluster=False), -1)
-            offset = filled(part.columns, "offset", count, np.int64)
-            for row in np.flatnonzero(number < 0):
-                line = part.first + int(row)
-                event = self._lines.event(line, lambda e: check_ledger(e, run_id, partitions))
-                acked[row] = event["name"] == "producer_send_success"
-                if acked[row]:
-                    self._strict[line] = event
-                    number[row] = self._places.number((event["topic"], event["partition"]))
-                    offset[row] = event["offset"] or 0
-                elif event["name"] == "producer_send_error":
-                    failed.add(f"{run_id}:{event['topic']}:{event['sequence']}")
-            self._acked.extend(acked)
-            self.place.extend(number[acked])
-            self.offset.extend(offset[acked])
-        return frozenset(failed)
-
-    def rows_without_offset(self) -> Array:
-        """The rows of the messages that were acked without an offset."""
-        lines = [line for line, event in self._strict.items() if event["offset"] is None]
-        rows: Array = np.cumsum(self._acked.values)[lines] - 1
-        return rows
-
-    def column(self, name: str) -> Array:
-        """A column of the messages, in the order of the ledger. Each call reads it from the table."""
-        if name == "offset":
-            return self.offset.values
-        acked, kind = self._acked.values, MESSAGE_COLUMNS[name]
-        values = Column(kind, len(acked))
-        wide = kind if kind in (np.float64, np.bool_) else np.int64
-        for part in self._lines.slices(name):
-            some = filled(part.columns, name, len(part.plain), wide)
-            for row in np.flatnonzero(~part.plain) if self._strict else ():
-                if event := self._strict.get(part.first + int(row)):
-                    some[row] = _value(event, name)
-            some = some[acked[part.first : part.first + len(some)]]
-            values.extend(self._time(some) if name in _TIMES else some)
-        return values.values
-
-
-def _value(event: Event, name: str) -> Any:
-    if name == "backlog":
-        return event["batch"] < 0
-    if name == "poison":
-        return bool(event.get("poison", False))
-    return event[_TIMES.get(name, name)]
-
-
-def _fill_offsets(
-    path: Path,
-    partitions: Sequence[Partition],
-    place: Array,
-    offset: Array,
-    sequence: Array,
-    without: Array,
-) -> None:
-    """Set the offsets of the rows `without`. Raises HistoryError if their neighbours leave a doubt."""
-    unknown = np.zeros(len(offset), bool)
-    unknown[without] = True
-    for number in np.unique(place[without]):
-        rows = np.flatnonzero(place == number)
-        known = np.flatnonzero(~unknown[rows])
-        reported = offset[rows]
-        for index in np.flatnonzero(unknown[rows]):
-            after = np.searchsorted(known, index)
-            neighbours = known[max(after - 1, 0) : after + 1] if after else known[:1]
-            possible = {int(reported[at] + index - at) for at in neighbours}
-            if len(possible) != 1:
-                topic, partition = partitions[number]
-                where = f"{topic}/{partition}"
-                raise HistoryError(
-                    f"{path}: the offset of message {sequence[rows[index]]} of {where} cannot be told"
-                )
-            (offset[rows[index]],) = possible
+from fairpoll.evidence.places import Places, Time
+from fairpoll.evidence.records import NOT_TOLD, Array, Messages
+from fairpoll.evidence.strict import check_but_records, check_event, check_output
+from fairpoll.evidence.tables import Slice, Tables, events_query, output_query
 
 
 class Gatherer:

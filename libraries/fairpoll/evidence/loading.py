@@ -13,8 +13,10 @@ from fairpoll.contract.records import DEAD_LETTERS, Partition
 from fairpoll.evidence import layout
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import RunFacts, read_facts
-from fairpoll.evidence.gathering import Gatherer, Places, content_of, gather_ledger, read_member_events
+from fairpoll.evidence.gathering import Gatherer, content_of, read_member_events
 from fairpoll.evidence.history import Committed, ConsumerHistory, Evidence, Recording
+from fairpoll.evidence.ledger import gather_ledger
+from fairpoll.evidence.places import Places
 from fairpoll.evidence.records import Delivered, Messages
 from fairpoll.evidence.strict import read_consumer_events, read_output
 from fairpoll.evidence.tables import Tables

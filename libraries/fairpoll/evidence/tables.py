@@ -247,7 +247,7 @@ class Tables:
         )  # DuckDB takes a path for a pattern
         options = "format = 'newline_delimited', ignore_errors = true, compression = 'none'"
         self._connection.execute(
-            f"CREATE TABLE {name} AS SELECT {', '.join(sql)}, coalesce({query.plain}, false) AS plain "
+            f"CREATE TEMP TABLE {name} AS SELECT {', '.join(sql)}, coalesce({query.plain}, false) AS plain "
             f"FROM read_json({_literal(escaped)}, {options}, columns = {{{columns}}})"
         )
         count = self.fetch(f"SELECT count(*) AS n FROM {name}")["n"][0]
