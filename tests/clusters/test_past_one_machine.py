@@ -263,7 +263,7 @@ class TestHandingIn:
         content = os.urandom(CHUNK_BYTES + 1000)
         file = tmp_path / "noise"
         file.write_bytes(content)
-        topic.tell_chunk("r/noise", content[:CHUNK_BYTES], {"position": "0"})
+        topic.publish_chunk("r/noise", content[:CHUNK_BYTES], {"position": "0"})
         assert pull(topic, "r", tmp_path / "half") == ["noise"]
         assert push(topic, "r", [(file, "noise")]) == 1000
         assert pull(topic, "r", tmp_path / "whole") == []
@@ -281,7 +281,7 @@ class TestHandingIn:
         "name", ["../out", "/etc/passwd", "a/../../b", "", ".", "a\\b", "a//b", "n\n", "a" * 500]
     )
     def test_a_name_that_leads_out_of_the_folder_is_refused(self, name: str, topic: RunTopic, tmp_path: Path):
-        topic.tell_chunk(f"r/{name}", b"x", {"position": "0", "size": "1", "crc32": "0"})
+        topic.publish_chunk(f"r/{name}", b"x", {"position": "0", "size": "1", "crc32": "0"})
         with pytest.raises(HistoryError, match="is not the name of a file of a recording"):
             pull(topic, "r", tmp_path)
 
@@ -297,7 +297,7 @@ class TestHandingIn:
     def test_what_does_not_fit_together_is_refused(
         self, headers: dict[str, str], message: str, topic: RunTopic, tmp_path: Path
     ):
-        topic.tell_chunk("r/file", b"x", headers)
+        topic.publish_chunk("r/file", b"x", headers)
         with pytest.raises(HistoryError, match=message):
             pull(topic, "r", tmp_path)
 
@@ -310,5 +310,5 @@ def test_a_topic_without_the_brokers_stamps_is_refused(config: dict[str, str], t
     with pytest.raises(
         ClusterError, match=r"has message\.timestamp\.type CreateTime, needed is LogAppendTime"
     ):
-        topic.tell("probe")
+        topic.publish("probe")
     topic.close()

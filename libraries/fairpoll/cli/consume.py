@@ -31,10 +31,10 @@ from fairpoll.contract.settings import PollSettings
     multiple=True,
     required=True,
     metavar="TOPIC=FILE",
-    help="A topic to read and its output file; once for each topic.",
+    help="A topic to read and its output file. Repeatable.",
 )
-@option("--output-folder", type=click.Path(path_type=Path), required=True, help="Where the output files go.")
-@option("--sink-rate", type=RATE, help="Records per second; none: no limit.")
+@option("--output-folder", type=click.Path(path_type=Path), required=True, help="Folder of the output files.")
+@option("--sink-rate", type=RATE, help="Records per second.  [default: no limit]")
 @option(
     "--topic-sink-rate",
     "topic_sink_rates",
@@ -47,8 +47,8 @@ from fairpoll.contract.settings import PollSettings
 def consume(mode: str, controlled: bool, **options: Any) -> None:
     """Read topics as one group member and write each record to its topic's file, as one JSON object a line.
 
-    sync: poll a batch, write it, commit it. async: poll all the time into a bounded buffer for each
-    partition, and write from them in turn. Offsets are committed only for what the files hold.
+    sync: poll a batch, write it, commit it. async: poll continuously into a bounded buffer for each
+    partition, and write from the buffers in turn. Only offsets of written records are committed.
     """
     run_consumer(MODES[mode], controlled, **options)
 
@@ -56,7 +56,7 @@ def consume(mode: str, controlled: bool, **options: Any) -> None:
 def run_consumer(kind: type[Consumer], controlled: bool, **options: Any) -> None:
     """Run a consumer of this class with the options of `fairpoll consume` until it is stopped."""
     config = _consumer_config(**options)
-    if not controlled:  # under the suites a broker that goes away is waited for, whenever that is
+    if not controlled:  # in a suite the client waits for a broker, which a fault may have stopped
         # Imported here: consumers of a suite start faster without what clusters need.
         from fairpoll.cluster.connection import require_broker  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`fairpoll evidence`: the files of a run, handed over through a topic of the cluster."""
+"""`fairpoll evidence`: hand in the files of a run through a topic of the cluster, and fetch them."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def evidence() -> None:
 def push(bootstrap_servers: str, evidence_topic: str, run_id: str, folder: Path) -> None:
     """Hand in every file of FOLDER under its path within it.
 
-    What was handed in before is not sent again; of a file that has grown, the rest is.
+    Files that were handed in before are not sent again; of a file that has grown, the rest is sent.
     """
 
     topic = RunTopic(connection(bootstrap_servers), evidence_topic)
@@ -48,13 +48,13 @@ def push(bootstrap_servers: str, evidence_topic: str, run_id: str, folder: Path)
 @bootstrap_option
 @evidence_topic_option(required=True)
 @click.option(
-    "--run-id", callback=checked_run_id, show_envvar=True, help="The run; without: the last one planned."
+    "--run-id", callback=checked_run_id, show_envvar=True, help="The run.  [default: the last planned one]"
 )
 @click.option(
     "--wait-seconds",
     type=FiniteRange(min=0),
     default=0.0,
-    help="Wait so long for the parts that have not ended; what is there then is fetched.",
+    help="Longest wait for the parts to end; the files that are there then are fetched.",
 )
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def pull(
@@ -62,7 +62,7 @@ def pull(
 ) -> None:
     """Write a run's recording into FOLDER, to be judged by `fairpoll judge FOLDER`.
 
-    A part whose evidence is not there makes the verdict inconclusive, by its name.
+    Missing evidence of a part makes the verdict inconclusive, which names the part.
     """
 
     config = connection(bootstrap_servers)

@@ -10,5 +10,5 @@ from fairpoll.reports.fault_table import fault_table
 @click.command(short_help="The table of faults survived, from a run's verdict.json.")
 @click.argument("verdict", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def faults(verdict: Path) -> None:
-    """Print, in Markdown, what each run that was harmed came to: acked, lost, repeated, recovery."""
+    """Print a table of the runs with faults, in Markdown: acked, lost, redelivered, recovery."""
     click.echo(fault_table(verdict))

@@ -1,4 +1,4 @@
-"""Options that commands share, and what their values may be; checked before anything is started."""
+"""Options that several commands share, and the validation of their values."""
 
 import functools
 import math
@@ -31,7 +31,7 @@ controlled_option = option(
 
 
 class FiniteRange(click.FloatRange):
-    """A range of numbers that "nan" is not in."""
+    """A range of finite numbers: unlike click's, it rejects "nan" and "inf"."""
 
     name = "number"
 
@@ -58,7 +58,7 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def checked_servers(_context: click.Context, _option: click.Parameter, text: str) -> str:
-    """The addresses, if they can be such."""
+    """The addresses. Raises click.BadParameter if one is not valid."""
     try:
         check_servers(text)
     except ValueError as error:
@@ -71,20 +71,20 @@ bootstrap_option = click.option(
     required=True,
     callback=checked_servers,
     metavar="HOST:PORT[,...]",
-    help="Where the cluster answers.",
+    help="Addresses of the cluster's brokers.",
     show_envvar=True,
 )
 
 
 def checked_topic(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-    """The name, if a topic can have it; "" as not given."""
+    """The topic's name; "" is not given. Raises click.BadParameter for an invalid name."""
     if text and not TOPIC.fullmatch(text):
         raise click.BadParameter(f"{quoted(text)} is not the name of a topic")
     return text or None
 
 
 def checked_run_id(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-    """The name, if it can stand in those of topics, groups and files; "" as not given."""
+    """The run id; "" is not given. Raises click.BadParameter if it cannot be part of a topic's name."""
     if text and not RUN_ID.fullmatch(text):
         raise click.BadParameter(
             f"{quoted(text)} is not a name for a run; letters, digits, '.', '_' and '-', at most 100"
@@ -92,18 +92,19 @@ def checked_run_id(_context: click.Context, _option: click.Parameter, text: str 
     return text or None
 
 
-run_id_option = option("--run-id", callback=checked_run_id, required=True, help="The run, as it was planned.")
+run_id_option = option(
+    "--run-id", callback=checked_run_id, required=True, help="The run id that `fairpoll plan` printed."
+)
 
 
 def evidence_topic_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The option that names the topic through which the parts of a run agree."""
-    told = "Topic through which the parts of a run agree and hand in their evidence."
+    """The option --evidence-topic; if required, it has a default."""
     return click.option(
         "--evidence-topic",
         callback=checked_topic,
         default="fairpoll-evidence" if required else None,
         metavar="NAME",
-        help=told,
+        help="Topic through which the parts of a run agree and hand in their evidence.",
         show_envvar=True,
     )
 
@@ -144,5 +145,5 @@ def _halves(pair: str, option: str, wanted: str) -> tuple[str, str]:
     return name, value
 
 
-def _bad(option: str, told: str) -> click.BadParameter:
-    return click.BadParameter(told, param_hint=f"'{option}'")
+def _bad(option: str, message: str) -> click.BadParameter:
+    return click.BadParameter(message, param_hint=f"'{option}'")

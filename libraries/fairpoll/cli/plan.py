@@ -46,14 +46,14 @@ from fairpoll.scenarios.file import load_scenario
     help="A name for the run.  [default: the date and time]",
 )
 @click.option(
-    "--shards", type=click.IntRange(1, 10_000), default=1, show_envvar=True, help="How many producers."
+    "--shards", type=click.IntRange(1, 10_000), default=1, show_envvar=True, help="Number of producers."
 )
 @click.option(
     "--consumer",
     "consumers",
     multiple=True,
     show_envvar=True,
-    help="A consumer's name, such as sync; once for each.",
+    help="Name of a consumer, such as sync. Repeatable.",
 )
 def plan(
     *,
@@ -65,10 +65,10 @@ def plan(
     shards: int,
     consumers: tuple[str, ...],
 ) -> None:
-    """Create a run's topics, write down what it is, and print its name.
+    """Create a run's topics, publish its plan, and print its name.
 
-    Its parts, `fairpoll produce --shard`, `fairpoll run-consumer` and `fairpoll evidence pull`, are told that
-    name and find the rest by it. They may be started in any order, also before this.
+    Its parts, `fairpoll produce --shard`, `fairpoll run-consumer` and `fairpoll evidence pull`, take that
+    name and find the plan by it. They can be started in any order, also before this command.
     """
 
     scenario = load_scenario(scenario_file)

@@ -1,4 +1,4 @@
-"""`fairpoll produce`: a scenario's traffic, without a suite or as one of a suite's processes."""
+"""`fairpoll produce`: the traffic of a scenario, stand-alone or as a process of a suite."""
 
 import threading
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
         topic = f"Name of the {volume}-volume topic in place of the scenario's."
         command = option(f"--{volume}-traffic", default="", metavar="TRAFFIC", help=traffic)(command)
         command = option(f"--{volume}-topic", default="", metavar="NAME", help=topic)(command)
-    length = "How long, such as '30 s' or '2 minutes', in place of the scenario's."
+    length = "Duration, such as '30 s' or '2 minutes', in place of the scenario's."
     return option("--duration", default="", metavar="DURATION", help=length)(command)
 
 
@@ -49,7 +49,7 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @option("--speed", type=FiniteRange(min=0, min_open=True), default=1.0, help="Divides every interval.")
 @option("--only-volume", type=click.Choice(["high", "low"]), help="Only the topics of this volume.")
-@option("--run-id", callback=checked_run_id, help="Stands in every message.  [default: manual]")
+@option("--run-id", callback=checked_run_id, help="The run id in every message.  [default: manual]")
 @option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
 @override_options
 @option(
@@ -57,7 +57,7 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "ledger",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="LEDGER",
-    help="Go on with the live traffic of a producer that was killed, by its ledger.",
+    help="Resume the live traffic of a killed producer, by its ledger.",
 )
 @option("--create-topics", is_flag=True, help="Create the topics first, unless they exist.")
 @option(
@@ -82,21 +82,21 @@ def produce(  # noqa: PLR0913 - an argument an option
     controlled: bool,
     **overrides: str,
 ) -> None:
-    """Send a scenario's backlog, then its live traffic on schedule; print one event for each acked message.
+    """Send a scenario's backlog, then its live traffic on schedule; print an event for each acked message.
 
-    The topics must exist, or --create-topics be given. Under --controlled the scenario is produced as it
-    stands, and the live traffic begins at the moment of the order `start SECONDS` (since the epoch);
-    otherwise right after the backlog.
+    The topics must exist, unless --create-topics is given. With --controlled, options that change the
+    scenario are ignored, and the live traffic starts at the time in the command `start SECONDS` (since the
+    epoch); otherwise it starts right after the backlog.
 
-    With --resume the backlog is not sent, and of the live traffic only what is due from now on. What was due
-    before and is not acked by the ledger may have been sent or not: it is told as producer_send_error.
+    With --resume only the live traffic that is due from now on is sent. Messages that were due before and
+    are not acked in the ledger may have been sent or not: they are reported as producer_send_error.
 
-    With --evidence-topic this is one of several producers: those of a planned run (--run-id), whose plan then
-    counts, or as many as are started together. They share out the partitions, start at the same moment, and
-    hand in their ledgers.
+    With --evidence-topic this is one of several producers: those of a planned run (--run-id), whose plan
+    takes precedence, or those that are started together. They divide the partitions, start at the same
+    time, and hand in their ledgers.
     """
     scenario = load_scenario(scenario_file)
-    if not controlled:  # what a shell exports for the test producer must not change what the suites judge
+    if not controlled:  # variables exported for a stand-alone producer must not change what the suites judge
         scenario = with_overrides(scenario, **overrides)
     scaled = scenario.at_speed(speed)
     if only_volume:

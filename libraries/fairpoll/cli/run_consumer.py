@@ -25,7 +25,7 @@ from fairpoll.run.distributed.run_topic import RunTopic
 def run_consumer(
     bootstrap_servers: str, evidence_topic: str, run_id: str, name: str, command: tuple[str, ...]
 ) -> None:
-    """Run the consumer NAME of a planned run on this machine and hand in what it left.
+    """Run the consumer NAME of a planned run on this machine and hand in its evidence.
 
     COMMAND is any program that keeps the contract in docs/reference/consumer-contract.md. Without one,
     NAME is a built-in consumer: sync or async.

@@ -12,7 +12,7 @@ from fairpoll.verdicts.verdict_json import read_runs
 @click.command(short_help="A run's verdict.json as a table in Markdown.")
 @click.argument("verdict", type=VERDICT)
 def summary(verdict: Path) -> None:
-    """Print the verdict, a row for each scenario and consumer, and what was not met, in Markdown.
+    """Print the verdict, a row for each scenario and consumer, and the unmet criteria, in Markdown.
 
     VERDICT is a verdict.json or a folder that has one, such as results. For the summary of a CI job.
     """

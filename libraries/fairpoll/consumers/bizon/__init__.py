@@ -7,7 +7,7 @@ variables, and runs Bizon with a configuration made from them. Needs the extra `
 from fairpoll.contract.output_fields import Fields
 
 MODES = ("sync", "async")
-# Where a line of Bizon's file destination has what a delivery is told by.
+# The field mapping of Bizon's file destination.
 OUTPUT_FIELDS = Fields(
     topic="source_data.topic",
     partition="source_data.partition",

@@ -17,19 +17,23 @@ from fairpoll.contract.environment import BOOTSTRAP_SERVERS, OUTPUT_FOLDER, Cons
 
 CONFIG = "bizon.yml"
 FAIR_SOURCE = Path(__file__).parent / "fair_source.py"
-# The longest that Bizon's read waits for a full batch: whole seconds, and 10 by default.
+# Longest wait of Bizon's read for a full batch, in whole seconds; its default is 10.
 CONSUMER_TIMEOUT_SECONDS = 1
 INSTALL = "pip install 'fairpoll[bizon]'"
 
 
 @click.command()
 @click.option("--mode", type=click.Choice(MODES), required=True)
-@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="To begin from.")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Configuration to start from.",
+)
 def main(mode: str, config: Path | None) -> None:
     """Run Bizon with a configuration made from the environment of a consumer under test.
 
-    --config names a Bizon configuration of your own: what the scenario decides (topics, group, addresses,
-    the sink) is put into it, all else stays.
+    --config is a Bizon configuration of your own. The scenario's values (topics, group, addresses, sink) are
+    set in it; all others stay.
     """
     try:
         run(mode, config)
@@ -50,9 +54,9 @@ def run(mode: str, config: Path | None) -> None:
     own = yaml.safe_load(config.read_text("utf-8")) if config else {}
     made = bizon_config(mode, own, dict(os.environ), connection)
     (folder / CONFIG).write_text(yaml.safe_dump(made, sort_keys=False), "utf-8")
-    click.echo(f"Bizon {version('bizon')}, mode {mode}, {source_told(mode)}", err=True)
-    os.chdir(folder)  # its file destination writes where it runs
-    environment = {**os.environ, "ENVIRONMENT": "production"}  # else it commits nothing
+    click.echo(f"Bizon {version('bizon')}, mode {mode}, {source_description(mode)}", err=True)
+    os.chdir(folder)  # Bizon's file destination writes to the working directory
+    environment = {**os.environ, "ENVIRONMENT": "production"}  # otherwise Bizon commits nothing
     command = [sys.executable, "-m", "bizon", "run", CONFIG, "--runner", "stream"]
     os.execve(sys.executable, command, environment)
 
@@ -64,8 +68,8 @@ def has_async_polling() -> bool:
     return "enable_async_polling" in KafkaSourceConfig.model_fields
 
 
-def source_told(mode: str) -> str:
-    """Which source reads, for the log."""
+def source_description(mode: str) -> str:
+    """The source in use, for the log."""
     if mode == "sync":
         return "its own Kafka source"
     return "its own asynchronous polling" if has_async_polling() else "our fair poller as its source"
@@ -74,7 +78,7 @@ def source_told(mode: str) -> str:
 def bizon_config(
     mode: str, own: dict[str, Any], environment: dict[str, str], connection: dict[str, str]
 ) -> dict[str, Any]:
-    """The configuration: `own` with what the scenario decides put over it."""
+    """The configuration: `own`, overridden by the scenario's values."""
     source, destination = dict(own.get("source") or {}), dict(own.get("destination") or {})
     task = ConsumerEnvironment.from_environment(environment)
     settings = task.settings
@@ -83,7 +87,7 @@ def bizon_config(
         "session.timeout.ms": settings.session_timeout_ms,
         "max.poll.interval.ms": settings.max_poll_interval_ms,
     }
-    told = {name: value for name, value in connection.items() if name != "bootstrap.servers"}
+    properties = {name: value for name, value in connection.items() if name != "bootstrap.servers"}
     source |= {
         "name": "kafka",
         "stream": "topic",
@@ -92,7 +96,7 @@ def bizon_config(
         "bootstrap_servers": environment[BOOTSTRAP_SERVERS],
         "group_id": task.group,
         "batch_size": settings.max_poll_records,
-        "consumer_config": {**client, **(source.get("consumer_config") or {}), **timeouts, **told},
+        "consumer_config": {**client, **(source.get("consumer_config") or {}), **timeouts, **properties},
     }
     source.setdefault("consumer_timeout", CONSUMER_TIMEOUT_SECONDS)
     source.setdefault("message_encoding", "utf-8")

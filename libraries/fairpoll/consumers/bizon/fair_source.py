@@ -1,8 +1,8 @@
-"""A Bizon source: Kafka, polled all the time and handed over fairly. For Bizon's `source_file_path`.
+"""A Bizon source that polls Kafka continuously and hands records over fairly, for `source_file_path`.
 
-Bizon's own Kafka source reads a batch in the order of its arrival and reads no more until that is
-written. This one puts our fair poller under it: a thread polls into bounded buffers for each partition,
-and each iteration of Bizon gets a few records of every partition that has any.
+Bizon's own Kafka source reads a batch in the order of arrival, and no more until that is written. This one
+uses our fair poller: a thread polls into bounded buffers for each partition, and each iteration of Bizon
+gets a few records of every partition that has any.
 """
 
 import os
@@ -42,7 +42,7 @@ def _setting(name: str) -> Any:
 
 
 class FairKafkaSourceConfig(KafkaSourceConfig):
-    """Bizon's, with the settings of asynchronous polling by the specification's names."""
+    """Bizon's configuration with the specification's settings of asynchronous polling."""
 
     enable_async_polling: bool = Field(True, description="Poll in a thread of its own, and hand over fairly")
     poll_interval_ms: int = _setting("poll_interval_ms")
@@ -51,19 +51,19 @@ class FairKafkaSourceConfig(KafkaSourceConfig):
 
 
 class HandedOver(FairConsumer):
-    """The fair poller without a sink of its own: records are asked for, and confirmed when written.
+    """The fair poller without a sink: Bizon takes rounds of records, and confirms them when written.
 
-    While a round is in Bizon's hands, `delivering` is held: no partition is revoked under it.
+    `delivering` is held from taking a round to its end, so that no partition is revoked meanwhile.
     """
 
-    _in_hand = False
+    _round_taken = False
 
     def open_sink(self) -> FileSink:
-        """One without files: Bizon writes them."""
+        """A sink without files: Bizon writes them."""
         return FileSink(self.config.output_folder, {}, None)
 
     def start_polling(self) -> None:
-        """Poll from now on, in a thread which makes all calls to the client; SIGTERM ends it and Bizon."""
+        """Start the thread that polls and makes all calls to the client. SIGTERM ends it and Bizon."""
         self._thread = threading.Thread(target=self._poll, name="poll", daemon=True)
         self._thread.start()
         signal.signal(signal.SIGTERM, lambda *_: self._end())
@@ -73,12 +73,12 @@ class HandedOver(FairConsumer):
 
         Raises ConsumerError when the poller has failed.
         """
-        self._let_go_of_round()
+        self._release_round()
         self.buffers.wait(wait_seconds)
         if self._worker_error:
             raise ConsumerError(f"the poller failed: {self._worker_error}") from self._worker_error
         self.delivering.acquire()
-        self._in_hand = True
+        self._round_taken = True
         records: list[Record] = []
         for _ in range(TURNS * len(self.assigned)):
             records += self.buffers.take()
@@ -86,15 +86,15 @@ class HandedOver(FairConsumer):
         return records
 
     def confirm_round(self) -> None:
-        """Bizon has written the round: the poll thread may commit it."""
+        """Called when Bizon has written the round: the poll thread may commit it."""
         for record in self._round:
             self.uncommitted[(record.topic(), record.partition())] = record.offset() + 1
-        self._let_go_of_round()
+        self._release_round()
 
-    def _let_go_of_round(self) -> None:
+    def _release_round(self) -> None:
         self._round = []
-        if self._in_hand:
-            self._in_hand = False
+        if self._round_taken:
+            self._round_taken = False
             self.delivering.release()
 
     def _poll(self) -> None:
@@ -111,11 +111,11 @@ class HandedOver(FairConsumer):
             self._worker_error = error  # raised again where Bizon asks for records
 
     def _end(self) -> None:
-        """In Bizon's thread: what it has in its hands was not written, and will come again."""
-        self._let_go_of_round()
+        """Called in Bizon's thread: its current round was not written, and will be redelivered."""
+        self._release_round()
         self.stop()
         self._thread.join()
-        os._exit(0)  # Bizon knows no other way to end a stream
+        os._exit(0)  # Bizon has no other way to end a stream
 
 
 class FairKafkaSource(KafkaSource):
@@ -132,7 +132,7 @@ class FairKafkaSource(KafkaSource):
     def get(self, pagination: dict[str, Any] | None = None) -> SourceIteration:
         if not self.config.enable_async_polling:
             return super().get(pagination)
-        if self._poller is None:  # Bizon makes several sources and reads from one
+        if self._poller is None:  # Bizon creates several sources and reads from one
             self._poller = HandedOver(self._poller_config(), EventWriter())
             self._poller.start_polling()
         records = self.parse_encoded_messages(self._poller.next_round(self.config.consumer_timeout))

@@ -1,7 +1,7 @@
 """The sink's speed, as a Bizon transform: each record waits for its turn before Bizon writes its batch.
 
-Bizon runs the transform's text anew for each record; what must outlive that is kept in this module.
-Orders (`sink N`, `drain`, the end of standard input) are taken as by any consumer.
+Bizon runs the transform's text again for each record, so its state is kept in this module. Commands on
+standard input (`sink N`, `drain`, its end) are handled as by any consumer.
 """
 
 import os
@@ -12,7 +12,7 @@ import threading
 from fairpoll.consumers.pace import Pace
 from fairpoll.contract.environment import ConsumerEnvironment
 
-# What Bizon is given as the transform's Python.
+# The transform's Python code in Bizon's configuration.
 TRANSFORM = """
 from fairpoll.consumers.bizon.slow_sink import take
 take(data["topic"])
@@ -22,8 +22,8 @@ _pace: Pace | None = None
 
 
 def take(topic: str) -> None:
-    """Return when the sink can take another record."""
-    global _pace  # noqa: PLW0603, Bizon keeps nothing of ours between two records
+    """Wait until the sink can take another record."""
+    global _pace  # noqa: PLW0603, Bizon keeps no state of ours between two records
     if _pace is None:
         _pace = _begin()
     _pace.wait_turn(_never)
@@ -31,18 +31,18 @@ def take(topic: str) -> None:
 
 
 def _begin() -> Pace:
-    """The pace that the environment asks for, and a thread that obeys orders."""
+    """The pace by the environment; starts the thread that reads commands."""
     task = ConsumerEnvironment.from_environment(os.environ)
     pace = Pace(task.sink_rate, task.topic_sink_rates)
-    threading.Thread(target=_obey, args=[pace], name="orders", daemon=True).start()
+    threading.Thread(target=_read_commands, args=[pace], name="commands", daemon=True).start()
     return pace
 
 
-def _obey(pace: Pace) -> None:
+def _read_commands(pace: Pace) -> None:
     for line in sys.stdin:
         match line.split():
             case ["drain"]:
                 pace.set_rate(None)
             case ["sink", rate]:
                 pace.set_rate(float(rate))
-    os.kill(os.getpid(), signal.SIGTERM)  # whoever gave the orders is gone
+    os.kill(os.getpid(), signal.SIGTERM)  # the process that sent the commands has ended

@@ -1,16 +1,15 @@
-"""How far the clock of a process is off the one that all of a run's times are told in, and how surely.
+"""The offset of a process's clock from the broker's, in which all times of a run are recorded, and its error.
 
-That clock is the broker's: it stamps a record between the moment at which we sent it and the moment at
-which we had the answer (Cristian's algorithm). Each such round bounds the offset from both sides, and all
-of them together bound it best (Marzullo's).
+The broker stamps a record between our sending it and our receiving the ack (Cristian's algorithm). Each
+round bounds the offset from both sides; the intersection of all bounds is the result (Marzullo's).
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
-# On a quiet network the first few are as good as any; a busy one needs some to find a quick one.
+# On a quiet network the first rounds suffice; on a busy one, some are needed to get a quick answer.
 ROUNDS = 16
-# The broker's stamp is in whole milliseconds, cut off.
+# The broker's timestamps are truncated to whole milliseconds.
 STAMP_MS = 1.0
 
 
@@ -27,7 +26,7 @@ class ClockOffset:
 
 
 def measure(ask: Callable[[], tuple[float, float, float]], rounds: int = ROUNDS) -> ClockOffset:
-    """The offset by this many questions: each gives (asked ms, the broker's stamp ms, answered ms)."""
+    """The offset from this many calls of `ask`, each (asked ms, the broker's timestamp ms, answered ms)."""
     found: ClockOffset | None = None
     for _ in range(rounds):
         asked, stamp, answered = ask()
@@ -39,16 +38,16 @@ def measure(ask: Callable[[], tuple[float, float, float]], rounds: int = ROUNDS)
 
 
 def over_a_run(measured: Iterable[ClockOffset]) -> ClockOffset:
-    """One offset for a whole run, measured at its beginning and at its end: no less sure than each of them.
+    """One offset for a whole run, measured at its start and end, whose error covers all measurements.
 
-    Where the clock drifted between, or was set, the error is as large as that.
+    If the clock drifted or was set in between, the error includes that.
     """
     found = list(measured)
     return _between(min(_low(one) for one in found), max(_high(one) for one in found))
 
 
 def _met(one: ClockOffset, other: ClockOffset) -> ClockOffset:
-    """What both allow; where they contradict one another (a clock was set meanwhile), what either does."""
+    """The intersection of both; if it is empty, since a clock was set meanwhile, the union."""
     low, high = max(_low(one), _low(other)), min(_high(one), _high(other))
     return _between(low, high) if low <= high else over_a_run((one, other))
 

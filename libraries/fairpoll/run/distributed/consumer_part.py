@@ -33,7 +33,7 @@ def run_consumer(
         part = _ConsumerPart(crew, config, consumer, Path(place), say)
         with handed_in(crew, part.files, part.facts):
             crew.measure_clock()
-            crew.tell("here")
+            crew.publish("here")
             say(f"{name}: waiting for the backlog of {run.shards} producers, and the other consumers")
             crew.wait(part.may_start, READY_SECONDS, lambda: ", ".join(run.missing(run.ready | run.here)))
             part.run()

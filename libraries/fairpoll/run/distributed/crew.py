@@ -1,4 +1,4 @@
-"""One part of a run that is spread over processes or machines: how it finds the others and keeps in step."""
+"""One part of a distributed run: finds the other parts and stays in step with them."""
 
 import contextlib
 import time
@@ -18,20 +18,20 @@ from fairpoll.run.distributed.run_topic import RunTopic
 
 T = TypeVar("T")
 
-# Containers that are started together are there within this time of one another. One that is later has
-# come too late for a shard, which costs it its part and the run nothing.
+# Containers that are started together join within this time of one another. A later one gets no shard, and
+# the run goes on without it.
 SETTLE_SECONDS = 3.0
-# Whoever is to close the round may die before: the next one does it so much later.
+# If the producer that should close the join round dies, the next one takes over after this delay.
 TAKE_OVER_SECONDS = 10.0
-# Until every part is ready: machines may have to fetch an image first.
+# Longest wait for all parts to be ready: machines may have to pull an image first.
 READY_SECONDS = 600.0
-# The start is told so long before it is due: a note takes milliseconds to reach everybody, and the consumers
-# are at the backlog already.
+# The start is announced this long ahead: a note reaches all parts within milliseconds, and the consumers are
+# reading the backlog already.
 LEAD_SECONDS = 1.0
 
 
 class Crew:
-    """What the part called `who` knows of the run that it is in. Raises ClusterError throughout."""
+    """The view that the part `who` has of its run. All methods raise ClusterError."""
 
     def __init__(self, topic: RunTopic, stopped: Callable[[], bool] = lambda: False) -> None:
         self.topic = topic
@@ -43,13 +43,13 @@ class Crew:
 
     @property
     def run(self) -> RunNotes:
-        """The run that this is a part of."""
+        """The run of this part. Raises TrafficError before `find` or `join`."""
         if self._run is None:
             raise TrafficError("this is a part of no run yet")
         return self._run
 
     def find(self, run_id: str, who: str) -> RunNotes:
-        """Be the part `who` of a run that has been planned, or soon is. Raises DeadlineError."""
+        """Become the part `who` of a run; waits for its plan. Raises DeadlineError."""
         self.who = who
         found = self.wait(
             lambda: self.roster.runs.get(run_id), READY_SECONDS, lambda: f"a plan of run {run_id}"
@@ -58,13 +58,13 @@ class Crew:
         return found
 
     def join(self, run_id: str, facts: Callable[[], Mapping[str, Any]]) -> tuple[RunNotes, Shard]:
-        """Ask for a shard of the traffic: of this run or, without a name, of one that the producers which
-        join at the same time make up, and whose facts the first of them gives.
+        """Ask for a shard of the traffic of this run. Without a run id, producers that join at the same time
+        form a run, with the facts of the first of them.
 
         Raises TrafficError when all shards are taken.
         """
         member = uuid.uuid4().hex
-        self.topic.tell("join", member=member, run=run_id)
+        self.topic.publish("join", member=member, run=run_id)
         known, quiet_since = 0, time.monotonic()
 
         def seated() -> tuple[RunNotes, Shard] | None:
@@ -81,7 +81,7 @@ class Crew:
                 elif time.monotonic() > quiet_since + SETTLE_SECONDS + TAKE_OVER_SECONDS * forming.index(
                     member
                 ):
-                    self.topic.tell("plan", forming=forming[0], facts=facts())
+                    self.topic.publish("plan", forming=forming[0], facts=facts())
                     quiet_since = time.monotonic()
             return self.roster.seat(member)
 
@@ -91,29 +91,29 @@ class Crew:
         return self._run, shard
 
     def measure_clock(self) -> None:
-        """Compare our clock with the broker's, and tell the others."""
-        self._offset = measure(lambda: self.topic.tell("probe"))
-        self._tell("clock", **self._offset.to_json())
+        """Measure the offset of this clock from the broker's, and publish it."""
+        self._offset = measure(lambda: self.topic.publish("probe"))
+        self.publish("clock", **self._offset.to_json())
 
-    def tell(self, what: str, **told: object) -> None:
-        """Tell something of this part to all others."""
-        self._tell(what, **told)
+    def publish(self, what: str, **fields: object) -> None:
+        """Publish a note of this part."""
+        self.topic.publish(what, run=self.run.run_id, who=self.who, **fields)
 
     def agreed_start(self) -> float:
-        """Tell that this part is ready, and wait for all others: the start, in seconds of our own clock.
+        """Report this part as ready, wait for all others, and return the start (epoch seconds, our clock).
 
-        Whoever sees that all are ready tells the start; the first one that does counts.
+        Each part that sees all others ready publishes a start; the first one counts.
         """
         run = self.run
-        self._tell("ready")
-        told = False
+        self.publish("ready")
+        is_published = False
 
         def start() -> float | None:
-            nonlocal told
+            nonlocal is_published
             self.check_all_there()
-            if not told and run.start_ms is None and not run.missing(run.ready):
-                self._tell("start", start_ms=self.broker_ms(now_ms()) + LEAD_SECONDS * 1000)
-                told = True
+            if not is_published and run.start_ms is None and not run.missing(run.ready):
+                self.publish("start", start_ms=self.broker_ms(now_ms()) + LEAD_SECONDS * 1000)
+                is_published = True
             return run.start_ms
 
         def what() -> str:
@@ -122,19 +122,19 @@ class Crew:
         return (self.wait(start, READY_SECONDS, what) + self._offset.offset_ms) / 1000
 
     def check_all_there(self) -> None:
-        """Raise TrafficError when some part has ended although the run has not begun."""
+        """Raise TrafficError if a part has ended before the start of the run."""
         for who, done in self.run.done.items():
             if self.run.start_ms is None:
                 why = done.get("error", "no reason given")
                 raise TrafficError(f"{who} has ended before the start: {why}")
 
     def check_not_stopped(self) -> None:
-        """Raise TrafficError when this part has been told to stop."""
+        """Raise TrafficError if this part was asked to stop."""
         if self._stopped():
             raise TrafficError("stopped before the run's end")
 
     def broker_ms(self, our_ms: float) -> float:
-        """A moment of our clock as the broker's shows it."""
+        """A time of our clock (epoch ms) in the broker's."""
         return round(our_ms - self._offset.offset_ms, 3)
 
     def wait(self, condition: Callable[[], T | None], timeout_seconds: float, what: Callable[[], str]) -> T:
@@ -151,27 +151,24 @@ class Crew:
             if late:
                 raise DeadlineError(f"waited {timeout_seconds:g} s for {what()}")
 
-    def _tell(self, what: str, **told: object) -> None:
-        self.topic.tell(what, run=self.run.run_id, who=self.who, **told)
-
 
 @contextlib.contextmanager
 def handed_in(
-    crew: Crew, files: Callable[[], list[tuple[Path, str]]], told: dict[str, object]
+    crew: Crew, files: Callable[[], list[tuple[Path, str]]], facts: dict[str, object]
 ) -> Iterator[None]:
-    """At the end of the block the files are handed in and the part's end is told, however it ended."""
+    """At the end of the block, hand in the files and publish the part's end, also after an error."""
     try:
         yield
     except ClusterError:
-        raise  # nobody would take it
+        raise  # without a cluster nothing can be handed in
     except BaseException as error:
-        told["error"] = str(error) or type(error).__name__
-        _hand_in(crew, files(), told)
+        facts["error"] = str(error) or type(error).__name__
+        _hand_in(crew, files(), facts)
         raise
-    _hand_in(crew, files(), told)
+    _hand_in(crew, files(), facts)
 
 
-def _hand_in(crew: Crew, files: list[tuple[Path, str]], told: Mapping[str, object]) -> None:
+def _hand_in(crew: Crew, files: list[tuple[Path, str]], facts: Mapping[str, object]) -> None:
     crew.measure_clock()
     push(crew.topic, crew.run.run_id, files)
-    crew.tell("done", **told)
+    crew.publish("done", **facts)

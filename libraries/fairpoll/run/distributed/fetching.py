@@ -1,4 +1,4 @@
-"""The recording of a run that was spread over machines, put together from what its parts handed in."""
+"""Assembles the recording of a distributed run from the files that its parts handed in."""
 
 import time
 from collections.abc import Sequence
@@ -16,22 +16,22 @@ ASK_SECONDS = 1.0
 
 
 def fetch(topic: RunTopic, run: RunNotes, folder: Path) -> None:
-    """Write a run's recording, as far as it was handed in, into the folder. Raises FairpollError."""
+    """Write the parts of a run's recording that were handed in into the folder. Raises FairpollError."""
     folder.mkdir(parents=True, exist_ok=True)
     cut_off = pull(topic, run.run_id, folder)
     (folder / layout.RUN).write_text(dump(facts_of(run, cut_off)), "utf-8")
 
 
 def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
-    """run.json of a run, by what its parts have told; times by the broker's clock."""
-    told = [f"{who}: {done['error']}" for who, done in run.done.items() if done.get("error")]
-    told += [f"{who} did not hand in its evidence" for who in run.missing(run.done)]
-    told += [f"{name} was handed in in part" for name in cut_off]
+    """The run.json of a run, from the notes of its parts; times by the broker's clock."""
+    problems = [f"{who}: {done['error']}" for who, done in run.done.items() if done.get("error")]
+    problems += [f"{who} did not hand in its evidence" for who in run.missing(run.done)]
+    problems += [f"{name} was handed in in part" for name in cut_off]
     facts: dict[str, Any] = {
         **run.facts,
         "shards": run.shards,
-        "complete": not told,
-        "incomplete": "; ".join(told),
+        "complete": not problems,
+        "incomplete": "; ".join(problems),
     }
     if run.start_ms is not None:
         lasts = run.scenario.duration_seconds / run.speed * 1000
@@ -54,9 +54,9 @@ def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def awaited_run(topic: RunTopic, run_id: str | None, wait_seconds: float) -> RunNotes | None:
-    """The run of this name, or the last one planned, once all its parts have ended or so long from now.
+    """The run of this name, or the last planned one, when all its parts have ended or after `wait_seconds`.
 
-    None where nothing tells of such a run. Raises ClusterError.
+    None if there is no plan of such a run. Raises ClusterError.
     """
     deadline = time.monotonic() + wait_seconds
     while True:

@@ -1,7 +1,7 @@
-"""Files handed in through the run's topic, and written back byte for byte by whoever judges.
+"""Files handed in through the run's topic, and written back byte for byte where the run is judged.
 
-A file goes as chunks, each with its position. Handing it in again goes on where it ended; a chunk that
-stands there twice is the same. The last chunk says how long the file is, and the CRC-32 of all of it.
+A file is sent in chunks, each with its position. Handing it in again resumes where it ended; duplicate
+chunks are harmless. The last chunk has the size of the file and its CRC-32.
 """
 
 import zlib
@@ -15,14 +15,14 @@ from fairpoll.run.distributed.run_topic import RunTopic
 
 # Well below the million bytes that brokers take by default, also where it does not compress.
 CHUNK_BYTES = 512 * 1024
-# A recording has some MB; what is far more is somebody else's topic, or meant to fill a disk.
+# A recording has some MB; far more is another topic by mistake, or an attempt to fill the disk.
 MOST_BYTES = 8 * 1024**3
 MOST_NAME_CHARACTERS = 400
 
 
 @dataclass
 class Received:
-    """A file of a run as far as it has come: its bytes so far, and those of the whole once that is known."""
+    """The state of a file that is being received: bytes so far, total size once it is known."""
 
     received: int = 0
     total: int | None = None
@@ -30,15 +30,15 @@ class Received:
 
     @property
     def is_whole(self) -> bool:
-        """Nothing of it is missing."""
+        """Whether all bytes have been received."""
         return self.received == self.total
 
 
 def push(topic: RunTopic, run_id: str, files: Iterable[tuple[Path, str]]) -> int:
-    """Hand in files of a run under these names, and return how many bytes that took.
+    """Hand in files of a run under these names, and return the number of bytes sent.
 
-    What of them has been handed in is compared, and not sent again. Raises HistoryError for a file that
-    is another one than the one handed in, and ClusterError.
+    Bytes that were handed in before are compared, not sent again. Raises HistoryError for a file that
+    differs from the one handed in, and ClusterError.
     """
     wanted = {f"{run_id}/{name}": path for path, name in files}
     there: dict[str, Received] = {}
@@ -61,7 +61,7 @@ def push(topic: RunTopic, run_id: str, files: Iterable[tuple[Path, str]]) -> int
 
 
 def _send(topic: RunTopic, key: str, path: Path, position: int) -> int:
-    """From this position on, which a chunk that was handed in may end at."""
+    """Send the file from this position on, and return the number of bytes sent."""
     size, begun = path.stat().st_size, position
     crc = _crc_of(path, position)
     with path.open("rb") as file:
@@ -69,20 +69,20 @@ def _send(topic: RunTopic, key: str, path: Path, position: int) -> int:
         while True:
             chunk = file.read(min(CHUNK_BYTES, size - position))
             crc = zlib.crc32(chunk, crc)
-            told = {"position": str(position)}
+            headers = {"position": str(position)}
             position += len(chunk)
             is_last = position >= size or not chunk
             if is_last:
-                told |= {"size": str(position), "crc32": str(crc)}
-            topic.tell_chunk(key, chunk, told)
+                headers |= {"size": str(position), "crc32": str(crc)}
+            topic.publish_chunk(key, chunk, headers)
             if is_last:
                 return position - begun
 
 
 def pull(topic: RunTopic, run_id: str, folder: Path) -> list[str]:
-    """Write every file of a run into the folder; the names of those of which something is missing.
+    """Write every file of a run into the folder; return the names of incomplete files.
 
-    Raises HistoryError for names and positions that no part of a run would have told.
+    Raises HistoryError for names and positions that no part of a run would send.
     """
     files: dict[str, Received] = {}
     for key, chunk, headers in topic.chunks():
@@ -121,7 +121,7 @@ def _number(headers: dict[str, str], name: str) -> int:
 
 
 def _checked(name: str) -> PurePosixPath:
-    """The name, which whoever can write to the topic has chosen, if it stays within the folder."""
+    """The name if it stays within the folder: anybody who can write to the topic may have sent it."""
     path = PurePosixPath(name)
     short = len(name) <= MOST_NAME_CHARACTERS and name.isprintable() and "\\" not in name
     if not short or path.is_absolute() or not path.parts or ".." in path.parts or str(path) != name:
@@ -130,7 +130,7 @@ def _checked(name: str) -> PurePosixPath:
 
 
 def _crc_of(path: Path, size: int) -> int:
-    """Of the first so many bytes."""
+    """CRC-32 of the first `size` bytes."""
     crc = 0
     with path.open("rb") as file:
         while piece := file.read(min(CHUNK_BYTES, size)):

@@ -1,7 +1,7 @@
-"""The plan of a run that is spread over machines, and its producers. `consumer_part` has the consumers.
+"""The plan of a distributed run, and its producers. `consumer_part` has the consumers.
 
-What `experiment` does in one place, each part does for itself; `crew` keeps them in step. Each writes its
-evidence to a folder of its own and hands it in at its end.
+Each part runs by itself; `crew` keeps them in step. A part writes its evidence to a folder of its own and
+hands it in at its end.
 """
 
 import os
@@ -26,7 +26,7 @@ from fairpoll.run.host import HostMonitor
 from fairpoll.run.names import group_names, new_run_id
 from fairpoll.scenarios.model import Scenario
 
-# Folders and files of a recording that are nobody's.
+# Folders and files of a recording, whose names no consumer may have.
 TAKEN_NAMES = ("ledger", "samples", "charts", layout.RUN, layout.VERDICT, layout.LEDGER, layout.SAMPLES, "")
 
 
@@ -40,7 +40,7 @@ def facts_of_plan(
     consumers: Sequence[str] = (),
     shards: int = 1,
 ) -> dict[str, Any]:
-    """What run.json says of a run before it begins. Raises ScenarioError for names that cannot be folders."""
+    """The facts of run.json that are known before the run. Raises ScenarioError for unusable names."""
     for name in consumers:
         if name in TAKEN_NAMES or Path(name).name != name or name in (".", ".."):
             raise ScenarioError(f"{quoted(name)} cannot be the name of a consumer")
@@ -57,15 +57,15 @@ def facts_of_plan(
 
 
 def plan(topic: RunTopic, config: Mapping[str, str], facts: Mapping[str, Any]) -> None:
-    """Create a run's topics and tell its plan. Raises ClusterError."""
+    """Create a run's topics and publish its plan. Raises ClusterError."""
     topic.create()
     scenario = Scenario.from_json(facts["scenario"])
     create_missing_topics({facts["topics"][one.name]: one.partitions for one in scenario.topics}, config)
-    topic.tell("plan", facts=facts)
+    topic.publish("plan", facts=facts)
 
 
 class _Both:
-    """A stream into two: what is printed is kept as well."""
+    """A stream that writes to several streams."""
 
     def __init__(self, *streams: IO[str]) -> None:
         self._streams = streams
@@ -81,7 +81,7 @@ class _Both:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a producer is told to send; of a planned run it is the plan that counts."""
+    """The traffic that a producer was asked for; in a planned run, the plan takes precedence."""
 
     scenario: Scenario
     speed: float
@@ -94,7 +94,7 @@ class Wanted:
 def produce_together(
     wanted: Wanted, config: Mapping[str, str], evidence_topic: str, stop: threading.Event
 ) -> None:
-    """Be one of several producers; see `fairpoll produce --help`. Raises FairpollError.
+    """Run as one of several producers; see `fairpoll produce --help`. Raises FairpollError.
 
     An indexed Job of Kubernetes numbers its pods in JOB_COMPLETION_INDEX, from 0.
     """
@@ -126,17 +126,17 @@ def produce_together(
 def produce_share(
     crew: Crew, shard: Shard, config: Mapping[str, str], stop: threading.Event, *, create_topics: bool
 ) -> None:
-    """Be one of a run's producers, from the backlog to the ledger that is handed in. Raises FairpollError."""
+    """Run as one producer of a run, from the backlog to handing in the ledger. Raises FairpollError."""
     run = crew.run
     scenario = run.scenario.at_speed(run.speed)
     if create_topics:
         create_missing_topics({run.topics[one.name]: one.partitions for one in scenario.topics}, config)
     with tempfile.TemporaryDirectory(prefix="fairpoll-producer-") as folder:
         ledger = Path(folder) / layout.LEDGER
-        told: dict[str, object] = {}
+        facts: dict[str, object] = {}
         with (
             ledger.open("a", encoding="utf-8") as file,
-            handed_in(crew, lambda: [(ledger, layout.ledger_of(shard.number))], told),
+            handed_in(crew, lambda: [(ledger, layout.ledger_of(shard.number))], facts),
         ):
             emit = EventWriter(_Both(sys.stdout, file))  # type: ignore[arg-type]
             crew.measure_clock()
@@ -149,8 +149,8 @@ def produce_share(
             host = HostMonitor()
             with host:
                 producer.produce_live(start, stop)
-            told["host"] = host.figures()
+            facts["host"] = host.figures()
             emit("shutdown_complete", failed=producer.failed)
-            crew.tell("produced", acked=deliverable_in(ledger))
+            crew.publish("produced", acked=deliverable_in(ledger))
             if stop.is_set():
                 raise FairpollError("stopped before the traffic's end")

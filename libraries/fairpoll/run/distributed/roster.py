@@ -1,14 +1,14 @@
-"""What the parts of a run have told one another, read in the order in which the broker has it.
+"""The state of distributed runs, computed from the notes of their parts in the order of the topic.
 
-Pure: everybody who reads the same notes comes to the same roster, and that is how the parts agree.
+Pure: all parts that read the same notes compute the same roster, which is how they agree.
 
-    plan      a run: its facts, as in run.json; or, with `forming`, what the producers that joined make up
+    plan      a run: its facts, as in run.json; with `forming`, the run of the producers that have joined
     join      a producer that asks for a shard of the traffic, of a `run` or of the one that is forming
-    here      a consumer's machine has all it needs to start it
-    ready     a producer's backlog is acked; a consumer has been given its partitions
-    start     when the live traffic begins, by the broker's clock; the first one counts
-    clock     how far a part's clock is off the broker's
-    produced  a producer's traffic is acked: so many messages
+    here      a consumer's machine can start it
+    ready     a producer's backlog is acked; a consumer is assigned its partitions
+    start     start of the live traffic, by the broker's clock; the first such note counts
+    clock     offset of a part's clock from the broker's
+    produced  a producer's traffic is acked, and how many messages
     done      a part has ended and handed in its evidence
 """
 
@@ -22,7 +22,7 @@ from fairpoll.run.distributed.clocks import ClockOffset
 from fairpoll.run.distributed.run_topic import Note
 from fairpoll.scenarios.model import Scenario
 
-# A run of which nothing is heard so long after its end has been given up by whoever started it.
+# A run whose parts have not ended this long after its end was given up.
 GIVEN_UP_SECONDS = 300.0
 
 
@@ -57,13 +57,13 @@ class RunNotes:
         """The names of all producers and consumers."""
         return [*self.producers, *self.consumers]
 
-    def missing(self, told: Iterable[str]) -> list[str]:
-        """The parts that are not among these."""
-        found = set(told)
-        return [name for name in self.parts if name not in found]
+    def missing(self, present: Iterable[str]) -> list[str]:
+        """The parts that are not among these names."""
+        known = set(present)
+        return [name for name in self.parts if name not in known]
 
     def is_over(self, now_ms: float) -> bool:
-        """All producers have ended, or nothing can be hoped for any more."""
+        """Whether all producers have ended, or the run was given up."""
         lasts = self.scenario.duration_seconds / self.speed + GIVEN_UP_SECONDS
         return all(name in self.done for name in self.producers) or now_ms > self.planned_at_ms + lasts * 1000
 
@@ -73,62 +73,62 @@ class Roster:
 
     def __init__(self) -> None:
         self.runs: dict[str, RunNotes] = {}
-        # Those that have joined no run in particular, and make one up together.
+        # Members that joined without naming a run, and form one together.
         self.forming: list[str] = []
-        # Those that came when a run was full: whom they were refused by.
+        # Members that were refused, and the run that was full.
         self.refused: dict[str, RunNotes] = {}
         self._joined: dict[str, list[str]] = {}
         self._last: RunNotes | None = None
 
     def add(self, note: Note) -> None:
-        """Take a note in. One that does not hold what it must is passed over: anybody can write there."""
+        """Apply a note. Malformed notes are ignored: anybody can write to the topic."""
         try:
-            self._add(note, note.told)
+            self._add(note, note.fields)
         except (KeyError, TypeError, ValueError, AttributeError):
             return
 
-    def _add(self, note: Note, told: Mapping[str, Any]) -> None:
+    def _add(self, note: Note, fields: Mapping[str, Any]) -> None:
         if note.what == "plan":
-            self._plan(note, told)
-        elif note.what == "join" and told["run"]:
-            self._joined.setdefault(told["run"], []).append(told["member"])
+            self._plan(note, fields)
+        elif note.what == "join" and fields["run"]:
+            self._joined.setdefault(fields["run"], []).append(fields["member"])
         elif note.what == "join" and self._last and not self._last.is_over(note.at_ms):
-            self.refused[told["member"]] = self._last
+            self.refused[fields["member"]] = self._last
         elif note.what == "join":
-            self.forming.append(told["member"])
+            self.forming.append(fields["member"])
         else:
-            run, who = self.runs[told["run"]], str(told["who"])
+            run, who = self.runs[fields["run"]], str(fields["who"])
             match note.what:
                 case "here":
                     run.here.add(who)
                 case "ready":
                     run.ready.add(who)
                 case "start" if run.start_ms is None:
-                    run.start_ms = float(told["start_ms"])
+                    run.start_ms = float(fields["start_ms"])
                 case "clock":
-                    measured = ClockOffset(float(told["offset_ms"]), float(told["error_ms"]))
+                    measured = ClockOffset(float(fields["offset_ms"]), float(fields["error_ms"]))
                     run.clocks.setdefault(who, []).append(measured)
                 case "produced":
-                    run.produced[who] = int(told["acked"])
+                    run.produced[who] = int(fields["acked"])
                 case "done":
-                    run.done[who] = told
+                    run.done[who] = fields
 
-    def _plan(self, note: Note, told: Mapping[str, Any]) -> None:
-        facts = dict(told["facts"])
-        if told.get("forming"):
-            if not self.forming or self.forming[0] != told["forming"]:
-                return  # somebody else's plan was first
+    def _plan(self, note: Note, fields: Mapping[str, Any]) -> None:
+        facts = dict(fields["facts"])
+        if fields.get("forming"):
+            if not self.forming or self.forming[0] != fields["forming"]:
+                return  # another member's plan came first
             facts["shards"] = len(self.forming)
         run = RunNotes(facts, note.at_ms)
         if run.run_id in self.runs:
             return
-        if told.get("forming"):
+        if fields.get("forming"):
             self._joined[run.run_id], self.forming = self.forming, []
             self._last = run
         self.runs[run.run_id] = run
 
     def seat(self, member: str) -> tuple[RunNotes, Shard] | None:
-        """The run and the shard of a member that joined; None as long as there is none for it."""
+        """The run and shard of a member that joined; None until it has one."""
         for run_id, members in self._joined.items():
             if member in members and (run := self.runs.get(run_id)):
                 number = members.index(member) + 1
@@ -136,7 +136,7 @@ class Roster:
         return None
 
     def too_many(self, member: str) -> RunNotes | None:
-        """The run in which there is no shard left for this member."""
+        """The run that has no shard left for this member, if any."""
         for run_id, members in self._joined.items():
             run = self.runs.get(run_id)
             if run and member in members[run.shards :]:

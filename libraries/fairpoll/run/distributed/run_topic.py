@@ -1,8 +1,8 @@
 """The topic through which the parts of a run, on whatever machines, agree and hand in their evidence.
 
-It is all that they share, since all of them reach the broker. Two partitions: the notes, whose order is
-the order in which things were agreed, and the chunks of files. The broker stamps each record
-(LogAppendTime): these stamps are the run's one clock.
+The parts share nothing else: all of them can reach the broker. Partition 0 has the notes, in an order on
+which all parts agree, and partition 1 the chunks of files. The broker's timestamps (LogAppendTime) are the
+clock of the run.
 """
 
 import json
@@ -24,24 +24,24 @@ from fairpoll.contract.events import dump
 
 NOTES, FILES = 0, 1
 PARTITIONS = 2
-# As long as a broker that is being replaced may take.
+# A broker that is being replaced may take this long.
 ANSWER_SECONDS = 30.0
-# A batch that is not full is waited for so long.
+# Longest wait for a batch of records to fill.
 BATCH = 500
 TAKE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Note:
-    """What one part told all others: `what` it is about, the broker's stamp (ms), and the rest of it."""
+    """A message of one part to all others: its kind `what`, the broker's timestamp (ms), other fields."""
 
     what: str
     at_ms: float
-    told: Mapping[str, Any]
+    fields: Mapping[str, Any]
 
 
 class RunTopic:
-    """A client of the topic, for one part. `close` when done."""
+    """A client of the topic, for one part of a run. Call `close` at the end."""
 
     def __init__(self, client_config: Mapping[str, str], name: str) -> None:
         self.name = name
@@ -55,28 +55,28 @@ class RunTopic:
         self._notes: Consumer | None = None
 
     def create(self) -> None:
-        """Create the topic unless it is there. Raises ClusterError."""
+        """Create the topic unless it exists. Raises ClusterError."""
         stamped = {"message.timestamp.type": "LogAppendTime"}
         create_missing_topics({self.name: PARTITIONS}, self._config, stamped)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         if self._notes:
             self._notes.close()
 
-    def tell(self, what: str, **told: object) -> tuple[float, float, float]:
+    def publish(self, what: str, **fields: object) -> tuple[float, float, float]:
         """Append a note and wait until it is acked: (sent ms, the broker's stamp ms, acked ms).
 
         Raises ClusterError.
         """
-        return self._append(NOTES, "note", dump({"what": what, **told}).encode(), {})
+        return self._append(NOTES, "note", dump({"what": what, **fields}).encode(), {})
 
-    def tell_chunk(self, key: str, chunk: bytes, headers: Mapping[str, str]) -> None:
-        """Append a piece of a file. Raises ClusterError."""
+    def publish_chunk(self, key: str, chunk: bytes, headers: Mapping[str, str]) -> None:
+        """Append a chunk of a file. Raises ClusterError."""
         self._append(FILES, key, chunk, headers)
 
     def notes(self, wait_seconds: float = TAKE_SECONDS) -> list[Note]:
-        """The notes that were added since the last call; waits so long for the first. Raises ClusterError."""
+        """The notes added since the last call; waits `wait_seconds` for the first. Raises ClusterError."""
         if self._notes is None:
             self._notes = self._reader(NOTES)
         found: list[Note] = []
@@ -88,11 +88,11 @@ class RunTopic:
         return found
 
     def all_notes(self) -> list[Note]:
-        """Every note that is there now. Raises ClusterError."""
+        """Every note in the topic now. Raises ClusterError."""
         return [note for message in self._all(NOTES) if (note := self._note(message))]
 
     def chunks(self) -> Iterator[tuple[str, bytes, dict[str, str]]]:
-        """Every piece of a file that is there now: key, bytes, headers. Raises ClusterError."""
+        """Every chunk of a file in the topic now: key, bytes, headers. Raises ClusterError."""
         for message in self._all(FILES):
             headers = {_text(key): _text(value) for key, value in list(message.headers() or [])}
             yield _text(message.key()), message.value() or b"", headers
@@ -122,7 +122,7 @@ class RunTopic:
 
     def _reader(self, partition: int) -> Consumer:
         reader = Consumer(
-            # The group is never joined and commits nothing: a client must name one.
+            # A client must name a group; this one is never joined and commits nothing.
             {
                 **self._config,
                 "group.id": "fairpoll-run-topic",
@@ -135,10 +135,10 @@ class RunTopic:
         return reader
 
     def _note(self, message: Message) -> Note | None:
-        """What the note says; whatever else somebody wrote into the topic is passed over."""
+        """The record as a note; None for a record that is not one."""
         try:
-            told = json.loads(message.value() or b"")
-            return Note(str(told.pop("what")), float(message.timestamp()[1]), told)
+            fields = json.loads(message.value() or b"")
+            return Note(str(fields.pop("what")), float(message.timestamp()[1]), fields)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
