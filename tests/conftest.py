@@ -72,7 +72,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests first; in one worker what shares an installed wheel, and each folder's runs on local brokers."""
+    """Long tests first; tests of an installed wheel in one worker, as each folder's runs on local brokers."""
 
     def folder(item: pytest.Item) -> str:
         return item.path.relative_to(TESTS).parts[0]
