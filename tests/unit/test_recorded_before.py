@@ -1,7 +1,7 @@
 """Recordings made before DuckDB read them are judged to the same bytes.
 
 Each archive in recordings/ is a recording as commit 9f9dea8 left it, without logs and charts: `specified`,
-`poison` and `rebalance` by the built-in consumers; `events-only` by examples/confluent-kafka-poll, which writes
+`poison` and `rebalance` by the built-in consumers; `events-only` by examples/confluent-kafka-poll, which has
 no files; `declared-fields` by a consumer with a format of its own (nested, JSON as text, ISO 8601 times).
 
 Only sentences may be reworded; then the verdict.json of the archive is written anew. One finding has changed

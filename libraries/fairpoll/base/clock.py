@@ -1,7 +1,7 @@
 """One clock for all evidence: milliseconds since the epoch, with a fraction.
 
-Where producer, consumers and judge are processes of one machine, the system clock orders their
-events; `clocks` is for those of several. It is read once and then carried forward by the monotonic
+If producer, consumers and judge run on one machine, the system clock orders their events; `clocks` is for
+several machines. It is read once and then carried forward by the monotonic
 clock, so that setting the clock back during a run does not reorder the events of a process.
 """
 

@@ -1,1 +1,1 @@
-"""Scenario files: what traffic there is, how fast the sink is, and what is done when."""
+"""Scenario files: the traffic, the sink's rate, the consumers' settings and the timeline."""

@@ -65,7 +65,7 @@ class TopicPlan:
 
 @dataclass(frozen=True)
 class Step:
-    """One entry of the timeline: what is done to the consumers, and when."""
+    """One entry of the timeline: an action on the consumers, and its time."""
 
     at_seconds: float
     action: Action

@@ -1,7 +1,7 @@
-"""The YAML of a scenario file as plain data, with the line each key stands on.
+"""The YAML of a scenario file as plain data, with the line of each key.
 
-Only the part of YAML that a scenario needs: groups of keys, lists, and plain values. What else there
-is (aliases, the stuff of YAML bombs; tags, which make objects) is refused before anything is built.
+Only mappings, lists and plain values are accepted. Aliases, which YAML bombs are made of, and tags, which
+create objects, are rejected before anything is built.
 """
 
 import stat
@@ -26,7 +26,7 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong, and the keys that lead there."""
+    """An error in the file, and the path of keys to it."""
 
     place: Place
     sentence: str
@@ -35,14 +35,14 @@ class Problem:
 
 @dataclass
 class Source:
-    """A scenario file's data. `lines` gives the line of each place; `problems` what was wrong already."""
+    """A scenario file's data. `lines` maps each path of keys to its line; `problems` are those so far."""
 
     data: Any
     lines: dict[Place, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def problem(self, place: Place, sentence: str) -> Problem:
-        """With the line of this place, or of the nearest one around it that the file holds."""
+        """A problem at the line of this path, or of the nearest enclosing one in the file."""
         around = place
         while around and around not in self.lines:
             around = around[:-1]
@@ -50,7 +50,7 @@ class Source:
 
 
 def read_yaml(path: Path) -> Source:
-    """Read the file. Raises ScenarioError where it is no YAML at all, or more than plain YAML."""
+    """Read the file. Raises ScenarioError if it is not YAML, or has more than plain YAML."""
     try:
         kind = path.stat()
         if stat.S_ISDIR(kind.st_mode):
@@ -68,11 +68,11 @@ def read_yaml(path: Path) -> Source:
         raise ScenarioError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     except yaml.MarkedYAMLError as error:
         where = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
-        told = f"not YAML: {plain(str(error.problem))}; check the indentation, colons and brackets there"
-        raise ScenarioError(f"{path}:{where} {told}") from None
+        reason = f"not YAML: {plain(str(error.problem))}; check the indentation, colons and brackets there"
+        raise ScenarioError(f"{path}:{where} {reason}") from None
     except yaml.reader.ReaderError as error:
         raise ScenarioError(f"{path}: not YAML: {error.reason} (character {error.position})") from None
-    except ValueError as error:  # of PyYAML's own, such as \U with a number that is no character
+    except ValueError as error:  # raised by PyYAML, such as for \U with an invalid code point
         raise ScenarioError(f"{path}: not YAML: {plain(str(error))}") from None
     if node is None:
         raise ScenarioError(f"{path}: is empty; it needs title, duration, sink and topics")
@@ -82,7 +82,7 @@ def read_yaml(path: Path) -> Source:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses, at its line, what a scenario has no use for, before it is expanded or built."""
+    """Rejects aliases, tags and deep nesting, with their line, before they are expanded or built."""
 
     def __init__(self, text: str, path: Path) -> None:
         super().__init__(text)
@@ -107,7 +107,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _data(node: yaml.Node, place: Place, source: Source) -> Any:
-    """The node as plain data; keys are text, whatever they look like. Notes lines and problems."""
+    """The node as plain data, with all keys as text. Adds lines and problems to `source`."""
     source.lines.setdefault(place, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         found: dict[str, Any] = {}
@@ -127,7 +127,7 @@ def _data(node: yaml.Node, place: Place, source: Source) -> Any:
 
 
 def _value(node: yaml.Node, place: Place, source: Source) -> Any:
-    """A number, yes or no, nothing, or else text; a date is text as well."""
+    """A number, a boolean or null, else text; a date is text."""
     try:
         node.value.encode()
         if node.tag.rpartition(":")[2] in PLAIN_TAGS:

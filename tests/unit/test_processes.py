@@ -1,0 +1,60 @@
+"""The child processes of a run stop together, the last one first, also when one of them cannot be stopped."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from fairpoll.base.errors import ClusterError
+from fairpoll.base.waiting import wait_until
+from fairpoll.run.processes import ChildProcess, ChildProcesses
+
+WAITS = (sys.executable, "-c", "print(flush=True); input()")
+DEAF = (sys.executable, "-c", "import signal; signal.signal(15, print); print(flush=True); [*iter(input, 0)]")
+
+
+def start(processes: ChildProcesses, folder: Path, *commands: tuple[str, ...]) -> list[ChildProcess]:
+    """Start these commands, and wait until each has printed a line."""
+    children = [
+        processes.start(str(number), command, {}, folder / f"{number}.out", folder / f"{number}.log")
+        for number, command in enumerate(commands)
+    ]
+    for child in children:
+        wait_until(lambda child=child: child.events.stat().st_size, 30, "its first line")
+    return children
+
+
+def test_an_error_in_one_stops_the_others_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    processes = ChildProcesses()
+    children = start(processes, tmp_path, WAITS, WAITS, WAITS)
+    stopped: list[str] = []
+    plain_stop = ChildProcess.stop
+
+    def stop(child: ChildProcess, timeout_seconds: float) -> bool:
+        stopped.append(child.name)
+        plain_stop(child, timeout_seconds)
+        if child is children[1]:
+            raise OSError("no such luck")
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChildProcess, "stop", stop)
+        with pytest.raises(OSError, match="no such luck"):
+            processes.stop()
+    assert stopped == ["2", "1", "0"]
+    assert not any(child.running for child in children)
+
+
+def test_without_a_cluster_they_are_killed_at_once(tmp_path: Path):
+    processes = ChildProcesses()
+    with pytest.raises(ClusterError), processes:
+        (deaf,) = start(processes, tmp_path, DEAF)
+        raise ClusterError("gone")
+    assert not deaf.running
+
+
+def test_stopping_twice_does_nothing(tmp_path: Path):
+    with ChildProcesses() as processes:
+        (child,) = start(processes, tmp_path, WAITS)
+        processes.stop()
+        assert not child.running
