@@ -15,8 +15,9 @@ from robot.libraries.BuiltIn import BuiltIn
 from fairpoll.base import clock
 from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, Finding, Status, judge
 from fairpoll.evidence import layout
+from fairpoll.evidence.history import Recording
 from fairpoll.evidence.loading import load_recording
-from fairpoll.keywords.judging import settle
+from fairpoll.keywords.judging import INCONCLUSIVE, settle
 from fairpoll.keywords.session import SESSION
 from fairpoll.reports.tables import criteria_table
 from fairpoll.run.members import ConsumerUnderTest
@@ -59,6 +60,7 @@ class DefectLibrary:
     def __init__(self) -> None:
         self._scenario = ""
         self._rows: list[Finding] = []
+        self._cut_off: Recording | None = None
 
     @keyword
     def run_consumers_on(self, scenario: str, *consumers: str) -> None:
@@ -94,27 +96,19 @@ class DefectLibrary:
         failing, other = (
             SESSION.verdict().judge(criterion, _slug(name), **given) for name in (consumer, passing)
         )
-        SESSION.results.write_verdicts()
         measured = f"{criterion}: {failing.measured}"
         self._rows.append(_row(consumer, f"caught by {criterion}", measured, "fail"))
         if (failing.status, other.status) != ("fail", "pass"):
             sentences = "\n".join(f"{finding.status}: {finding.sentence}" for finding in (failing, other))
-            inconclusive = "inconclusive" in (failing.status, other.status)
-            raise Failure(
-                f"{'INCONCLUSIVE: ' * inconclusive}{criterion} did not tell them apart:\n{sentences}"
-            )
+            prefix = INCONCLUSIVE if "inconclusive" in (failing.status, other.status) else ""
+            raise Failure(f"{prefix}{criterion} does not tell the two apart:\n{sentences}")
         self._rows[-1] = replace(self._rows[-1], status="pass")
         BuiltIn().set_test_message(measured)
 
     @keyword
     def cut_off_recording_should_fail(self, criterion: str) -> None:
         """Fails unless this criterion doubts a copy of the recording with half of the ledger."""
-        whole = SESSION.verdict().recording
-        with TemporaryDirectory() as folder:
-            copy = Path(shutil.copytree(whole.folder, Path(folder) / whole.folder.name))
-            lines = (copy / layout.LEDGER).read_bytes().splitlines(keepends=True)
-            (copy / layout.LEDGER).write_bytes(b"".join(lines[: len(lines) // 2]))
-            finding = judge(criterion, load_recording(copy), "run")
+        finding = judge(criterion, self._half_a_ledger(), "run")
         caught = finding.status == "inconclusive" and "planned messages acked" in finding.sentence
         status: Status = "pass" if caught else "fail"
         self._rows.append(_row("half a ledger", f"caught by {criterion}", finding.measured, status))
@@ -157,6 +151,17 @@ class DefectLibrary:
         ]
         SESSION.results.write_verdicts()
 
+    def _half_a_ledger(self) -> Recording:
+        """The current recording, cut off in the middle of its ledger; read once for all criteria."""
+        whole = SESSION.verdict().recording
+        if self._cut_off is None or self._cut_off.run_id != whole.run_id:
+            with TemporaryDirectory() as folder:
+                copy = Path(shutil.copytree(whole.folder, Path(folder) / whole.folder.name))
+                lines = (copy / layout.LEDGER).read_bytes().splitlines(keepends=True)
+                (copy / layout.LEDGER).write_bytes(b"".join(lines[: len(lines) // 2]))
+                self._cut_off = load_recording(copy)
+        return self._cut_off
+
     def _judge(self, consumer: str) -> list[tuple[str, Finding]]:
         verdict = SESSION.verdict()
         found = [
@@ -165,8 +170,7 @@ class DefectLibrary:
         ]
         doubts = [finding for _, finding in found if finding.status == "inconclusive"]
         if doubts:
-            raise Failure(f"INCONCLUSIVE: {'; '.join(finding.sentence for finding in doubts)}")
-        SESSION.results.write_verdicts()
+            raise Failure(f"{INCONCLUSIVE}{'; '.join(finding.sentence for finding in doubts)}")
         return found
 
 

@@ -19,7 +19,3 @@ Latency At Most                   latency_at_most                   static prior
 Service At Least                  service_at_least                  static priority for the hot topic    async                                volume=low    share=0.5
 Due Messages Delivered            due_messages_delivered            static priority for the hot topic    async                                volume=low    seconds=2
 Membership Lost                   membership_lost                   async                                polls too seldom
-Producer Kept Its Plan            [Template]                        Cut Off Recording Should Fail
-                                  producer_kept_plan
-Recording Is Sound                [Template]                        Cut Off Recording Should Fail
-                                  recording_is_sound

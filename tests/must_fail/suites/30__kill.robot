@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation     Defects that show after a process has been killed.
+Documentation     Defects that show after a process has been killed, and a recording that was cut off.
 
 Resource          ../../../resources/acceptance.resource
 Library           ../DefectLibrary.py
@@ -9,9 +9,13 @@ Suite Teardown    Log The Kill Table
 Test Template     Consumer Should Be Caught
 
 
-*** Test Cases ***             CONSUMER             CAUGHT BY                          CONSEQUENCES
-Starts Again Late              starts again late    recovers_within                    nothing_lost commits_caught_up pauses_pair_up
-The Built-In Async Consumer    [Template]           Consumer Should Pass Everything
+*** Test Cases ***             CONSUMER              CAUGHT BY                          CONSEQUENCES
+Starts Again Late              starts again late     recovers_within                    nothing_lost commits_caught_up pauses_pair_up
+Producer Kept Its Plan         [Template]            Cut Off Recording Should Fail
+                               producer_kept_plan
+Recording Is Sound             [Template]            Cut Off Recording Should Fail
+                               recording_is_sound
+The Built-In Async Consumer    [Template]            Consumer Should Pass Everything
                                async
 
 
