@@ -52,7 +52,7 @@ def test_it_has_nothing_else(names: set[str]):
     known = ".py .typed .css .json .xml .yml .yaml .resource .robot .txt .toml .md"
     assert endings <= set(known.split())
     assert not [name for name in names if not name.startswith(("fairpoll/", "fairpoll-"))]
-    assert not [name for name in names if "__pycache__" in name or "test_" in name]
+    assert not [name for name in names if "__pycache__" in name or "/test_" in name]
 
 
 def test_its_metadata_is_valid(metadata: Message):
