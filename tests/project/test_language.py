@@ -1,0 +1,53 @@
+"""The language of the code: patterns that read like a translation, counted so that their number only falls."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = [
+    path
+    for folder, pattern in (("libraries", "*.py"), ("suites", "*.robot"), ("resources", "*.resource"))
+    for path in sorted((ROOT / folder).rglob(pattern))
+    if not any(parent.is_symlink() for parent in path.parents)
+]
+# Pattern -> how many lines may still have it. Lower the number with each line that you reword.
+ALLOWED = {
+    r'"""Of ': 11,
+    r"# Of ": 6,
+    r"\btold\b": 138,
+    r"\bso (long|many) ": 12,
+}
+
+
+def avoided() -> list[str]:
+    """The words behind `Avoid:` in the glossary."""
+    text = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+    lines = re.findall(r"^ *Avoid: (.+)$", text, re.MULTILINE)
+    return [word.strip() for line in lines for word in line.split(",")]
+
+
+def lines_with(pattern: str) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in FILES
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if re.search(pattern, line)
+    ]
+
+
+@pytest.mark.parametrize("pattern", ALLOWED)
+def test_no_more_lines_are_worded_like_a_translation(pattern: str):
+    found = lines_with(pattern)
+    assert len(found) <= ALLOWED[pattern], "\n".join(found)
+
+
+# Lines with a word that the glossary avoids; lower it with each that you reword.
+ALLOWED_WORDS = 249
+
+
+def test_words_to_avoid_are_rare():
+    words = {word: lines_with(rf"(?i)\b{re.escape(word)}\b") for word in avoided()}
+    found = [f"{word}: {line}" for word, lines in words.items() for line in lines]
+    assert len(found) <= ALLOWED_WORDS, "\n".join(found)
