@@ -132,7 +132,7 @@ class Admin:
         return int(_result_of(asked[group], f"group {group}").coordinator.id)
 
     def what_is_missing(self, brokers: int) -> str:
-        """Which of so many brokers do not answer and which partitions lack replicas, in words; "" if none."""
+        """A message with the brokers that do not answer and the partitions that lack replicas; "" if none."""
         metadata = self.metadata()
         if metadata is None:
             return "no broker answers"
@@ -172,7 +172,7 @@ class Admin:
         }
 
     def delete(self, topics: Collection[str], groups: Collection[str]) -> list[str]:
-        """Delete topics and groups; what is gone already is fine. Returns what could not be deleted."""
+        """Delete topics and groups; missing ones are ignored. Returns those that could not be deleted."""
         left: list[str] = []
         if groups:
             for name, future in self._client.delete_consumer_groups(

@@ -1,4 +1,4 @@
-"""What every cluster offers, wherever it runs. See `fairpoll.cluster.open_cluster` for the choice."""
+"""The interface of every cluster. See `fairpoll.cluster.open_cluster` for the choice."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class Cluster(Protocol):
     `kind` is one of local, mock, compose, external. `description` says which broker judges, for
     people: "Apache Kafka 4.3.1 (KRaft), 1 broker, Java 17". `client_config` holds everything a
     confluent-kafka client needs to connect, as string properties; `consumer_config` the same for the
-    consumers under test, whose network can be broken. `faults` is None where no broker can be harmed.
+    consumers under test, whose network can be broken. `faults` is None where faults cannot be injected.
     """
 
     kind: str
@@ -86,10 +86,10 @@ class Cluster(Protocol):
     def consumer_config(self) -> dict[str, str]: ...
 
     def start(self) -> None:
-        """Bring it up and wait until it is our own cluster that answers. Raises ClusterError."""
+        """Start the cluster and wait until it answers. Raises ClusterError."""
 
     def check(self) -> None:
-        """Raise ClusterError, which tells how it ended, if it is there no more without our doing."""
+        """Raise ClusterError with the reason if the cluster ended on its own."""
 
     def stop(self) -> None:
         """Stop everything `start` started and remove its data; logs stay. Safe to call twice."""
@@ -101,11 +101,11 @@ class Cluster(Protocol):
         """
 
     def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
-        """Delete what a run created on a cluster that outlives it; a no-op where it does not."""
+        """Delete the run's topics and groups on a cluster that outlives the run; a no-op elsewhere."""
 
 
 def wrong_partitions(topic: str, found: int, wanted: int) -> str:
-    """The sentence for a topic that exists already, and not as the scenario needs it."""
+    """The message for a topic that exists with another number of partitions."""
     return (
         f"topic {topic} exists with {found} partitions, the scenario needs {wanted}; "
         "delete it or choose another name"

@@ -1,4 +1,4 @@
-"""The `external` cluster: anybody's. Used through its address, never started or stopped by us."""
+"""The `external` cluster: it is used through its address, and never started or stopped here."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -75,13 +75,13 @@ class ExternalCluster:
             raise ClusterError(self._why(admin.last_error)) from error
 
     def stop(self) -> None:
-        """Let go of it; the cluster goes on."""
+        """Close the connection; the cluster keeps running."""
         if self._admin:
             self._admin.close()
             self._admin = None
 
     def check(self) -> None:
-        """Raise ClusterError if it has not answered for so long that it will not again."""
+        """Raise ClusterError if the cluster has not answered for GONE_SECONDS."""
         if self._connected().metadata(PROBE_SECONDS) is not None:
             self._answered_at = time.monotonic()
         elif time.monotonic() - self._answered_at > GONE_SECONDS:
@@ -94,7 +94,7 @@ class ExternalCluster:
         self._connected().create_topics(partitions, replication_factor=BROKER_DEFAULT)
 
     def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
-        """Delete the run's topics and groups; what cannot be deleted is told, not hidden."""
+        """Delete the run's topics and groups; warn about what cannot be deleted."""
         if left := self._connected().delete(topics, groups):
             self._warn("left on the cluster, please delete: " + "; ".join(left))
 

@@ -8,7 +8,7 @@ HOST = "127.0.0.1"
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now; held open together, so that they differ."""
+    """Ports without a listener; all are held open at the same time, so that they differ."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:

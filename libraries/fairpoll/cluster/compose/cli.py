@@ -64,7 +64,7 @@ def find_compose() -> ComposeCommand:
 
 def _version_of(words: Sequence[str]) -> str:
     try:
-        told = subprocess.run(
+        done = subprocess.run(
             [*words, "version", "--short"],
             capture_output=True,
             text=True,
@@ -74,8 +74,8 @@ def _version_of(words: Sequence[str]) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    match = re.search(r"\d+\.\d+(?:\.\d+)?", told.stdout)
-    return match[0] if match and told.returncode == 0 else ""
+    match = re.search(r"\d+\.\d+(?:\.\d+)?", done.stdout)
+    return match[0] if match and done.returncode == 0 else ""
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -83,7 +83,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 class ComposeProject:
-    """One project of one Compose file. `started` is told the id of each process that is run for it."""
+    """One project of one Compose file. `started` is called with the id of each process that runs for it."""
 
     def __init__(
         self,

@@ -158,7 +158,7 @@ class ComposeCluster:
         return address
 
     def check(self) -> None:
-        """Raise ClusterError with the end of its log if a container ended that nobody ended on purpose."""
+        """Raise ClusterError with the end of its log if a container ended on its own."""
         down = {f"kafka-{node}" for node in self.faults.down} if self.faults else set()
         with engine() as client:
             states = self._containers.states(client)
@@ -215,11 +215,11 @@ class ComposeCluster:
             )
         self._containers.wait_until_healthy(client, self.services, self._options.start_timeout_seconds)
         self._wait_until_ours(client)
-        if len(self.brokers) == 3:  # with fewer, nothing can be harmed and go on
+        if len(self.brokers) == 3:  # fewer do not survive the loss of one
             self.faults = ComposeFaults(self.project)
 
     def _wait_until_ours(self, client: Any) -> None:
-        """Until all brokers answer under the cluster id that stands in the container's own files."""
+        """Wait until all brokers answer with the cluster id of the container's own files."""
         self._admin = admin = Admin(self.client_config, self._options.log_folder / "admin.log")
         broker = next(
             one for one in containers_of(client, self.project) if service_of(one) == self.brokers[0]

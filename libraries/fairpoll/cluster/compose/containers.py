@@ -21,7 +21,7 @@ class ProjectContainers:
         self._log_folder = log_folder
 
     def wait_until_healthy(self, client: Any, services: Collection[str], seconds: float) -> None:
-        """Wait for these services; one that ended is told at once. Raises ClusterError."""
+        """Wait for these services; fail at once if one has ended. Raises ClusterError."""
 
         def healthy() -> bool:
             states = self.states(client)
@@ -49,17 +49,17 @@ class ProjectContainers:
         return states
 
     def why(self, client: Any) -> str:
-        """Each service that is not healthy, and its last words; its whole log is kept."""
+        """Each unhealthy service with the last lines of its log; the whole log is kept."""
         self.collect_logs()
-        told = []
+        reasons = []
         for service, state in self.states(client).items():
             if state != "healthy":
                 log = self._log_folder / f"{service}.log"
-                told.append(f"\n{service} is {state}; its log ({log}) ends with\n{_last_words(log)}")
-        return ":" + "".join(told) if told else ""
+                reasons.append(f"\n{service} is {state}; its log ({log}) ends with\n{_last_words(log)}")
+        return ":" + "".join(reasons) if reasons else ""
 
     def collect_logs(self) -> None:
-        """Each container's whole log into a file of its service's name."""
+        """Write the whole log of each container to a file named after its service."""
         with engine() as client:
             for container in containers_of(client, self._project):
                 log = self._log_folder / f"{service_of(container)}.log"

@@ -73,7 +73,7 @@ def server_properties(broker: Broker, brokers: Sequence[Broker], extra: Mapping[
 
 
 def _fast_failover(broker: Broker) -> dict[str, object]:
-    """For clusters that are harmed: a listener behind the proxy, and a dead broker noticed in seconds."""
+    """For fault injection: a listener behind the proxy, and short timeouts for a dead broker."""
     names = ("PLAINTEXT", "CONSUMER", "CONTROLLER")
     ports = (broker.port, broker.consumer_port, broker.controller_port)
     listeners = [f"{name}://{HOST}:{port}" for name, port in zip(names, ports, strict=True)]

@@ -118,7 +118,7 @@ class LocalCluster:
             self._folder = None
 
     def check(self) -> None:
-        """Raise ClusterError with the end of its log if a broker has ended that nobody ended on purpose."""
+        """Raise ClusterError with the end of its log if a broker has ended on its own."""
         for broker in self.brokers:
             code = broker.process.poll() if broker.process else None
             if code is not None and not (self.faults and broker.node_id in self.faults.down):
@@ -162,7 +162,7 @@ class LocalCluster:
         self._format(kafka)
         for broker in self.brokers:
             self.launch(broker)
-        if len(self.brokers) == 3:  # with fewer, nothing can be harmed and go on
+        if len(self.brokers) == 3:  # fewer do not survive the loss of one
             ways = {b.node_id: (b.proxy_port, b.consumer_port) for b in self.brokers}
             self._network = Network(ways, self._options.log_folder / "proxy.log")
             self._registry.add_process(self._network.pid)
@@ -208,7 +208,7 @@ class LocalCluster:
         return process
 
     def _wait_until_ready(self) -> None:
-        """Until all brokers answer under our cluster id, which nobody else who holds a port has."""
+        """Wait until all brokers answer with this cluster's id, which another holder of the port has not."""
         self._admin = admin = Admin(self.client_config, self._options.log_folder / "admin.log")
         seen = "no answer yet"
 

@@ -49,8 +49,8 @@ def _find_java() -> tuple[Path, int]:
             f"no Java {where}; install Java {OLDEST_JAVA} or later, on Debian with "
             f"'apt-get install default-jre-headless', or run with CLUSTER:mock"
         )
-    told = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
-    match = re.search(r'version "(\d+)', told)
+    printed = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
+    match = re.search(r'version "(\d+)', printed)
     version = int(match[1]) if match else 0
     if version < OLDEST_JAVA:
         raise ClusterUnavailableError(
@@ -111,7 +111,7 @@ def _resolve(pom: bytes, folder: Path, progress: Progress) -> None:
             f"'apt-get install maven', {WAYS_OUT}"
         )
     progress("fetching Apache Kafka's jars through Maven, once (about 45 MB)")
-    draft = folder.with_suffix(".part")  # we hold the lock: what is there was left by a killed run
+    draft = folder.with_suffix(".part")  # the lock is held here: a draft was left by a killed run
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     try:
@@ -128,9 +128,9 @@ def _resolve(pom: bytes, folder: Path, progress: Progress) -> None:
             check=False,
         )
         if done.returncode != 0 or not _kafka_version(draft):
-            told = _first_error(done.stdout) or _first_error(done.stderr) or f"exit code {done.returncode}"
+            reason = _first_error(done.stdout) or _first_error(done.stderr) or f"exit code {done.returncode}"
             raise ClusterUnavailableError(
-                f"Maven could not fetch Apache Kafka's jars: {told}; "
+                f"Maven could not fetch Apache Kafka's jars: {reason}; "
                 f"try again with the network up, {WAYS_OUT}"
             )
         draft.rename(folder)

@@ -113,7 +113,7 @@ class MockCluster:
     def _order(self, order: Mapping[str, object]) -> None:
         if self._process is None or self._process.stdin is None:
             raise ClusterError("the mock cluster is not running")
-        # A mock that is gone is told by the answer that does not come.
+        # A mock process that has ended is noticed by its missing answer.
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()

@@ -4,7 +4,7 @@ It speaks the Kafka protocol on loopback. The confluent-kafka wheel carries it, 
 no way to make topics, so the library's C API is called through ctypes.
 
 Orders come as one JSON object a line on standard input, `{"topic": NAME, "partitions": N}`, and are
-answered by a line on standard output. The end of the input ends the process: when whoever started it
+answered by a line on standard output. The end of the input ends the process: when its parent
 is killed, the mock goes too.
 """
 
