@@ -30,7 +30,7 @@ class FaultLibrary:
 
     Broker faults need a `local` or `compose` cluster with three brokers. `topic` is a topic's name in the
     scenario, `mode` a consumer, `number` a broker, 1 to 3; `time` and `delay` are real times, such as
-    5 seconds or 200 ms, which SPEED does not divide. Every keyword fails if no scenario is running.
+    5 seconds or 200 ms, which SPEED does not divide.
     """
 
     @keyword(tags=["fault"])
@@ -56,6 +56,8 @@ class FaultLibrary:
     def kill_the_leader(self, topic: Topic) -> None:
         """Kills the broker that leads the topic's partition 0, as a power failure does.
 
+        Fails if no scenario is running.
+
         Example: `Kill The Leader Of quiet`
         """
         self._kill(self._leader(topic), f"leader of {topic.name}")
@@ -63,6 +65,8 @@ class FaultLibrary:
     @keyword("Kill The Coordinator Of ${mode}", tags=["fault"])
     def kill_the_coordinator(self, mode: Mode) -> None:
         """Kills the broker that coordinates the consumer's group.
+
+        Fails if no scenario is running.
 
         Example: `Kill The Coordinator Of async`
         """
@@ -99,6 +103,8 @@ class FaultLibrary:
     def freeze_the_leader(self, topic: Topic, time: Duration) -> None:
         """Freezes the process of the broker that leads the topic's partition 0; its connections stay open.
 
+        Fails if no scenario is running.
+
         Example: `Freeze The Leader Of quiet For 5 seconds`
         """
         self.freeze_broker(self._leader(topic), time)
@@ -106,6 +112,8 @@ class FaultLibrary:
     @keyword("Freeze Broker ${number} For ${time}", tags=["fault"])
     def freeze_broker(self, number: int, time: Duration) -> None:
         """Freezes the process of this broker (1 to 3); its connections stay open.
+
+        Fails if no scenario is running.
 
         Example: `Freeze Broker 2 For 5 seconds`
         """
@@ -116,6 +124,8 @@ class FaultLibrary:
         """Drops all traffic between the consumers and the leader of the topic's partition 0.
 
         On compose the broker is isolated from the other brokers as well.
+
+        Fails if no scenario is running.
 
         Example: `Isolate The Leader Of quiet For 5 seconds`
         """
@@ -154,6 +164,8 @@ class FaultLibrary:
     @keyword("Kill The Consumer ${mode} For ${time}", tags=["fault"])
     def kill_the_consumer(self, mode: Mode, time: Duration) -> None:
         """Kills the consumer's process (SIGKILL), and restarts it after this time.
+
+        Fails if no scenario is running.
 
         Example: `Kill The Consumer async For 1 second`
         """
@@ -195,6 +207,8 @@ class FaultLibrary:
         """Kills the producer (SIGKILL), and restarts it after this time.
 
         Messages sent and not acked by then may be delivered or not; only acked messages must be.
+
+        Fails if no scenario is running.
 
         Example: `Kill The Producer For 1 second`
         """

@@ -31,10 +31,10 @@ class ScenarioLibrary:
     def show_runs_live(self, live: Literal["yes", "no"] = "no") -> None:
         """Shows a table on the terminal while a scenario runs: produced, delivered, lag, oldest wait.
 
-        Prints a notice, and changes nothing else, if the console is not a terminal.
+        Does nothing if `live` is `no`, and only prints a notice if the console is not a terminal.
 
         Args:
-            live: `yes` or `no`; default `no`, which does nothing.
+            live: `yes` or `no`; default `no`.
 
         Example: `Show Runs Live    yes`
         """
