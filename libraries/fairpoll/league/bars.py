@@ -57,5 +57,5 @@ def bar_chart(title: str, x_label: str, conditions: Sequence[str], bars: Sequenc
         axes.set_xlabel(plain(x_label), size=13, color=INK)
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
-    told = "; ".join(f"{bar.name}, {bar.condition}: {bar.value:.1f}" for bar in bars)
-    return inline(out.getvalue(), title, plain(told))
+    description = "; ".join(f"{bar.name}, {bar.condition}: {bar.value:.1f}" for bar in bars)
+    return inline(out.getvalue(), title, plain(description))

@@ -164,7 +164,7 @@ def build(contestant: Contestant, log: Path) -> bool:
 
 
 def _fingerprint(folder: Path) -> str:
-    """Of the program, its lock and its example.yaml: all files that lie in the folder itself."""
+    """A digest of the program, its lock file and its example.yaml: all files directly in the folder."""
     found = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name != STAMP:

@@ -42,8 +42,8 @@ class League:
     def run(self, contestants: Sequence[Contestant], done: Callable[[list[Row]], object]) -> list[Row]:
         """Run all of them under every condition; `done` is given all rows so far after each batch.
 
-        Whoever can be told to run, by a command, can be a contestant. One that cannot be built or run
-        gets a row that says so. Raises FairpollError when the cluster or the producer fails.
+        Any command can be a contestant. One that cannot be built or run gets a row with the reason.
+        Raises FairpollError when the cluster or the producer fails.
         """
         able, reasons = self._build_all(contestants)
         rows = [
@@ -104,11 +104,11 @@ class League:
         except CONTESTANTS_OWN as error:
             if len(batch) == 1:
                 self.tell(f"{names} failed: {error}")
-                return [Row(batch[0], condition, "failed", self._told_here(str(error), batch[0]))]
+                return [Row(batch[0], condition, "failed", self._without_folders(str(error), batch[0]))]
             self.tell("the run was ended by one of them, so each is run alone")
             return [row for one in batch for row in self._run_batch([one], condition, scenario)]
 
-    def _told_here(self, error: str, contestant: Contestant) -> str:
+    def _without_folders(self, error: str, contestant: Contestant) -> str:
         """The same without the folders of this machine, which mean nothing in a page that is kept."""
         for folder in (self.folder, contestant.folder):
             error = error.replace(f"{folder}/", "").replace(f" {folder}", "")
