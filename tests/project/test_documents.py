@@ -37,7 +37,9 @@ def test_every_page_named_anywhere_exists():
     for path in documents.tracked():
         if path.suffix in (".png", ".json", ".xz") or path.is_symlink():
             continue
-        for named in re.findall(r"(?<![\w/])docs/[\w/-]+\.(?:md|py|json)\b", path.read_text("utf-8")):
+        for named in re.findall(
+            r"(?<![\w/])docs/[\w/-]+\.(?:md|py|json)\b", path.read_text("utf-8", "replace")
+        ):
             if not (ROOT / named).exists():
                 missing.append(f"{name(path)}: {named}")
     assert missing == []
