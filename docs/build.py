@@ -21,6 +21,7 @@ import click
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA, Criterion
 from fairpoll.cli.main import main as fairpoll
 from fairpoll.contract.settings import PollSettings, allowed, variable
+from fairpoll.evidence.querying import TABLES
 from fairpoll.verdicts.schema import schema as verdict_schema
 from fairpoll.verdicts.schema import schema_text
 
@@ -218,11 +219,30 @@ def _kind(entry: Mapping[str, Any]) -> str:
     return f"{name} of {_kind(inner)}" if isinstance(inner, dict) and inner else name
 
 
+def tables_page() -> str:
+    """The tables that `fairpoll query` offers."""
+    page = "# The tables of a recording\n\n" + GENERATED.format(source="`fairpoll.evidence.querying.TABLES`")
+    page += """\
+`fairpoll query FOLDER "select ..."` answers questions in the SQL of DuckDB. Times are scenario seconds from
+the start of the live traffic; topics have the scenario's names. The tables are copies: a query cannot change the
+recording, and it reaches no other file. `--format csv` and `--format json` are for programs.
+
+```text
+fairpoll query FOLDER "select consumer, topic, count(*), max(waited) from deliveries group by consumer, topic"
+```
+"""
+    for name, columns in TABLES.items():
+        rows = [(f"`{column}`", meaning) for column, meaning in columns.items()]
+        page += f"\n## {name}\n\n" + table(("column", "meaning"), rows)
+    return page
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "scenario.md": scenario_page,
     "settings.md": settings_page,
     "commands.md": commands_page,
     "criteria.md": criteria_page,
+    "tables.md": tables_page,
     "verdict-json.md": verdict_page,
     "verdict.schema.json": schema_text,
 }

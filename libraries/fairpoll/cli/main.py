@@ -23,6 +23,7 @@ COMMANDS = (
     "league",
     "plan",
     "produce",
+    "query",
     "report",
     "run-consumer",
     "summary",

@@ -30,7 +30,7 @@ class Deliveries(Rows[Delivered]):
     def __init__(self, messages: Messages, found: "Found") -> None:
         self.messages = messages
         self.foreign: tuple[Spot, ...] = tuple(found.foreign)
-        self._outputs, self.members = tuple(found.outputs), tuple(found.members)
+        self.outputs, self.members = tuple(found.outputs), tuple(found.members)
         at = found.columns["at"].values
         order = None if np.all(at[1:] >= at[:-1]) else np.argsort(at, kind="stable").astype(np.int32)
         del at
@@ -70,7 +70,7 @@ class Deliveries(Rows[Delivered]):
             float(self.at[row]),
             self.ids.get(row, ""),
             None if checksum == NOT_TOLD else checksum,
-            self._outputs[self._output[row]],
+            self.outputs[self._output[row]],
             self.members[self._member[row]],
         )
 
@@ -137,7 +137,7 @@ class Deliveries(Rows[Delivered]):
 
     def in_output(self, rows: Array, output: str) -> Array:
         """Whether each of these rows stands in this output."""
-        number = self._outputs.index(output) if output in self._outputs else -1
+        number = self.outputs.index(output) if output in self.outputs else -1
         stands: Array = self._output[rows] == number
         return stands
 
