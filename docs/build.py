@@ -224,8 +224,8 @@ def tables_page() -> str:
     page = "# The tables of a recording\n\n" + GENERATED.format(source="`fairpoll.evidence.querying.TABLES`")
     page += """\
 `fairpoll query FOLDER "select ..."` answers questions in the SQL of DuckDB. Times are scenario seconds from
-the start of the live traffic; topics have the scenario's names. The tables are copies: a query cannot change the
-recording, and it reaches no other file. `--format csv` and `--format json` are for programs.
+the start of the live traffic; topics have the scenario's names. The tables are copies: a query cannot
+change the recording, and it reaches no other file. `--format csv` and `--format json` are for programs.
 
 ```text
 fairpoll query FOLDER "select consumer, topic, count(*), max(waited) from deliveries group by consumer, topic"
