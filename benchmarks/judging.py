@@ -202,7 +202,8 @@ def _message(topic: TopicPlan, sequence: int, at: float) -> tuple[str, int]:
 
 def _judged(folder: str, checkout: Path) -> dict[str, float]:
     environment = {**os.environ, "PYTHONPATH": str(checkout / "libraries")}
-    command = [sys.executable, __file__, "judge", folder]
+    # Its own script, as names in the package differ between revisions.
+    command = [sys.executable, str(checkout / "benchmarks" / "judging.py"), "judge", folder]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     figures: dict[str, float] = json.loads(done.stdout)
     return figures
