@@ -131,7 +131,7 @@ class TestDoubts:
 
     def test_a_machine_that_stood_still(self):
         assert load_doubts(recording(BOTH, scenario=PLAN, longest_pause_seconds=2.5)) == [
-            "this machine stood still for 2.5 s (allowed 1 s)"
+            "the host paused for 2.5 s (allowed 1 s)"
         ]
 
     def test_a_broker_that_was_slow_to_ack(self):

@@ -3,7 +3,7 @@
 import pytest
 
 from fairpoll.checkers import Finding
-from fairpoll.keywords.judging import _told
+from fairpoll.keywords.judging import _message
 
 
 def finding(status: str, sentence: str = "async did what") -> Finding:
@@ -28,4 +28,4 @@ def finding(status: str, sentence: str = "async did what") -> Finding:
     ],
 )
 def test_a_failure_outweighs_what_is_inconclusive(statuses: list[str], message: str):
-    assert _told([finding(status) for status in statuses], 5, "evidence") == message
+    assert _message([finding(status) for status in statuses], 5, "evidence") == message

@@ -1,8 +1,8 @@
 """Pure functions from a recording to findings, by the names under which they are registered.
 
-Each takes the recording, the consumer's name and, by keyword, its thresholds. They never trust a
-counter: they compare the ledger of acked messages with what stands in the sink's files, and walk
-over what was expected, never over what was seen (a fully starved partition leaves no record).
+Each takes the recording, the consumer's name and, by keyword, its thresholds. They never trust a counter:
+they compare the ledger of acked messages with the sink's files, and iterate over the expected messages, never
+over the observed ones (a fully starved partition leaves no record).
 """
 
 from importlib import import_module
@@ -18,7 +18,7 @@ for _family in FAMILIES:
     import_module(f"fairpoll.checkers.{_family}")
 load_plugins()
 
-# What at-least-once delivery promises, under any load.
+# The criteria that at-least-once delivery promises, under any load.
 DELIVERY_GUARANTEES = tuple(name for name, declared in CRITERIA.items() if declared.guarantee)
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Is the backlog left where it belongs, in the broker? Buffers, pauses, memory."""
+"""Does the backlog stay in the broker? Buffers, pauses, memory."""
 
 import numpy as np
 
@@ -15,8 +15,8 @@ MEBIBYTE = 1024 * 1024
 def buffers_bounded(recording: Recording, consumer: str) -> Finding:
     """No partition ever had more records buffered than the pause threshold plus one poll.
 
-    By the consumer's own word (`buffered` in its events); `memory_bounded` looks from outside.
-    Inconclusive for a consumer that says nothing of its buffers.
+    The consumer reports it (`buffered` in its events); `memory_bounded` is measured from outside.
+    Inconclusive for a consumer that does not report it.
     """
     settings = recording.scenario.settings
     limit = settings.partition_pause_threshold + settings.max_poll_records
@@ -29,12 +29,12 @@ def buffers_bounded(recording: Recording, consumer: str) -> Finding:
     highest, topic, partition = max(levels, default=(0, "", 0))
     return Finding(
         expected=f"at most {limit:,} records a partition",
-        measured=f"{highest:,} records" if levels else "not told",
+        measured=f"{highest:,} records" if levels else "not reported",
         sentence=f"{consumer} had {highest:,} records of {topic}/{partition} buffered, "
         f"expected at most {limit:,} "
         f"(pause threshold {settings.partition_pause_threshold:,} + poll {settings.max_poll_records:,})"
         if levels
-        else f"{consumer} does not tell how much it buffers",
+        else f"{consumer} does not report how many records it buffers",
         status="inconclusive" if not levels else "pass" if highest <= limit else "fail",
         figures={"highest": highest},
     )
@@ -42,9 +42,9 @@ def buffers_bounded(recording: Recording, consumer: str) -> Finding:
 
 @criterion("pauses and resumes pair up", keyword="Pauses And Resumes Should Pair Up")
 def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
-    """Each paused partition was resumed or given back later, and none resumed that was not paused.
+    """Each paused partition was later resumed or revoked, and only paused partitions were resumed.
 
-    At the end of the drain a partition may be left paused only when nothing is left to read of it.
+    At the end of the drain, a partition may be paused only when no message of it is left to read.
     """
     history = recording.consumers[consumer]
     paused: dict[tuple[str, Partition], float] = {}
@@ -54,22 +54,22 @@ def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
         spots = [(member, (s["topic"], s["partition"])) for s in event.get("partitions", ())]
         match event["name"]:
             case "partitions_paused":
-                wrong += [f"{_told(s)} paused twice" for s in spots if s in paused]
+                wrong += [f"{_named(s)} paused twice" for s in spots if s in paused]
                 paused |= dict.fromkeys(spots, event["at"])
             case "partitions_resumed":
-                wrong += [f"{_told(s)} resumed without a pause" for s in spots if s not in paused]
+                wrong += [f"{_named(s)} resumed without a pause" for s in spots if s not in paused]
                 for spot in spots:
                     paused.pop(spot, None)
             case "partitions_revoked" | "partitions_assigned":
                 if event["at"] <= recording.duration:
-                    # In the run a partition may change hands while paused; at its end see below.
+                    # During the run a paused partition may be reassigned; its end is checked below.
                     paused = {spot: at for spot, at in paused.items() if spot not in spots}
             case "startup_complete":
                 paused = {spot: at for spot, at in paused.items() if spot[0] != member}
     if recording.scenario.drain:
         for spot, at in paused.items():
             if _unread(recording, consumer, spot[1]):
-                wrong.append(f"{_told(spot)} paused at second {at:.1f} and never resumed")
+                wrong.append(f"{_named(spot)} paused at second {at:.1f} and never resumed")
     return Finding(
         expected="0 unpaired",
         measured=f"{len(wrong):,} unpaired",
@@ -85,11 +85,11 @@ def memory_bounded(recording: Recording, consumer: str, *, mebibytes: Mebibytes)
     """The consumer's processes never had more resident memory than this, all members together."""
     peak = recording.consumers[consumer].peak_memory_bytes / MEBIBYTE
     doubt = dropped_by_the_broker(recording)
-    told = f"{consumer} had {peak:,.0f} MiB of memory, expected at most {mebibytes:,.0f} MiB"
+    sentence = f"{consumer} had {peak:,.0f} MiB of memory, expected at most {mebibytes:,.0f} MiB"
     return Finding(
         expected=f"at most {mebibytes:,.0f} MiB",
-        measured=f"{peak:,.0f} MiB" if peak else "not seen",
-        sentence=f"{doubt} ({told})" if doubt else told,
+        measured=f"{peak:,.0f} MiB" if peak else "not measured",
+        sentence=f"{doubt} ({sentence})" if doubt else sentence,
         status="inconclusive" if not peak or doubt else "pass" if peak <= mebibytes else "fail",
         figures={"peak_mebibytes": round(peak, 1)},
     )
@@ -101,6 +101,6 @@ def _unread(recording: Recording, consumer: str, partition: Partition) -> bool:
     return bool(waits.any())
 
 
-def _told(spot: tuple[str, Partition]) -> str:
+def _named(spot: tuple[str, Partition]) -> str:
     member, (topic, partition) = spot
     return f"{topic}/{partition}{f' of {member}' if member else ''}"

@@ -1,18 +1,18 @@
-"""Budgets of time: what SPEED cannot divide is allowed for, and how both are written in a sentence."""
+"""Time budgets, extended by the delays that SPEED does not scale, and their wording in sentences."""
 
 from fairpoll.evidence.history import Recording
 
-# What SPEED cannot divide, in real seconds: the broker may hold a fetch back for 500 ms (the default
-# of fetch.wait.max.ms), and a message that just missed one fetch waits for the next as well.
+# Real seconds that SPEED does not scale: a fetch may return after 500 ms (the default of fetch.wait.max.ms),
+# and a message that just missed one fetch waits for the next one too.
 UNSCALED_SECONDS = 1.0
 
 
 def budget_at_speed(recording: Recording, budget_seconds: float) -> float:
-    """A latency budget in scenario seconds, with what SPEED could not scale allowed for.
+    """A latency budget in scenario seconds, extended by the delays that SPEED does not scale.
 
-    At speed 1 it is the budget itself. At speed s a real second is s scenario seconds, of which the
-    budget already holds one: budget + UNSCALED_SECONDS * (s - 1). Where producers and consumers had clocks
-    of their own, what these may be off comes on top.
+    At speed 1 it is the budget itself. At speed s a real second is s scenario seconds, of which the budget
+    already holds one: budget + UNSCALED_SECONDS * (s - 1). The error of the clocks is added for runs on
+    several machines.
     """
     return budget_seconds + _unscaled(recording) + recording.clock_error_seconds
 
@@ -22,7 +22,7 @@ def _unscaled(recording: Recording) -> float:
 
 
 def budget_text(recording: Recording, budget_seconds: float) -> str:
-    """The same budget as people read it: `at most 5 s (+9 s that SPEED does not scale)`."""
+    """The budget in words: `at most 5 s (+9 s that SPEED does not scale)`."""
     more, error = _unscaled(recording), recording.clock_error_seconds
     added = [f"+{more:g} s that SPEED does not scale"] if more else []
     added += [f"+{error:.3f} s that the clocks may be off"] if error else []
@@ -30,7 +30,7 @@ def budget_text(recording: Recording, budget_seconds: float) -> str:
 
 
 def seconds_text(seconds: float, bound: float, least: int = 1) -> str:
-    """A time with as many digits (at `least` so many, at most 3) as tell it apart from its bound."""
+    """A time with enough decimals to differ from its bound: at least `least`, at most 3."""
     places = max(least, len(f"{bound:g}".partition(".")[2]))
     while places < 3 and float(f"{seconds:.{places}f}") == bound != seconds:
         places += 1

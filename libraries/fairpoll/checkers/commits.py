@@ -10,7 +10,7 @@ from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.records import NEVER, Array
 
-# Two processes read the same clock by way of their own offsets; they may differ by so much, real seconds.
+# Processes read the same clock with offsets of their own, so that times may differ by this (real seconds).
 CLOCK_SLACK_SECONDS = 0.05
 
 
@@ -23,7 +23,7 @@ CLOCK_SLACK_SECONDS = 0.05
 def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     """Whenever an offset was committed, the sink held every acked message before it.
 
-    Committed further, a crash at that moment would lose what lies between.
+    With a commit further ahead, a crash at that moment would lose the records in between.
     """
     history = recording.consumers[consumer]
     slack = CLOCK_SLACK_SECONDS * recording.speed
@@ -33,7 +33,7 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     held = held_since(recording, consumer)
     numbers: list[int] = []
     for partition, rows in recording.acked.by_partition.items():
-        # For each message, since when the sink has held it and all before it in its partition.
+        # For each message, since when the sink has held it and all messages before it in its partition.
         complete = np.maximum.accumulate(np.concatenate(([-NEVER], held[rows])))
         commits = [history.commits[number] for number in committed[partition]]
         before = np.searchsorted(recording.acked.offset[rows], [commit.offset for commit in commits])
@@ -54,10 +54,10 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     "commits caught up at the end", keyword="Commits Should Have Caught Up", needs="records", guarantee=True
 )
 def commits_caught_up(recording: Recording, consumer: str) -> Finding:
-    """When all had stopped, each partition's committed offset was the next one to read.
+    """When all consumers had stopped, each partition's committed offset was the next one to read.
 
-    That is one after the last record that the sink holds; seen from outside, by the broker's word.
-    Inconclusive when nobody looked.
+    That is one after the last record in the sink; the committed offsets are the broker's. Inconclusive where
+    these were not recorded.
     """
     history = recording.consumers[consumer]
     last: dict[Partition, int] = {}
@@ -72,7 +72,7 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
     wrong = [(p, offset + 1, (seen or {}).get(p)) for p, offset in sorted(last.items())]
     wrong = [entry for entry in wrong if entry[1] != entry[2]]
     examples = "; ".join(
-        f"{topic}/{number} at {'nothing' if got is None else got}, next to read is {wanted}"
+        f"{topic}/{number} at {'no offset' if got is None else got}, next to read is {wanted}"
         for (topic, number), wanted, got in wrong[:20]
     )
     return Finding(
@@ -86,7 +86,7 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
 
 
 def held_since(recording: Recording, consumer: str) -> Array:
-    """Since when the sink has held each acked message, or it was put aside or rejected; or NEVER."""
+    """When each acked message reached the sink, the dead letters or was rejected; otherwise NEVER."""
     history = recording.consumers[consumer]
     held = recording.first(consumer).copy()
     aside = {**{record.spot: record.at for record in history.dead_letters}, **history.rejected()}

@@ -23,7 +23,7 @@ from fairpoll.evidence.records import Array, Spot
 def nothing_lost(recording: Recording, consumer: str) -> Finding:
     """After the drain, every acked message stands in the sink, poison ones as dead letters or reported.
 
-    Inconclusive when the scenario has no drain: what is missing may only be late.
+    Inconclusive when the scenario has no drain: missing messages may only be late.
     """
     history = recording.consumers[consumer]
     messages = recording.acked
@@ -33,14 +33,14 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
         rows = messages.rows_at(spot)
         taken[rows] |= messages.poison[rows]
     missing = np.flatnonzero(~taken).tolist()
-    # What the broker itself has dropped meanwhile (retention, a mock's small memory) nobody can lose.
+    # A consumer cannot lose messages that the broker dropped (retention, the mock's small memory).
     gone = sum(
         int(np.count_nonzero(~taken[rows] & (messages.offset[rows] < recording.log_start.get(partition, 0))))
         for partition, rows in messages.by_partition.items()
     )
     drained = recording.scenario.drain and recording.complete
     doubt = (
-        f" ({gone:,} of them the broker itself no longer held)"
+        f" ({gone:,} of them were no longer on the broker)"
         if gone
         else ""
         if drained
@@ -69,12 +69,12 @@ def content_intact(recording: Recording, consumer: str) -> Finding:
         return found
 
     wrong = delivered.where(altered)
-    return safety(
+    return violations(
         consumer,
         "altered",
         delivered.spots(wrong),
         len(wrong),
-        "with another content than was sent",
+        "whose content differs from what was sent",
     )
 
 
@@ -87,21 +87,21 @@ def content_intact(recording: Recording, consumer: str) -> Finding:
 def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     """No record was delivered that was never acked.
 
-    A send whose answer was lost may have reached the log without our knowing; the ledger names it
-    as failed, and its delivery is allowed.
+    A send whose response was lost may have reached the log; the ledger lists it as failed, and its delivery
+    is allowed.
     """
     history = recording.consumers[consumer]
     delivered, known = history.delivered, len(recording.acked)
     strange = delivered.where(lambda rows: delivered.record[rows] >= known)
     foreign = [row for row in strange.tolist() if delivered.ids.get(row, "") not in recording.failed_ids]
-    finding = safety(
+    finding = violations(
         consumer,
         "others",
         delivered.spots(foreign),
         len(foreign),
         "that the brokers never acked",
     )
-    # Without their contents it cannot be told which of them are sends whose answer was lost.
+    # Without contents, sends whose response was lost cannot be told apart from invented records.
     if foreign and recording.failed_ids and "contents" not in history.evidence:
         return replace(finding, status="inconclusive")
     return finding
@@ -114,7 +114,7 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     guarantee=True,
 )
 def right_place(recording: Recording, consumer: str) -> Finding:
-    """Each record stands in its own topic's output, and only poison ones among the dead letters."""
+    """Each record is in its own topic's output file, and only poison messages are dead letters."""
     history = recording.consumers[consumer]
     messages, delivered = recording.acked, history.delivered
     outputs = {topic.name: topic.output for topic in recording.scenario.topics}
@@ -128,7 +128,7 @@ def right_place(recording: Recording, consumer: str) -> Finding:
     sound = [spot for spot in letters if (row := messages.find_one(spot)) >= 0 and not messages.poison[row]]
     spots = chain(delivered.spots(misplaced), sound)
     count = len(misplaced) + len(sound)
-    return safety(consumer, "misplaced", spots, count, "into a wrong file")
+    return violations(consumer, "misplaced", spots, count, "into the wrong output file")
 
 
 @criterion(
@@ -138,10 +138,10 @@ def right_place(recording: Recording, consumer: str) -> Finding:
     guarantee=True,
 )
 def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
-    """A record was delivered again only after a new assignment, and only from the last commit on.
+    """A record was redelivered only after a new assignment, and only from the last commit on.
 
-    At-least-once allows what was delivered but not yet committed to come again when its partition
-    changes hands: after a crash, a restart, a rebalance. In a clean run that is nothing.
+    At-least-once allows uncommitted records to be redelivered when their partition is assigned again: after a
+    crash, a restart or a rebalance. In a run without these nothing may be redelivered.
     """
     history = recording.consumers[consumer]
     assigned = _assignments(history)
@@ -152,15 +152,17 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
         topic, number, offset = delivered.spot(again)
         partition = (topic, number)
         since = _between(assigned[partition], delivered.at[before], delivered.at[again])
-        # By the first assignment in between the record had to be uncommitted to come again.
+        # Only records that were uncommitted at the first assignment in between may be redelivered.
         if since is None or offset < _committed_at(committed[partition], since):
             forbidden.append(again)
     spots = delivered.spots(sorted(forbidden))
-    return safety(consumer, "repeated", spots, len(forbidden), "again without need")
+    return violations(
+        consumer, "redelivered", spots, len(forbidden), "that were already committed or still assigned"
+    )
 
 
 def _repeated(delivered: Deliveries) -> Iterator[tuple[int, int]]:
-    """The rows at which a record came again, each with the row at which it had come before that."""
+    """The rows of redeliveries, each after the row of the delivery before it."""
     record = delivered.record
     first = np.empty(len(delivered.messages) + len(delivered.foreign), np.int32)
     first[record[::-1]] = np.arange(len(record), dtype=np.int32)[::-1]  # the earliest row is put in last
@@ -189,7 +191,7 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
             if _between(assigned[partition], delivered.at[before], delivered.at[after]) is None:
                 wrong.append(after)
     spots = delivered.spots(sorted(wrong))
-    return safety(consumer, "out of order", spots, len(wrong), "out of order")
+    return violations(consumer, "out of order", spots, len(wrong), "out of order")
 
 
 @criterion(
@@ -213,7 +215,7 @@ def only_while_assigned(recording: Recording, consumer: str) -> Finding:
             foreign.append(mine[~_owned(changes[(member, partition)], delivered.at[mine])])
     wrong = np.sort(np.concatenate(foreign))
     spots = delivered.spots(wrong)
-    return safety(
+    return violations(
         consumer,
         "others",
         spots,
@@ -229,13 +231,13 @@ def _owned(changes: Sequence[tuple[float, bool]], moments: Array) -> Array:
 
 
 def _between(moments: Sequence[float], after: float, until: float) -> float | None:
-    """The first of these moments, sorted, that is after the one and not after the other."""
+    """The first of these sorted moments that is after `after` and not after `until`."""
     index = bisect_right(moments, after)
     return moments[index] if index < len(moments) and moments[index] <= until else None
 
 
 def _assignments(history: ConsumerHistory) -> dict[Partition, list[float]]:
-    """When each partition was given to any member, in the order of time."""
+    """The times of each partition's assignments to any member, sorted."""
     found: dict[Partition, list[float]] = defaultdict(list)
     for event in history.events_named("partitions_assigned"):
         for spot in event["partitions"]:
@@ -251,19 +253,20 @@ def _committed_by_partition(history: ConsumerHistory) -> dict[Partition, list[tu
 
 
 def _committed_at(commits: Sequence[tuple[float, int]], moment: float) -> int:
-    """The highest offset known to be committed by then; 0 when nothing was."""
+    """The highest offset known to be committed by then; 0 without a commit."""
     return max((offset for at, offset in commits if at <= moment), default=0)
 
 
-def safety(consumer: str, fault: str, wrong: Iterable[Spot], count: int, what: str) -> Finding:
-    """A finding that passes when nothing is wrong, and else names the first of the `count` records that are.
+def violations(consumer: str, fault: str, wrong: Iterable[Spot], count: int, what: str) -> Finding:
+    """A finding that passes without violations and otherwise names the first of the `count` records.
 
-    `fault` is the word for it in the table ("altered"), `what` the rest of the sentence.
+    `fault` is the word in the table ("altered"), `what` ends the sentence after "delivered 3 records".
     """
+    verb = "redelivered" if fault == "redelivered" else "delivered"
     return Finding(
         expected=f"0 {fault}",
         measured=f"{count:,} {fault}",
-        sentence=f"{consumer} delivered {count:,} records {what}, expected none" + examples(wrong, count),
+        sentence=f"{consumer} {verb} {count:,} records {what}, expected none" + examples(wrong, count),
         status="fail" if count else "pass",
         figures={"count": count},
     )

@@ -7,26 +7,26 @@ from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import oldest_wait
 
-# Being late makes messages look older than the consumer could help: by no more than half of what the
-# budgets already allow for (99 of 100 messages; on an idle machine they are 1 to 4 ms late).
+# A late producer makes messages look older. The p99 may be at most half of the time that budgets already
+# allow for (1 to 4 ms on an idle machine).
 PLAN_LATENESS_SECONDS = UNSCALED_SECONDS / 2
-# A machine that did not let us run for this long may itself have made a message late, and so may a
-# broker that took this long to ack one: nobody can deliver what is not in the log yet.
+# A host pause or an ack this long may itself have made a message late: a consumer cannot deliver a record
+# that is not in the log yet.
 HOST_PAUSE_SECONDS = 1.0
 SLOW_ACK_SECONDS = 1.0
 
 
 def load_doubts(recording: Recording) -> list[str]:
-    """Reasons to doubt what this recording says about load: fairness, waiting, throughput.
+    """Reasons to doubt findings about load: fairness, waiting, throughput.
 
-    What it proves about safety (loss, repetition, order) stands all the same.
+    Findings about safety (loss, redelivery, order) stand.
     """
     ignored = (rate_ignored(recording, consumer) for consumer in recording.consumers)
     return [*void_doubts(recording), *(reason for reason in ignored if reason), *adverse_doubts(recording)]
 
 
 def void_doubts(recording: Recording) -> list[str]:
-    """Reasons why the experiment was not the one planned: it proves nothing, passed or failed."""
+    """Reasons why the experiment was not the planned one: neither a pass nor a failure proves anything."""
     found = (
         _cut_off(recording),
         _messages_missing(recording),
@@ -36,15 +36,15 @@ def void_doubts(recording: Recording) -> list[str]:
     return [reason for reason in found if reason]
 
 
-# A sink that makes up for what it was late, and a batch that is written at once, are no more than this.
+# Allows for a sink that catches up after a delay and for a batch that is written at once.
 RATE_SLACK = 1.1
 RATE_SLACK_SECONDS = 2.0
 
 
 def rate_ignored(recording: Recording, consumer: str) -> str | None:
-    """Why this consumer was not put to the test: it delivered more than its sink's rate allows.
+    """The reason if this consumer delivered more than its sink's rate allows, so that the load was no test.
 
-    Not told where the rate changes in the run, or differs by topic.
+    None where the rate changes in the run or differs by topic.
     """
     scenario = recording.scenario
     if any(step.action.verb == "sink" for step in scenario.timeline) or any(
@@ -63,13 +63,13 @@ def rate_ignored(recording: Recording, consumer: str) -> str | None:
 
 
 def adverse_doubts(recording: Recording) -> list[str]:
-    """Reasons why it was harder than planned: what failed may be excused, what passed has passed."""
+    """Reasons why conditions were harder than planned: they excuse a failure, and a pass stays a pass."""
     found = (_sent_late(recording), _host_paused(recording), _broker_slow(recording))
     return [reason for reason in found if reason]
 
 
 def plan_missed(recording: Recording) -> str | None:
-    """Why the producer did not send what was planned, when it was planned; None if it did."""
+    """The reason if the producer did not send every planned message in time."""
     return _messages_missing(recording) or _sent_late(recording)
 
 
@@ -77,7 +77,7 @@ def _messages_missing(recording: Recording) -> str | None:
     planned = sum(topic.planned_messages(recording.duration) for topic in recording.scenario.topics)
     acked = len(recording.acked)
     if any(fault.target == "producer" for fault in recording.faults):
-        planned -= len(recording.failed_ids)  # what it could not send while it was down was the plan
+        planned -= len(recording.failed_ids)  # the fault kept the producer from sending these
     return f"the producer got {acked:,} of {planned:,} planned messages acked" if acked < planned else None
 
 
@@ -99,7 +99,7 @@ def _cut_off(recording: Recording) -> str | None:
     if not recording.complete:
         why = recording.facts.incomplete
         return "the run was cut off before its end" + (f" ({why})" if why else "")
-    # Ours, and written whole; a consumer's own may be cut off by a kill, and the record comes again.
+    # Only files of the harness: a kill may cut off a consumer's own file, and the record is redelivered.
     cut_off = [name for name in recording.cut_off if layout.is_ours(name)]
     return f"the last line of {', '.join(cut_off)} is cut off" if cut_off else None
 
@@ -108,11 +108,11 @@ def _host_paused(recording: Recording) -> str | None:
     pause = recording.longest_pause_seconds
     if pause <= HOST_PAUSE_SECONDS:
         return None
-    return f"this machine stood still for {pause:.1f} s (allowed {HOST_PAUSE_SECONDS:g} s)"
+    return f"the host paused for {pause:.1f} s (allowed {HOST_PAUSE_SECONDS:g} s)"
 
 
 def dropped_by_the_broker(recording: Recording) -> str | None:
-    """Messages that are gone from the log cannot wait: the backlog was not what it was meant to be."""
+    """The reason if the broker dropped messages, so that the backlog was smaller than planned."""
     gone = sum(
         int(np.count_nonzero(recording.acked.offset[rows] < recording.log_start.get(partition, 0)))
         for partition, rows in recording.acked.by_partition.items()
@@ -122,7 +122,7 @@ def dropped_by_the_broker(recording: Recording) -> str | None:
 
 def _broker_slow(recording: Recording) -> str | None:
     took = recording.acked.acked - recording.acked.sent
-    # Of what is not known (NaN) it takes the other.
+    # np.fmax ignores NaN, an unknown ack time.
     longest = float(np.fmax.reduce(took, initial=0.0, where=~recording.acked.backlog)) / recording.speed
     if longest <= SLOW_ACK_SECONDS:
         return None
@@ -130,7 +130,7 @@ def _broker_slow(recording: Recording) -> str | None:
 
 
 def _control_served(recording: Recording) -> str | None:
-    """The control: where even the plain loop does not starve, nobody is put to the test."""
+    """The reason if the control did not starve, so that the load tests no consumer."""
     needed = recording.scenario.control_wait_seconds
     if needed is None or "sync" not in recording.consumers:
         return None

@@ -64,7 +64,10 @@ def _judge(
         return _judge_by_commits(criterion, recording, finding)
     if needed is None or needed in history.evidence:
         return finding
-    why = f"{consumer} does not tell {_NAMED[needed]} (docs/reference/consumer-contract.md says how it may)"
+    why = (
+        f"{consumer} leaves no evidence of {_NAMED[needed]}; "
+        "docs/reference/consumer-contract.md lists what it can report"
+    )
     return replace(finding, status="inconclusive", measured="no evidence", sentence=why, figures={})
 
 

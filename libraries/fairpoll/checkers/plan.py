@@ -1,4 +1,4 @@
-"""Was the experiment what it was meant to be? Judged first; nothing else counts without it."""
+"""Was the experiment the planned one? Judged first, since nothing else counts without it."""
 
 from fairpoll.checkers.doubts import load_doubts, plan_missed
 from fairpoll.checkers.finding import Finding
@@ -23,7 +23,7 @@ def producer_kept_plan(recording: Recording) -> Finding:
 
 @criterion("the run can be judged", keyword="Run Should Be Sound", subject="run")
 def recording_is_sound(recording: Recording) -> Finding:
-    """Nothing keeps this recording from proving something: plan, control, machine, completeness."""
+    """No doubts about the plan, the control, the host, the broker and the completeness of the run."""
     doubts = load_doubts(recording)
     return Finding(
         expected="no doubts",

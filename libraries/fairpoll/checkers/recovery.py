@@ -1,4 +1,4 @@
-"""Does it recover? After what was done to brokers, network or processes, messages flow again."""
+"""Does it recover? After faults of brokers, network or processes, messages are delivered again."""
 
 import numpy as np
 
@@ -13,16 +13,15 @@ from fairpoll.evidence.records import Acked
 def recovers_within(recording: Recording, consumer: str, *, seconds: RealSeconds) -> Finding:
     """After each fault, every message was delivered within `seconds` of its ack or of the fault's end.
 
-    Real seconds: what a broker takes to be replaced, SPEED does not divide.
+    Real seconds: SPEED does not shorten the election of a leader.
 
-    A fault lasts while a broker stands still, a network is cut, a consumer is down: what waits meanwhile
-    is counted from its end. One that is over at once, such as a killed broker, which the cluster must
-    get over by itself, is counted from its beginning. Judged are the messages that waited when the fault
-    began or were acked before the next one. Inconclusive when nothing was done.
+    While a fault lasts (a frozen broker, an isolated network, a stopped consumer) waiting does not count. A
+    fault that is over at once, such as a killed broker, counts from its beginning. Messages count that waited
+    when the fault began or were acked before the next one. Inconclusive without a fault.
     """
     worst = [(fault, *_recovery(recording, consumer, index)) for index, fault in enumerate(recording.faults)]
     late = [entry for entry in worst if entry[1] > seconds]
-    told = [
+    recoveries = [
         f"{wait:.1f} s after {fault.what}" + (f" ({m.topic}/{m.partition}@{m.offset})" if m else "")
         for fault, wait, m in late or worst
     ]
@@ -30,9 +29,9 @@ def recovers_within(recording: Recording, consumer: str, *, seconds: RealSeconds
     return Finding(
         expected=f"within {seconds:g} s",
         measured=f"{longest:.1f} s",
-        sentence=f"{consumer} delivered again {'; '.join(told)}, expected within {seconds:g} s"
+        sentence=f"{consumer} delivered again {'; '.join(recoveries)}, expected within {seconds:g} s"
         if worst
-        else "nothing was done that one could recover from",
+        else "no fault was injected that the consumer could recover from",
         status="inconclusive" if not worst else "fail" if late else "pass",
         figures={"longest_seconds": round(longest, 3), "faults": len(worst), "late": len(late)},
     )

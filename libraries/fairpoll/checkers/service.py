@@ -1,7 +1,6 @@
 """Is every topic served? Counts, shares, waiting and throughput while the live traffic ran.
 
-These criteria depend on the load having been there: with a doubt about the recording they are
-inconclusive, whatever was measured.
+These criteria depend on the load: doubts about it make them inconclusive, whatever was measured.
 """
 
 from dataclasses import replace
@@ -40,7 +39,7 @@ def delivered_at_least(recording: Recording, consumer: str, *, volume: TopicsOf,
 
 @criterion("{volume} delivered", keyword="Records Delivered Should Be At Most", depends_on_load=True)
 def delivered_at_most(recording: Recording, consumer: str, *, volume: TopicsOf, records: Records) -> Finding:
-    """At most `records` records were delivered: how a consumer that starves the topic is recognised."""
+    """At most `records` records of the topics were delivered: a control must starve them."""
     count = recording.delivered_in_window(consumer, recording.topics_of(volume))
     return Finding(
         expected=f"at most {records:,}",
@@ -73,7 +72,7 @@ def share_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, sha
 def oldest_wait_at_most(
     recording: Recording, consumer: str, *, volume: TopicsOf, seconds: Seconds
 ) -> Finding:
-    """No message of this volume waited longer than the budget, nor waits so at the end."""
+    """No message of these topics waited longer than the budget, delivered or not."""
     wait, message = _oldest(recording, consumer, volume)
     budget = budget_at_speed(recording, seconds)
     waited = seconds_text(wait, budget)
@@ -91,7 +90,7 @@ def oldest_wait_at_most(
     )
 
 
-# A solo run waits milliseconds; times k that would still be nothing, and noise would decide.
+# A solo run waits milliseconds; without a minimum, noise would decide.
 SMALLEST_SOLO_WAIT_SECONDS = 0.5
 
 
@@ -103,10 +102,9 @@ SMALLEST_SOLO_WAIT_SECONDS = 0.5
 def oldest_wait_at_most_times_solo(
     recording: Recording, consumer: str, *, volume: TopicsOf, times: Times, solo_seconds: Seconds
 ) -> Finding:
-    """No message of this volume waited longer than `times` what the same consumer needs when it is alone.
+    """No message waited longer than `times` the oldest wait in a run with this volume alone.
 
-    `solo_seconds` is the oldest wait of a run of the same scenario without the other volume; below
-    SMALLEST_SOLO_WAIT_SECONDS it counts as that.
+    `solo_seconds` is that wait, by the same consumer; it counts as at least SMALLEST_SOLO_WAIT_SECONDS.
     """
     budget = times * max(solo_seconds, SMALLEST_SOLO_WAIT_SECONDS)
     found = oldest_wait_at_most.function(recording, consumer, volume=volume, seconds=budget)
@@ -123,12 +121,12 @@ def oldest_wait_at_most_times_solo(
 def oldest_wait_at_least(
     recording: Recording, consumer: str, *, volume: TopicsOf, seconds: Seconds
 ) -> Finding:
-    """Some message of this volume waited at least this long: the mark of starvation, for a control."""
+    """At least one message of these topics waited this long: a control must starve them."""
     wait, message = _oldest(recording, consumer, volume)
     return Finding(
         expected=f"at least {seconds:g} s",
         measured=f"{wait:.1f} s",
-        sentence=f"{consumer} let {_describe(recording, consumer, message)} wait only {wait:.1f} s, "
+        sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {wait:.1f} s, "
         f"expected at least {seconds:g} s",
         figures={"oldest_wait_seconds": round(wait, 3)},
         status="pass" if wait >= seconds else "fail",
@@ -183,7 +181,10 @@ def service_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, s
 def throughput_at_least(
     recording: Recording, consumer: str, *, of: OtherConsumer = "sync", share: Share
 ) -> Finding:
-    """At least this fraction of what another consumer of the same run delivered: no fairness by collapse."""
+    """At least this fraction of the records of another consumer of the same run was delivered.
+
+    A consumer that is fair because it is slow fails.
+    """
     every = [topic.name for topic in recording.scenario.topics]
     mine, theirs = (recording.delivered_in_window(name, every) for name in (consumer, of))
     ratio = mine / theirs if theirs else 0.0

@@ -34,7 +34,7 @@ def judge(places: tuple[Path, ...], write: bool) -> None:
         rows = [replace(f, criterion=f"{f.consumer}: {f.criterion}") for f in again.verdict.findings]
         verdict = again.verdict.worst
         unmet = [f"{f.status}: {f.sentence}\n" for f in again.verdict.findings if f.status != "pass"]
-        click.echo(f"{folder}: {verdict}; {again.told}\n{text_table(rows)}\n{''.join(unmet)}")
+        click.echo(f"{folder}: {verdict}; {again.comparison}\n{text_table(rows)}\n{''.join(unmet)}")
         good = good and verdict == "pass" and again.same is not False
         if write and again.same is None:
             again.verdict.write()

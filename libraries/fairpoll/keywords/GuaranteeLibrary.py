@@ -13,10 +13,10 @@ from fairpoll.keywords.VerdictLibrary import SAFETY
 @library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
 @with_keywords(one for one in CRITERIA.values() if one.family in SAFETY)
 class GuaranteeLibrary:
-    """Judges the recording of the scenario that was run last by what no load excuses.
+    """Judges the recording of the scenario that was run last by criteria that hold under any load.
 
-    Evidence is what stands in the sink's files and what the broker says is committed, held against
-    the ledger of acked messages; never a count that a consumer gives of itself.
+    The evidence is the sink's files and the offsets committed on the broker, compared with the ledger of
+    acked messages; never a count that a consumer reports.
     """
 
     @keyword(tags=("delivery", "guarantee"))
@@ -39,8 +39,8 @@ class GuaranteeLibrary:
     def backpressure_should_hold(self, mode: Mode) -> None:
         """Fails if buffers grew beyond their bound, or if pauses and resumes do not pair up.
 
-        The bound is `partition_pause_threshold` plus one poll of `max_poll_records`, by the consumer's
-        own word. INCONCLUSIVE for a consumer that says nothing of its buffers.
+        The bound is `partition_pause_threshold` plus one poll of `max_poll_records`, as the
+        consumer reports it. INCONCLUSIVE for a consumer that does not report it.
 
         Args:
             mode: the consumer, such as `async`.

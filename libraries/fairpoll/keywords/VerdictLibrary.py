@@ -21,7 +21,7 @@ from fairpoll.keywords.criterion_keywords import with_keywords
 from fairpoll.keywords.judging import find, judge, log_charts, log_waits, settle
 from fairpoll.keywords.session import SESSION
 
-# In GuaranteeLibrary: what no load excuses.
+# The families in GuaranteeLibrary: no load excuses a failure.
 SAFETY = ("delivery", "commits", "backpressure", "liveness", "recovery")
 
 
@@ -104,9 +104,9 @@ class VerdictLibrary:
     def oldest_message_should_wait_at_most_times_solo(
         self, mode: Mode, topics: Literal["high", "low"], times: Amount
     ) -> None:
-        """Fails if a message waited longer than so many times what it waits when its volume is alone.
+        """Fails if a message waited longer than this many times the oldest wait with its volume alone.
 
-        Runs the scenario once more for that, with the topics of this volume only, unless it has been.
+        Runs the scenario once more with the topics of this volume only, unless that has been done.
         A solo wait below half a second counts as half a second.
 
         Args:
@@ -131,8 +131,8 @@ class VerdictLibrary:
     ) -> None:
         """Fails if a criterion without thresholds comes to another verdict than the one that is known.
 
-        For a table of what is known of a consumer that is not ours to mend: what is found stands in the
-        report as found, and a change, for the worse or for the better, is told.
+        For a table of the known results of somebody else's consumer: the finding is in the report, and the
+        test fails if the result changes, for the worse or for the better.
 
         Args:
             mode: the consumer, such as `bizon-sync`.
@@ -145,5 +145,5 @@ class VerdictLibrary:
         finding = find(verdict, criterion.name, mode)
         SESSION.results.write_verdicts()
         if finding.status != status:
-            raise Failure(f"known is {status}, found is {finding.status}: {finding.sentence}")
+            raise Failure(f"known as {status}, but judged {finding.status}: {finding.sentence}")
         BuiltIn().set_test_message(f"{finding.status}, as known: {finding.sentence}")

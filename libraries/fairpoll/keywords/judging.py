@@ -1,4 +1,4 @@
-"""From a criterion to a passed or failed test: judge, log the table, tell the figures."""
+"""From a criterion to a passed or failed test: judge, log the table, set the message."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -49,18 +49,18 @@ def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
     logger.info(criteria_table(findings, caption=f"{consumer}, {verdict.recording.cluster}"), html=True)
     unmet = [finding for finding in findings if finding.status != "pass"]
     if not unmet:
-        told = "; ".join(f"{f.criterion}: {f.measured}{_allowed(f)}" for f in findings)
-        BuiltIn().set_test_message(f"{consumer}: {told}", append=True, separator="\n")
+        measured = "; ".join(f"{f.criterion}: {f.measured}{_allowed(f)}" for f in findings)
+        BuiltIn().set_test_message(f"{consumer}: {measured}", append=True, separator="\n")
         return
-    raise Failure(_told(unmet, len(findings), f"evidence: {verdict.recording.folder}"))
+    raise Failure(_message(unmet, len(findings), f"evidence: {verdict.recording.folder}"))
 
 
 def _allowed(finding: Finding) -> str:
-    """What was allowed for, where that is more than the test says."""
+    """The expected bound, where SPEED makes it larger than the one in the test."""
     return f", {finding.expected}" if "SPEED" in finding.expected else ""
 
 
-def _told(unmet: Sequence[Finding], judged: int, evidence: str) -> str:
+def _message(unmet: Sequence[Finding], judged: int, evidence: str) -> str:
     """The message of a test that did not pass; one failure outweighs any number of inconclusive ones."""
     failed = [finding for finding in unmet if finding.status == "fail"]
     prefix = "" if failed else INCONCLUSIVE

@@ -1,4 +1,4 @@
-"""What a whole Robot run leaves beside its log: verdict.json and summary.html."""
+"""The files of a whole Robot run beside its log: verdict.json and summary.html."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,20 +22,20 @@ PARENT_FAILED = "Parent suite setup failed:\n"
 
 
 class Results:
-    """The verdicts of a Robot run, in the order of their recordings, and what else came of it."""
+    """The verdicts of a Robot run, in the order of their recordings."""
 
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
         self.stopwatch = Stopwatch()
-        # What else belongs into verdict.json, by key.
+        # Further keys of verdict.json.
         self.extra: dict[str, object] = {}
-        # What could not be run to its end, or not be judged, and why: neither file keeps quiet about it.
+        # Scenarios and tests that could not be run or judged -> the reason; both files have them.
         self._not_judged: dict[str, str] = {}
-        # The test that tells a sentence of a finding, by its id in the log.
+        # A finding's sentence -> the id in the log of the test that has it.
         self._tests: dict[str, str] = {}
-        # Of each verdict, the charts that show all of its consumers; by its folder.
+        # A recording's folder -> the charts that show all of its consumers.
         self._charts: dict[Path, dict[str, str]] = {}
-        # Where the summary goes, and what it lies beside; asked while Robot runs, which `close` may not.
+        # The folder of the summary, and the files beside it; `close` can no longer ask Robot for them.
         self._place: tuple[Path, list[str]] | None = None
 
     @property
@@ -44,13 +44,13 @@ class Results:
         return Path(BuiltIn().get_variable_value("${OUTPUT DIR}"))
 
     def open(self) -> None:
-        """There will be a summary, whatever comes of the run; log and report link to it."""
+        """Link log and report to the summary, which is written whatever the outcome."""
         BuiltIn().set_suite_metadata("Summary", f"[{SUMMARY}|{SUMMARY}]", top=True)
         self._place = (self.folder, _pages_of_robot(self.folder))
 
     @contextlib.contextmanager
     def noting(self, name: str) -> Iterator[None]:
-        """An error that keeps this from being run to its end is told in both files as well."""
+        """Record a FairpollError of the block in verdict.json and the summary, and raise it again."""
         try:
             yield
         except FairpollError as error:
@@ -59,14 +59,11 @@ class Results:
             raise
 
     def note_test(self, test: result.TestCase) -> None:
-        """A test that failed for another reason than a finding proves nothing, and is told as such.
-
-        Each finding that did not hold is linked to the test that tells it.
-        """
+        """Record a failed test: as not judged if no finding failed it, else as the place of its findings."""
         if self._place is None or not test.failed:
             return
-        told = [f for v in self.verdicts for f in v.findings if f.status != "pass"]
-        mine = [finding.sentence for finding in told if finding.sentence in test.message]
+        unmet = [f for v in self.verdicts for f in v.findings if f.status != "pass"]
+        mine = [finding.sentence for finding in unmet if finding.sentence in test.message]
         self._tests |= dict.fromkeys(mine, test.id)
         message = test.message.removeprefix(PARENT_FAILED)
         if not mine and message not in self._not_judged.values():
@@ -75,12 +72,12 @@ class Results:
             self.write_verdicts()
 
     def keep_charts(self, verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:
-        """For the summary, which takes the latest charts of all consumers of a run side by side."""
+        """Keep charts that show all consumers of the run, for the summary; the latest count."""
         if set(consumers) == set(verdict.recording.consumers):
             self._charts.setdefault(verdict.recording.folder, {}).update(drawn)
 
     def has_charts(self, verdict: Verdict) -> bool:
-        """Whether they have been drawn, and so stand in the log."""
+        """Whether the charts have been drawn, and so are in the log."""
         return verdict.recording.folder in self._charts
 
     def write_verdicts(self) -> None:
@@ -94,12 +91,12 @@ class Results:
         (self.folder / layout.VERDICT).write_text(to_text(whole, self.extra), "utf-8")
 
     def times(self) -> dict[str, float]:
-        """Where the time of the run has gone until now, in seconds."""
+        """The parts of the run -> their time until now, in seconds."""
         facts = [verdict.recording.facts for verdict in self.verdicts]
         return self.stopwatch.parts(RECORDED, [(one.start_ms or 0.0, one.end_ms or 0.0) for one in facts])
 
     def close(self, cluster: str) -> None:
-        """Write the page for those who do not read logs; a full disk is told as a warning."""
+        """Write the summary; a full disk is a warning."""
         if self._place is None:
             return
         (folder, pages), self._place = self._place, None
@@ -110,16 +107,16 @@ class Results:
         seconds = "; ".join(f"{part} {seconds:,.1f} s" for part, seconds in self.times().items())
         beside = [*pages, *([layout.VERDICT] if (folder / layout.VERDICT).exists() else [])]
         try:
-            told = page(
+            content = page(
                 runs, self._not_judged, cluster, folder, beside, tests=self._tests, foot=f"Time: {seconds}"
             )
-            (folder / SUMMARY).write_text(told, "utf-8")
+            (folder / SUMMARY).write_text(content, "utf-8")
             logger.console(f"Summary: {folder / SUMMARY}")
         except OSError as error:
             logger.warn(f"{SUMMARY} could not be written: {error}")
 
 
 def _pages_of_robot(folder: Path) -> list[str]:
-    """The log and the report, where they are written, and written into this folder."""
+    """The names of the log and the report, if they are written into this folder."""
     paths = [Path(BuiltIn().get_variable_value(f"${{{kind} FILE}}")) for kind in ("LOG", "REPORT")]
     return [path.name for path in paths if path.parent == folder]

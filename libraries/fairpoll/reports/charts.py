@@ -31,7 +31,7 @@ Points = Sequence[Point] | npt.NDArray[np.float64]
 Color = Literal["neutral", "orange", "blue", "green", "purple"]
 Style = Literal["solid", "dashed", "dotted"]
 
-# Each at least 3.6:1 against white and against the dark log's #1c2227; told apart by the colour-blind.
+# Each at least 3.6:1 against white and against the dark log's #1c2227; also distinct for the colour-blind.
 COLORS: dict[Color, str] = {
     "neutral": INK,
     "orange": "#dd6010",
@@ -58,8 +58,8 @@ _drawing = threading.Lock()
 class Series:
     """One line. Points need not be sorted; those that are not finite numbers are left out.
 
-    A `step` line keeps each value until the next point, and its last one to the end of the chart: a
-    count that never rose is `[(0, 0)]`, whereas no points at all are shown as "no data".
+    A `step` line keeps each value until the next point, and its last one to the end of the chart: a count
+    that never rose is `[(0, 0)]`; without any points the label has "no data".
     """
 
     label: str
@@ -71,7 +71,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Limit:
-    """A horizontal line to stay under; what a series has above it is shaded, unless it is not `shaded`."""
+    """A horizontal line; with `shaded`, the part of a series above it is shaded."""
 
     value: float
     label: str
@@ -134,7 +134,7 @@ def _label_lines(panel: Panel, data: list[list[Point]]) -> list[list[str]]:
 
 
 def _draw(title: str, x_label: str, stack: Sequence[Panel], data: list[list[list[Point]]]) -> str:
-    """What matplotlib makes of it: an SVG document in INK, with its own ids."""
+    """Matplotlib's SVG document, drawn in INK and with its own ids."""
     import matplotlib as mpl  # noqa: PLC0415 - half a second, which only those who draw should pay
     from matplotlib.figure import Figure  # noqa: PLC0415
     from matplotlib.textpath import TextPath  # noqa: PLC0415
@@ -169,7 +169,7 @@ def _draw(title: str, x_label: str, stack: Sequence[Panel], data: list[list[list
 
 
 def _draw_panel(axes: "Axes", panel: Panel, data: list[list[Point]], side: list[list[str]]) -> None:
-    """The plot, its heading above it, and what each line is at its right-hand end."""
+    """The plot, its heading above it, and each line's label at its right-hand end."""
     _scale(axes, panel, data)
     left, right = axes.get_xlim()
     axes.annotate(_short(panel.title, 90), (0, 1), (-LEFT, 26), **AXES_PX, size=14, weight="bold")
@@ -217,7 +217,7 @@ def _draw_panel(axes: "Axes", panel: Panel, data: list[list[Point]], side: list[
 
 
 def _above(points: list[Point], limit: float, step: bool) -> list[Point]:
-    """The outline of what lies between a line and the limit below it, with corners where they cross."""
+    """The outline of the area between a line and the limit below it, with corners where they cross."""
     outline = [(points[0][0], limit)]
     for (x, y), (next_x, next_y) in pairwise(points):
         outline.append((x, max(y, limit)))
@@ -261,7 +261,7 @@ def _label_size(lines: list[str]) -> float:
 
 
 def _spread(wanted: list[float], sizes: list[float], height: float) -> list[float]:
-    """Middles near the wanted ones, at which no two labels overlap and none leaves the panel by much."""
+    """Middles near the wanted ones, so that labels do not overlap and hardly leave the panel."""
     raised = _raise(wanted, sizes)
     lowered = _raise([height - middle for middle in raised], sizes)  # the same again, upside down
     return [height - middle for middle in lowered]
@@ -269,7 +269,7 @@ def _spread(wanted: list[float], sizes: list[float], height: float) -> list[floa
 
 def _raise(middles: list[float], sizes: list[float]) -> list[float]:
     free, raised = -LINE_HEIGHT / 2, list(middles)
-    # Of those that end at the same height, the first given comes to stand on top.
+    # The first of those that end at the same height is on top.
     for index in sorted(range(len(middles)), key=lambda index: (middles[index], -index)):
         raised[index] = max(middles[index], free + sizes[index] / 2)
         free = raised[index] + sizes[index] / 2
@@ -277,7 +277,7 @@ def _raise(middles: list[float], sizes: list[float]) -> list[float]:
 
 
 def _description(stack: Sequence[Panel], data: list[list[list[Point]]]) -> str:
-    """What the chart shows, for those who cannot see it."""
+    """The chart in words, for screen readers."""
     sentences = []
     for panel, lines in zip(stack, data, strict=True):
         parts = [

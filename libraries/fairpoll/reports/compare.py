@@ -1,4 +1,4 @@
-"""What changed between two runs of the suites, by their verdicts: pure functions over `verdicts`."""
+"""The changes between two runs of the suites, by their verdicts."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,12 @@ from fairpoll.reports.tables import markdown_table
 from fairpoll.verdicts.verdict_json import JudgedRun, worst
 
 Kind = Literal["worse", "went", "appeared", "better", "same"]
-ORDER: tuple[Kind, ...] = ("worse", "went", "appeared", "better", "same")  # what matters most comes first
-# Inconclusive fails too, but it accuses nobody.
+ORDER: tuple[Kind, ...] = ("worse", "went", "appeared", "better", "same")  # the most important first
+# Inconclusive ranks before fail: it accuses nobody.
 RANK = {"pass": 0, "inconclusive": 1, "fail": 2}
 NOTHING = "-"
 
-# Run, consumer, check and criterion, and which one of that name: a check may be put twice, with two bounds.
+# Run, consumer, check, criterion, number: a check may be judged twice, with two bounds.
 Key = tuple[str, str, str, str, int]
 
 
@@ -40,8 +40,8 @@ def changes(before: Sequence[JudgedRun], after: Sequence[JudgedRun]) -> list[Cha
             scenario=key[0],
             consumer=key[1],
             criterion=key[3],
-            before=_told(old.get(key)),
-            after=_told(new.get(key)),
+            before=_text(old.get(key)),
+            after=_text(new.get(key)),
         )
         for key in {**old, **new}
     ]
@@ -74,11 +74,11 @@ def comparison(
 
 
 def _findings(runs: Sequence[JudgedRun]) -> Iterator[tuple[Key, Finding]]:
-    """Each finding under its key. One that two tests made alike is one finding."""
+    """Each finding with its key. Equal findings of two tests count once."""
     ran: Counter[str] = Counter()
     for run in runs:
         ran[run.name] += 1
-        # A scenario may run twice, with other consumers.
+        # A scenario may run twice with different consumers.
         scenario = run.name if ran[run.name] == 1 else f"{run.name} [{ran[run.name]}]"
         bounds: dict[tuple[str, str, str], list[str]] = {}
         for finding in run.findings:
@@ -98,14 +98,14 @@ def _kind(before: Finding | None, after: Finding | None) -> Kind:
     return "worse" if step > 0 else "better" if step < 0 else "same"
 
 
-def _told(finding: Finding | None) -> str:
+def _text(finding: Finding | None) -> str:
     return NOTHING if finding is None else f"{finding.status}: {finding.measured}"
 
 
 def _heads(
     before: Sequence[JudgedRun], after: Sequence[JudgedRun], names: tuple[str, str]
 ) -> list[tuple[str, str, str]]:
-    """What both were run on: where it differs, a change may come from there."""
+    """The conditions of both runs: a difference may explain a change."""
     both = (before, after)
     rows = {
         "verdicts of": names,

@@ -1,4 +1,4 @@
-"""The table of faults survived, in Markdown, from the verdict.json of a run of the fault suites."""
+"""The table of injected faults, in Markdown, from the verdict.json of a run of the fault suites."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,14 +8,14 @@ from fairpoll.checkers.finding import Finding
 from fairpoll.reports.tables import markdown_table
 from fairpoll.verdicts.verdict_json import JudgedRun, read_verdict
 
-HEAD = ("what was done", "messages acked", "lost", "repeated without need", "recovery", "verdict")
+HEAD = ("fault", "messages acked", "lost", "forbidden redeliveries", "recovery", "verdict")
 
 
 def fault_table(verdict: Path) -> str:
     """One row a run and consumer. Raises HistoryError when no fault was injected into any run in the file."""
     rows = [row for run in read_verdict(verdict).runs for row in fault_rows(run)]
     if not rows:
-        raise HistoryError(f"{verdict}: nothing was done to any run in it")
+        raise HistoryError(f"{verdict}: no fault was injected into any run in it")
     return markdown_table(HEAD, rows)
 
 
@@ -26,7 +26,7 @@ def fault_rows(run: JudgedRun) -> list[tuple[str, ...]]:
         found.setdefault(finding.consumer, {})[finding.check] = finding
     return [
         (
-            _told([fault.what for fault in run.faults]),
+            _named([fault.what for fault in run.faults]),
             _figure(findings, "nothing_lost", "acked"),
             _figure(findings, "nothing_lost", "lost"),
             _figure(findings, "no_forbidden_duplicates", "count"),
@@ -44,7 +44,7 @@ def _figure(findings: Mapping[str, Finding], check: str, name: str) -> str:
     return "-" if number is None else f"{number:,}"
 
 
-def _told(faults: list[str]) -> str:
+def _named(faults: list[str]) -> str:
     """Each once, in the order of time, with how often: `killed async (5 times)`."""
     times = {what: faults.count(what) for what in faults}
     return "; ".join(f"{what} ({count} times)" if count > 1 else what for what, count in times.items())

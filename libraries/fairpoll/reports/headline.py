@@ -9,16 +9,16 @@ from fairpoll.verdicts.verdict_json import worst
 
 CONTROL = "sync"
 OF_WAITING = "oldest_wait_at_most"
-# They hold where a topic starves: of a control.
+# These hold where a topic starves, as a control must.
 OF_STARVING = ("oldest_wait_at_least", "delivered_at_most")
-# Of more modes side by side a sentence cannot tell; the tables do.
+# More consumers do not fit into a sentence; the tables show them.
 MOST_MODES = 4
 
 
 def headline(runs: Sequence[StoredRun], not_judged: int = 0) -> str:
-    """The verdict of all runs in a few sentences: of the first run who was served, of all the count.
+    """The verdict in a few sentences: who is served in the first run, and the count of criteria in all.
 
-    `not_judged` is how many things could not be run or judged.
+    `not_judged` is the number of scenarios and tests that could not be run or judged.
     """
     findings = [finding for stored in runs for finding in stored.run.findings]
     if not findings:
@@ -28,19 +28,21 @@ def headline(runs: Sequence[StoredRun], not_judged: int = 0) -> str:
 
 
 def served(stored: StoredRun) -> str:
-    """Who serves the low-volume topics, and how long they waited; "" where a sentence cannot tell."""
+    """Who serves the low-volume topics and how long they waited; "" without low-volume topics or with more
+    than MOST_MODES consumers.
+    """
     consumers = list(stored.run.figures)
     if not stored.series.low or len(consumers) > MOST_MODES:
         return ""
     control = CONTROL if CONTROL in consumers and len(consumers) > 1 else None
     claims = [Claim.about(stored, name) for name in consumers if name != control]
-    clauses = [claim.told(stored) for claim in claims]
+    clauses = [claim.clause(stored) for claim in claims]
     if control:
         of = claims[0].topics
         let = "it" if len(of) == 1 else "them"
         clauses.append(f"the plain loop let {let} wait {_waited(stored, control, of)}")
-    told = "; ".join(clauses) + "."
-    return told[0].upper() + told[1:]
+    text = "; ".join(clauses) + "."
+    return text[0].upper() + text[1:]
 
 
 def counted(findings: Sequence[Finding]) -> str:
@@ -56,9 +58,9 @@ def counted(findings: Sequence[Finding]) -> str:
 
 @dataclass(frozen=True)
 class Claim:
-    """What can be said of how a consumer serves: of those low-volume topics that it was judged by.
+    """Whether a consumer serves the low-volume topics that it was judged by.
 
-    Nobody is said to serve, or not to, who was not judged by it: `status` is None then, and `topics` are all.
+    Without such a finding `status` is None and `topics` are all low-volume topics.
     """
 
     consumer: str
@@ -68,7 +70,7 @@ class Claim:
 
     @classmethod
     def about(cls, stored: StoredRun, consumer: str) -> "Claim":
-        """From the findings that there are."""
+        """The claim that follows from the run's findings."""
         low = stored.series.low
         found = [
             finding
@@ -78,7 +80,7 @@ class Claim:
             and finding.check not in OF_STARVING
         ]
         status = worst(finding.status for finding in found) if found else None
-        # What is said is said of those topics that made it so.
+        # Only the topics with this status are named.
         judged = {finding.thresholds["volume"] for finding in found if finding.status == status}
         missed = [f.expected for f in found if f.check == OF_WAITING and f.status == "fail"]
         return cls(
@@ -88,7 +90,7 @@ class Claim:
             missed[0] if missed else "",
         )
 
-    def told(self, stored: StoredRun) -> str:
+    def clause(self, stored: StoredRun) -> str:
         """As a clause of a sentence."""
         low = stored.series.low
         all_of_them = "the low-volume topic" if len(low) == 1 else "the low-volume topics"
@@ -108,5 +110,5 @@ def _waited(stored: StoredRun, consumer: str, topics: Sequence[str]) -> str:
 
 
 def seconds_waited(stored: StoredRun, seconds: float) -> str:
-    told = f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
-    return f"{told}, the whole run" if seconds >= stored.series.duration_seconds else told
+    text = f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
+    return f"{text}, the whole run" if seconds >= stored.series.duration_seconds else text

@@ -1,4 +1,4 @@
-"""A page of HTML that needs nothing but itself, in the reader's light or dark theme; it prints."""
+"""A self-contained HTML page, in the reader's light or dark theme; it can be printed."""
 
 from html import escape
 from pathlib import Path
@@ -13,7 +13,7 @@ def html_page(title: str, body: str) -> str:
     return (
         "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-        # Nothing is fetched and nothing is run, whatever stands in the page.
+        # The browser fetches and runs nothing, whatever texts the page has.
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none';style-src 'unsafe-inline'\">"
         f"<title>{inert(title)}</title><style>{_STYLE.read_text('utf-8')}</style></head>"
         f"<body>{body}</body></html>\n"
@@ -21,10 +21,10 @@ def html_page(title: str, body: str) -> str:
 
 
 def inert(text: str) -> str:
-    """Any text, on one line, with nothing in it that could act."""
+    """Any text, escaped and on one line."""
     return escape(plain(text))
 
 
 def wide(content: str) -> str:
-    """What may be wider than a small screen is moved sideways by itself, not with the page."""
+    """Content that may be wider than a small screen scrolls sideways by itself, not with the page."""
     return f"<div class='wide'>{content}</div>"

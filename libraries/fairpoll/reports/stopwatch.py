@@ -19,7 +19,7 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
-        """What is done within counts as this part."""
+        """The time of the block counts as this part."""
         began = time.monotonic()
         self._inside.append(0.0)
         try:
@@ -32,7 +32,7 @@ class Stopwatch:
                 self._inside[-1] += took
 
     def parts(self, recorded: str, live: Sequence[tuple[float, float]]) -> dict[str, float]:
-        """Part -> seconds, the whole last. Of the part `recorded`, what is live traffic stands apart.
+        """Part -> seconds, the whole last. Live traffic is taken out of the part `recorded`.
 
         `live` are the start and end of each recording's live traffic in milliseconds; time that recordings
         made side by side have in common counts once.
@@ -46,7 +46,7 @@ class Stopwatch:
 
 
 def _covered(spans: Sequence[tuple[float, float]]) -> float:
-    """The length of what the spans cover together."""
+    """The length of the union of the spans."""
     total, reached = 0.0, float("-inf")
     for start, end in sorted(spans):
         total += max(0.0, end - max(start, reached))

@@ -32,7 +32,7 @@ def summary(runs: Sequence[JudgedRun]) -> str:
 
 
 def _rows(run: JudgedRun) -> list[tuple[str, ...]]:
-    """One row a consumer; what was judged of the run itself counts with none of them."""
+    """One row a consumer; criteria about the run itself count for none of them."""
     rows: list[tuple[str, ...]] = []
     for consumer, figures in run.figures.items():
         statuses = [finding.status for finding in run.findings if finding.consumer == consumer]

@@ -1,6 +1,6 @@
-"""summary.html: what came of a whole run of the suites, on one page that needs nothing else.
+"""summary.html: the verdict of a whole run of the suites on one page that needs no other file.
 
-For those who want the verdict and not the log. It holds no script; every text in it is escaped.
+It has no script, and every text in it is escaped.
 """
 
 import os
@@ -25,14 +25,14 @@ from fairpoll.verdicts.verdict_json import ConsumerFigures, JudgedRun, worst
 
 NAME = "summary.html"
 LOG = "log.html"
-# More criteria than this are folded; more sentences than that are left to verdict.json.
+# More criteria than SHORT_TABLE are folded; sentences beyond MOST_SENTENCES are only in verdict.json.
 SHORT_TABLE, MOST_SENTENCES = 8, 40
 MOST_TOPICS = 12
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One run as the page shows it: what is stored of it, and its charts as SVG elements, by name."""
+    """One run of the page: the stored run, and its charts as SVG elements, by name."""
 
     stored: StoredRun
     charts: Mapping[str, str] = field(default_factory=dict)
@@ -54,18 +54,18 @@ def page(
 ) -> str:
     """The page, to be written into the folder `place`; `beside` are files there to link to, such as log.html.
 
-    `not_judged` tells of what could not be run or judged why; `tests` has, of a finding's sentence, the id in
-    log.html of the test that tells it; `foot` stands at the end. The first run stands open, the others are
-    folded unless something in them did not hold.
+    `not_judged` maps scenarios and tests that could not be run or judged to the reason; `tests` maps a
+    finding's sentence to the id of its test in log.html; `foot` ends the page. The first run is open, the
+    others are folded unless a criterion in them did not pass.
     """
     status = worst([*(shown.stored.run.verdict for shown in runs), *("inconclusive" for _ in not_judged)])
     began = [ms for shown in runs if (ms := shown.stored.series.began_ms) is not None]
     date = f"{datetime.fromtimestamp(min(began) / 1000, UTC):%Y-%m-%d %H:%M} UTC" if began else ""
-    told = [cluster, date, versions(), f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"]
+    texts = [cluster, date, versions(), f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"]
     title = inert(headline([shown.stored for shown in runs], len(not_judged)))
     parts = [
         f"{_label(status)} <span class='quiet'>Fairpoll</span><h1>{title}</h1>",
-        f"<p class='quiet'>{inert('; '.join(one for one in told if one))}</p>",
+        f"<p class='quiet'>{inert('; '.join(one for one in texts if one))}</p>",
         f"<p>{' &middot; '.join(_link(name, quote(name)) for name in beside)}</p>" if beside else "",
         _not_judged(not_judged, tests or {} if LOG in beside else {}),
         _unmet(runs, tests or {} if LOG in beside else {}),
@@ -78,7 +78,7 @@ def page(
 
 
 def versions() -> str:
-    """Of what takes part in a judgement, as far as it is installed."""
+    """The versions of the packages that take part in a judgement, as far as they are installed."""
     return ", ".join(f"{name} {version}" for name, version in installed_versions().items())
 
 
@@ -87,13 +87,13 @@ def _seconds(stored: StoredRun, consumer: str) -> str:
 
 
 def _not_judged(reasons: Mapping[str, str], tests: Mapping[str, str]) -> str:
-    """A reason may have several lines: of a scenario, one for each thing that is wrong with it."""
-    told = [
+    """One item for each line of a reason: a scenario file has a line for each error."""
+    texts = [
         (f"{name}: {line}" if name else line, tests.get(reason))
         for name, reason in reasons.items()
         for line in reason.splitlines()
     ]
-    items = [f"<li>{_label('not judged')} {inert(line)}{_test(test)}</li>" for line, test in told]
+    items = [f"<li>{_label('not judged')} {inert(line)}{_test(test)}</li>" for line, test in texts]
     return f"<h2>What could not be run or judged</h2><ul>{''.join(items)}</ul>" if items else ""
 
 
@@ -140,7 +140,7 @@ def _run(shown: Shown, place: Path, folded: bool) -> str:
     heading = inert(stored.run.scenario)
     content = (
         f"<p class='quiet'>{inert(_conditions(stored.series, stored.run.run_id))}</p>{_judged(stored.run)}"
-        f"{f'<p>{inert(served(stored))}</p>' if folded else ''}"  # of the first the heading told it
+        f"{f'<p>{inert(served(stored))}</p>' if folded else ''}"  # the heading has it for the first run
         f"{wide(_figures_table(stored))}{_topics(stored)}"
         "<p class='quiet narrow'>Charts and wide tables can be moved sideways.</p>"
         f"{''.join(map(wide, shown.charts.values()))}{_criteria(shown.findings)}"
@@ -157,7 +157,7 @@ def _run(shown: Shown, place: Path, folded: bool) -> str:
 
 def _conditions(series: RunSeries, run_id: str) -> str:
     rate, speed = series.sink_rate, series.speed
-    told = [
+    texts = [
         f"{series.duration_seconds:g} s of live traffic on {len(series.topics)} topics, "
         f"{series.partitions} partitions",
         f"a backlog of {series.backlog:,}",
@@ -166,14 +166,14 @@ def _conditions(series: RunSeries, run_id: str) -> str:
         f"run {run_id}",
         "" if series.complete else "cut off before its end",
     ]
-    return "; ".join(one for one in told if one)
+    return "; ".join(one for one in texts if one)
 
 
 def _judged(run: JudgedRun) -> str:
     """The command of each consumer that is not built in, and, once, the evidence that it cannot show."""
-    told = [f"{inert(name)}: <code>{inert(judged.command)}</code>" for name, judged in run.judged.items()]
-    told += [inert(cannot_show(consumer, kinds)) for consumer, kinds in run.not_shown.items()]
-    return "".join(f"<p>{one}</p>" for one in told)
+    texts = [f"{inert(name)}: <code>{inert(judged.command)}</code>" for name, judged in run.judged.items()]
+    texts += [inert(cannot_show(consumer, kinds)) for consumer, kinds in run.not_shown.items()]
+    return "".join(f"<p>{one}</p>" for one in texts)
 
 
 def _figures_table(stored: StoredRun) -> str:
@@ -192,7 +192,7 @@ def _figures_row(stored: StoredRun, consumer: str, figures: ConsumerFigures) -> 
 
 
 def _topics(stored: StoredRun) -> str:
-    """How long each low-volume topic waited, the longest first, where there are several."""
+    """How long each low-volume topic waited, the longest first; "" for a single topic."""
     topics = stored.series.low
     if len(topics) < 2:
         return ""
@@ -204,12 +204,12 @@ def _topics(stored: StoredRun) -> str:
     ]
     more = len(topics) - len(rows)
     caption = "How long the oldest message of each low-volume topic waited"
-    told = f"{caption}; {more:,} more waited no longer" if more else caption
-    return wide(html_table(("topic", *waited), rows, told))
+    texts = f"{caption}; {more:,} more waited no longer" if more else caption
+    return wide(html_table(("topic", *waited), rows, texts))
 
 
 def _criteria(findings: Sequence[Finding]) -> str:
-    """A table for each consumer; folded where all of them together are long and passed."""
+    """A table for each consumer; folded where they are long, and closed where all passed."""
     by_consumer: dict[str, list[Finding]] = {}
     for finding in findings:
         by_consumer.setdefault(finding.consumer, []).append(finding)
@@ -222,7 +222,7 @@ def _criteria(findings: Sequence[Finding]) -> str:
 
 
 def _evidence(folder: Path, place: Path) -> str:
-    """Links to the folder and to what lies in it, relative to the page."""
+    """Links to the folder and the files in it, relative to the page."""
     here = quote(Path(os.path.relpath(folder, place)).as_posix())
     names = [name for name in (layout.VERDICT, layout.RUN, layout.LEDGER) if (folder / name).exists()]
     links = [_link(folder.name, f"{here}/"), *(_link(name, f"{here}/{name}") for name in names)]

@@ -1,4 +1,4 @@
-"""From a matplotlib drawing to SVG that can stand in a page that is not ours, or in a file of its own.
+"""From a matplotlib drawing to SVG that can be embedded in any page or saved as a file.
 
 The page is Robot's log.html, light or dark: ink becomes `currentColor`, ids carry a prefix of the
 chart's own, and nothing is left that would be fetched, run, or reach beyond the picture.
@@ -24,7 +24,7 @@ def inline(drawn: str, title: str, description: str) -> str:
     source = ET.fromstring(drawn)
     root = ET.Element("svg", {"viewBox": source.attrib["viewBox"], "width": "100%", "role": "img"})
     root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
-    # matplotlib says this in a style element, which would reach the whole page.
+    # matplotlib sets this in a style element, which would apply to the whole page.
     root.set("style", f"{_IN_A_PAGE}stroke-linejoin:round;stroke-linecap:butt;overflow:visible")
     for tag, text in (("title", plain(title)), ("desc", description)):
         ET.SubElement(root, tag, id=f"{prefix}-{tag}").text = text
@@ -70,7 +70,7 @@ def _tidy(element: ET.Element) -> None:
 
 
 def _compact(path: str) -> str:
-    """The same outline in tenths of a pixel, each point told from the one before."""
+    """The same outline in tenths of a pixel, each point relative to the one before."""
     out, here = [], (0, 0)
     for letter, x, y in re.findall(r"([MLz])\s*(?:(\S+) (\S+))?", path):
         if letter == "z":

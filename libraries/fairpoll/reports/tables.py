@@ -10,8 +10,8 @@ from fairpoll.checkers.finding import Finding
 
 COLUMNS = ("criterion", "expected", "measured", "verdict")
 CELL_COLUMNS = 44  # in the console: three such cells and a verdict fit a wide terminal
-# Of the log's own colours, so that the table follows its light and dark theme; the fallbacks serve
-# pages that do not define them. The log sets messages in preformatted monospace, which this undoes.
+# The colours of Robot's log, so that the table follows its light and dark theme; pages that do not define
+# them use the fallbacks. The log shows messages in preformatted monospace, which this undoes.
 _TABLE = (
     "border-collapse:collapse;table-layout:auto;width:100%;max-width:900px;"
     "font:13px Helvetica,Arial,sans-serif;white-space:normal;text-align:left"
@@ -32,7 +32,7 @@ def html_table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: s
 
 
 def text_table(findings: Sequence[Finding]) -> str:
-    """The same for the console: aligned columns under a ruled heading, long cells on several lines."""
+    """The same for the console: aligned columns under a ruled heading; long cells take several lines."""
     lines: list[Sequence[str]] = [COLUMNS]
     for finding in findings:
         folded = [wrap(cell, CELL_COLUMNS, break_on_hyphens=False) for cell in _cells(finding)]
@@ -51,7 +51,7 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Any table in Markdown; a text stays within its cell and does nothing there."""
+    """Any table in Markdown; texts are escaped."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join("| " + " | ".join(map(markdown_text, line)) + " |" for line in lines)
 
@@ -72,17 +72,17 @@ def _table(columns: Sequence[str], rows: Sequence[str], caption: str) -> str:
 
 
 def _heading(text: str) -> str:
-    """With a capital at its beginning; what else is in capitals keeps them."""
+    """With a capital first letter; other capitals are kept."""
     return plain(text)[:1].upper() + plain(text)[1:]
 
 
 def _cell(text: str) -> str:
-    """Short cells stay whole; a long one beside them gives way."""
+    """Short cells are not wrapped; long ones beside them are."""
     return f'<td style="{_BORDER}{";white-space:nowrap" if len(text) <= 20 else ""}">{escape(text)}</td>'
 
 
 def _cells(finding: Finding) -> tuple[str, str, str]:
-    """The three texts as they are shown: on one line, nothing in them that could act."""
+    """The three texts as they are shown: on one line and inert."""
     return plain(finding.criterion), plain(finding.expected), plain(finding.measured)
 
 

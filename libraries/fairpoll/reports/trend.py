@@ -1,4 +1,4 @@
-"""How waiting and throughput went over many runs of the suites, by their verdict.json files."""
+"""Waiting and throughput over many runs of the suites, by their verdict.json files."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -24,17 +24,17 @@ OTHERS: tuple[Color, ...] = ("green", "purple")
 
 @dataclass(frozen=True)
 class Dated:
-    """A run and when it was made, which its run id tells."""
+    """A run and its time, which its run id begins with."""
 
     made: datetime
     run: JudgedRun
 
 
 def read_all(folder: Path) -> tuple[list[Dated], list[str]]:
-    """Every run at or below the folder, the oldest first, and why some files were passed over.
+    """Every run at or below the folder, the oldest first, and the reasons why files were ignored.
 
-    A run stands in its recording's verdict.json and in that of the whole; it counts once. Raises HistoryError
-    when there is none.
+    A run is in its recording's verdict.json and in that of the Robot run; it counts once. Raises HistoryError
+    without a run.
     """
     found: dict[str, Dated] = {}
     passed_over = []
@@ -79,7 +79,7 @@ def _made(run_id: str) -> datetime:
 
 
 def _title(run: JudgedRun) -> str:
-    """What can be compared: at another speed, what speed cannot divide weighs differently."""
+    """Runs of one title can be compared: at another speed, unscaled delays weigh differently."""
     return run.name + (f", at speed {run.speed:g}" if run.speed != 1 else "")
 
 
@@ -101,7 +101,7 @@ def _chart(title: str, runs: Sequence[Dated]) -> str:
 
 
 def _series(runs: Sequence[Dated], figure: Callable[[ConsumerFigures], float]) -> list[Series]:
-    """One line a consumer, in a colour of its own as long as there are colours, then in another style."""
+    """One line a consumer, with a colour of its own, then (without more colours) another style."""
     consumers = sorted({consumer for dated in runs for consumer in dated.run.figures})
     colors = cycle(OTHERS)
     series = []

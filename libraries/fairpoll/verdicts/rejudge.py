@@ -1,4 +1,4 @@
-"""Judges recordings that are there already: again, or for the first time where a run was cut off."""
+"""Judges existing recordings: again, or for the first time where a run was cut off."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from fairpoll.evidence import layout
 from fairpoll.evidence.loading import load_recording
 from fairpoll.verdicts.verdict import Verdict
 
-# What a recording is judged by that no suite has judged: what must hold in any scenario.
+# The criteria for a recording that no suite has judged: they must hold in any scenario.
 BY_DEFAULT: dict[str, dict[str, object]] = {
     "oldest_wait_at_most": {"volume": "low", "seconds": 5},
     **{name: {} for name in DELIVERY_GUARANTEES},
@@ -44,8 +44,8 @@ class Rejudged:
     same: bool | None
 
     @property
-    def told(self) -> str:
-        """How it compares with what stood there, as people read it."""
+    def comparison(self) -> str:
+        """How the verdict compares with the earlier one, in words."""
         if self.same is None:
             return "judged for the first time, by what must hold in any scenario"
         return "the same verdict as before" if self.same else "NOT the same verdict as before"
@@ -73,7 +73,7 @@ def judge_again(folder: Path) -> Rejudged:
         for consumer in verdict.recording.consumers:
             for criterion, thresholds in BY_DEFAULT.items():
                 if consumer == "sync" and control_waits and criterion == "oldest_wait_at_most":
-                    # The control, which the scenario is made to starve.
+                    # The control must starve.
                     verdict.judge("oldest_wait_at_least", consumer, volume="low", seconds=control_waits)
                 else:
                     verdict.judge(criterion, consumer, **thresholds)
