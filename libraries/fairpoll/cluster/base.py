@@ -44,7 +44,7 @@ class Faults(Protocol):
         """Start a broker that was killed or stopped, without waiting; does nothing if it is running."""
 
     def freeze(self, node: int) -> None:
-        """Suspend the process; its connections stay open."""
+        """Freeze the process (SIGSTOP); its connections stay open."""
 
     def thaw(self, node: int) -> None:
         """Resume a frozen process; does nothing if it is not frozen."""

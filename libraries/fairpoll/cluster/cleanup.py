@@ -18,7 +18,7 @@ KILL_WAIT_SECONDS = 5.0
 def clear_leftovers() -> list[str]:
     """Kill the processes and remove the folders and Compose projects of runs whose owner is dead.
 
-    Tells what was cleared. A project whose engine does not answer is left for a later run.
+    Returns what was cleared. A project whose engine does not answer is left for a later run.
     """
     cleared: list[str] = []
     for path in sorted(state_folder().glob("*.json")):

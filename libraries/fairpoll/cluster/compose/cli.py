@@ -19,7 +19,7 @@ from fairpoll.cluster.compose.engine import OTHER_WAYS
 OLDEST = (1, 28)
 VERSION_SECONDS = 30.0
 CONFIG_SECONDS = 30.0
-# An image is some hundred MB; without an end, a registry that hangs would hang the run.
+# An image is some hundred MB; the limit ends a download that no longer makes progress.
 PULL_SECONDS = 600.0
 DOWN_SECONDS = 120.0
 # Brokers that are thrown away with their data need no time to stop well.

@@ -8,7 +8,7 @@ target. Orders come one a line on standard input; the end of the input ends the 
     delay PORT MS          add this latency each way, in order
     heal PORT              end all of these
 
-What is held back is delivered after the healing, as TCP sends again what a network has lost in the
+What is held back is delivered once the fault ends, as TCP sends again what a network has lost in the
 meantime; until then neither side can tell, which is what a broken network is like. Each order is
 answered by the same line on standard output.
 """
