@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,7 @@ from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.base import clock
 from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, Finding, Status, judge
+from fairpoll.checkers.doubts import adverse_doubts, void_doubts
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.loading import load_recording
@@ -22,9 +23,12 @@ from fairpoll.keywords.session import SESSION
 from fairpoll.reports.tables import criteria_table
 from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.scenarios.units import Action
+from fairpoll.verdicts.verdict import Verdict
 
 HERE = Path(__file__).parent
 NO_MORE = "-"
+# A run is repeated if it is inconclusive whoever is judged. More often, the machine is too busy for the table.
+ATTEMPTS = 3
 
 # Every criterion with the thresholds of its scenario; the suites judge with the same functions.
 GUARANTEES: dict[str, dict[str, object]] = {
@@ -66,20 +70,24 @@ class DefectLibrary:
     def run_consumers_on(self, scenario: str, *consumers: str) -> None:
         """Runs all of them, and the built-in async one, in groups of their own on the same traffic."""
         self._scenario = scenario
-        SESSION.record(HERE / scenario, 1.0, _under_test(consumers))
+        _until_sound(lambda: SESSION.record(HERE / scenario, 1.0, _under_test(consumers)))
 
     @keyword
     def run_and_kill_consumers_on(self, scenario: str, *consumers: str) -> None:
         """Runs them as `Run Consumers On` does, kills each one's process and starts it again at once."""
         self._scenario = scenario
-        SESSION.begin(Path(scenario).stem, HERE / scenario, 1.0, _under_test(consumers))
-        experiment = SESSION.running().experiment
-        since = clock.now_ms()
-        for verb in ("kill", "start"):
-            for members in experiment.members.values():
-                members.act(Action(verb))
-        experiment.note_fault("consumer", "killed every consumer", since, clock.now_ms())
-        SESSION.finish()
+
+        def run() -> Verdict:
+            SESSION.begin(Path(scenario).stem, HERE / scenario, 1.0, _under_test(consumers))
+            experiment = SESSION.running().experiment
+            since = clock.now_ms()
+            for verb in ("kill", "start"):
+                for members in experiment.members.values():
+                    members.act(Action(verb))
+            experiment.note_fault("consumer", "killed every consumer", since, clock.now_ms())
+            return SESSION.finish()
+
+        _until_sound(run)
 
     @keyword
     def criterion_should_fail(self, criterion: str, consumer: str, passing: str, *thresholds: str) -> None:
@@ -172,6 +180,20 @@ class DefectLibrary:
         if doubts:
             raise Failure(f"{INCONCLUSIVE}{'; '.join(finding.sentence for finding in doubts)}")
         return found
+
+
+def _until_sound(run: Callable[[], Verdict]) -> None:
+    """Run, and run again what the machine has spoilt: a late producer, a host pause, a slow broker.
+
+    Such a run is inconclusive, whoever is judged. The last of ATTEMPTS is judged as it is.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        verdict = run()
+        doubts = [*void_doubts(verdict.recording), *adverse_doubts(verdict.recording)]
+        if not doubts or attempt == ATTEMPTS:
+            return
+        logger.warn(f"run again, after attempt {attempt} of {ATTEMPTS}: {'; '.join(doubts)}")
+        SESSION.discard(verdict)
 
 
 def _under_test(names: Sequence[str]) -> list[ConsumerUnderTest]:
