@@ -27,7 +27,7 @@ from fairpoll.verdicts.verdict import Verdict
 
 HERE = Path(__file__).parent
 NO_MORE = "-"
-# A run is repeated if it is inconclusive whoever is judged. More often, the machine is too busy for the table.
+# A run that is inconclusive whoever is judged is repeated. After that the machine is too busy for the table.
 ATTEMPTS = 3
 
 # Every criterion with the thresholds of its scenario; the suites judge with the same functions.
