@@ -34,6 +34,7 @@ EVIDENCE = {
     "contents": "what the delivered records hold (output files)",
     "places": "which output each record went to (output files)",
     "assignments": "which partitions were assigned (events)",
+    "buffers": "how many records are buffered (events)",
 }
 Table = Iterator[tuple[str, ...]]
 

@@ -5,11 +5,9 @@ One cluster serves all tests of a session; it is started by the first of them. O
 `--fairpoll-speed` (default 1, which takes about three minutes for each run).
 """
 
-import secrets
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,16 +33,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a run was judged as. `verdict` has every finding and the recording, `folder` all that was left."""
+    """The result of a run: its verdict with all findings, and the folder of its evidence."""
 
     verdict: "Verdict"
     folder: Path
 
     def should_pass(self) -> None:
-        """Fail the test unless every criterion holds.
+        """Fail the test unless every criterion holds; list each criterion that does not.
 
-        The failure lists each criterion that does not. It begins with INCONCLUSIVE where none fails and some
-        could not be judged: the run has not decided, and is no pass.
+        The failure begins with INCONCLUSIVE if no criterion failed and some could not be judged.
         """
         from fairpoll.reports.outcome import unmet_sentences  # noqa: PLC0415
 
@@ -75,33 +72,35 @@ class Fairpoll:
         shows: str = "",
         **thresholds: float | None,
     ) -> Judgement:
-        """Run the command beside the plain loop on the same traffic and judge it by the plain expectation.
+        """Run the command and the plain loop on the same traffic; judge it by the plain expectation.
 
         Args:
             command: as for a shell, such as "./my-consumer --flag".
             scenario: a packaged scenario or a file; default specified.yaml.
             speed: divides every interval; default: the option --fairpoll-speed.
             name: the consumer's name in findings; default: made from the command.
-            fields: maps its output files, such as "topic=meta.topic offset=meta.offset".
-            shows: the kinds of evidence that it declares; default: what it leaves.
+            fields: the field mapping of its output files, such as "topic=meta.topic offset=meta.offset".
+            shows: the kinds of evidence that it declares; default: those that it leaves.
             thresholds: fields of `verdicts.expectation.Thresholds`, such as wait_at_most=2.0 (seconds).
 
-        Raises FairpollError for what cannot be run: the scenario, the command, the cluster.
+        Raises FairpollError if the scenario, the command or the cluster cannot be used.
         """
-        # Only here: every pytest run of this environment loads the plugin, few need what it judges with.
+        # Imported here, because every pytest run of this environment loads the plugin.
         from fairpoll.evidence.loading import load_recording  # noqa: PLC0415
         from fairpoll.run.experiment import Experiment  # noqa: PLC0415
         from fairpoll.run.members import ConsumerUnderTest  # noqa: PLC0415
         from fairpoll.run.modes import Yours  # noqa: PLC0415
+        from fairpoll.run.names import new_run_id  # noqa: PLC0415
         from fairpoll.scenarios.file import load_scenario  # noqa: PLC0415
+        from fairpoll.scenarios.model import CONTROL  # noqa: PLC0415
         from fairpoll.scenarios.packaged import find_scenario  # noqa: PLC0415
-        from fairpoll.verdicts.expectation import CONTROL, Thresholds, judge_plainly  # noqa: PLC0415
+        from fairpoll.verdicts.expectation import Thresholds, judge_plainly  # noqa: PLC0415
         from fairpoll.verdicts.verdict import Verdict  # noqa: PLC0415
 
         expected = Thresholds.for_scenario(scenario, **thresholds)
         consumer = Yours(command, fields, name=name, shows=shows).as_mode("yours")
         file = find_scenario(scenario)
-        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        run_id = new_run_id()
         experiment = Experiment(
             scenario_file=file,
             scenario=load_scenario(file),

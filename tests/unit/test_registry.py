@@ -124,6 +124,6 @@ def test_a_broken_package_is_named_in_one_message(plugin: Path):
     ran = python(plugin, "import fairpoll.checkers")
     assert ran.stderr.splitlines()[-1] == (
         "fairpoll.base.errors.FairpollError: criteria that cannot be loaded: 'others' of others: "
-        "ModuleNotFoundError: No module named 'no_such_module'. Mend or uninstall the package "
+        "ModuleNotFoundError: No module named 'no_such_module'. Repair or uninstall the package "
         "(its entry point is in the group fairpoll.criteria)."
     )

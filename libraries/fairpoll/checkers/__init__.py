@@ -1,8 +1,8 @@
-"""Pure functions from a recording to findings, by the names under which they are registered.
+"""The criteria: pure functions from a recording to a finding, registered by name.
 
-Each takes the recording, the consumer's name and, by keyword, its thresholds. They never trust a counter:
-they compare the ledger of acked messages with the sink's files, and iterate over the expected messages, never
-over the observed ones (a fully starved partition leaves no record).
+Each takes the recording, the consumer's name and, by keyword, its thresholds. None trusts a counter: they
+compare the ledger of acked messages with the sink's files, and iterate over the expected messages, not the
+observed ones, because a fully starved partition leaves no record.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""When no member of the group owned a partition, and how much time that leaves a consumer to deliver in."""
+"""Times in which no member of the group owned a partition, so that no consumer could deliver from it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 
-from fairpoll.contract.records import Partition
+from fairpoll.contract.records import Partition, partitions_of
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.records import Array
 
@@ -37,7 +37,7 @@ def unassigned(recording: Recording, consumer: str) -> dict[Partition, list[Gap]
     kills = [{"name": "kill", "at": at} for at, verb, _ in recording.steps if verb == "kill"]
     for event in sorted([*recording.consumers[consumer].events, *kills], key=lambda event: event["at"]):
         member, at = event.get("member", ""), event["at"]
-        partitions = [(p["topic"], p["partition"]) for p in event.get("partitions", ())]
+        partitions = partitions_of(event)
         match event["name"]:
             case "startup_complete" | "kill":
                 for partition in list(owners):
@@ -66,9 +66,9 @@ def common_gaps(gaps: Mapping[Partition, Sequence[Gap]], partitions: Sequence[Pa
 
 
 def assigned_between(gaps: Sequence[Gap], since: Array | float, until: Array | float) -> Array:
-    """The seconds between these moments (or between each two of two arrays) that lie outside these gaps.
+    """The seconds from `since` to `until` that lie outside the gaps, elementwise for arrays.
 
-    The gaps are in the order of time and do not overlap one another.
+    The gaps are sorted and do not overlap.
     """
     length = np.asarray(until) - since
     if not gaps:

@@ -1,17 +1,17 @@
-"""Does the backlog stay in the broker? Buffers, pauses, memory."""
+"""Criteria of backpressure: bounded buffers, paired pauses and bounded memory."""
 
 import numpy as np
 
 from fairpoll.checkers.doubts import dropped_by_the_broker
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import Mebibytes, criterion
-from fairpoll.contract.records import Partition
+from fairpoll.contract.records import Partition, partitions_of
 from fairpoll.evidence.history import Recording
 
 MEBIBYTE = 1024 * 1024
 
 
-@criterion("buffers bounded", keyword="Buffers Should Be Bounded")
+@criterion("buffers bounded", keyword="Buffers Should Be Bounded", needs="buffers")
 def buffers_bounded(recording: Recording, consumer: str) -> Finding:
     """No partition ever had more records buffered than the pause threshold plus one poll.
 
@@ -21,10 +21,10 @@ def buffers_bounded(recording: Recording, consumer: str) -> Finding:
     settings = recording.scenario.settings
     limit = settings.partition_pause_threshold + settings.max_poll_records
     levels = [
-        (spot["buffered"], spot["topic"], spot["partition"])
+        (entry["buffered"], entry["topic"], entry["partition"])
         for event in recording.consumers[consumer].events
-        for spot in event.get("partitions", ())
-        if "buffered" in spot
+        for entry in event.get("partitions", ())
+        if "buffered" in entry
     ]
     highest, topic, partition = max(levels, default=(0, "", 0))
     return Finding(
@@ -47,29 +47,30 @@ def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
     At the end of the drain, a partition may be paused only when no message of it is left to read.
     """
     history = recording.consumers[consumer]
+    # A member and its partition -> the time of the pause.
     paused: dict[tuple[str, Partition], float] = {}
     wrong: list[str] = []
     for event in history.events:
         member = event.get("member", "")
-        spots = [(member, (s["topic"], s["partition"])) for s in event.get("partitions", ())]
+        owned = [(member, partition) for partition in partitions_of(event)]
         match event["name"]:
             case "partitions_paused":
-                wrong += [f"{_named(s)} paused twice" for s in spots if s in paused]
-                paused |= dict.fromkeys(spots, event["at"])
+                wrong += [f"{_named(*key)} paused twice" for key in owned if key in paused]
+                paused.update((key, event["at"]) for key in owned)
             case "partitions_resumed":
-                wrong += [f"{_named(s)} resumed without a pause" for s in spots if s not in paused]
-                for spot in spots:
-                    paused.pop(spot, None)
+                wrong += [f"{_named(*key)} resumed without a pause" for key in owned if key not in paused]
+                for key in owned:
+                    paused.pop(key, None)
             case "partitions_revoked" | "partitions_assigned":
                 if event["at"] <= recording.duration:
                     # During the run a paused partition may be reassigned; its end is checked below.
-                    paused = {spot: at for spot, at in paused.items() if spot not in spots}
+                    paused = {key: at for key, at in paused.items() if key not in owned}
             case "startup_complete":
-                paused = {spot: at for spot, at in paused.items() if spot[0] != member}
+                paused = {key: at for key, at in paused.items() if key[0] != member}
     if recording.scenario.drain:
-        for spot, at in paused.items():
-            if _unread(recording, consumer, spot[1]):
-                wrong.append(f"{_named(spot)} paused at second {at:.1f} and never resumed")
+        for (member, partition), at in paused.items():
+            if _unread(recording, consumer, partition):
+                wrong.append(f"{_named(member, partition)} paused at second {at:.1f} and never resumed")
     return Finding(
         expected="0 unpaired",
         measured=f"{len(wrong):,} unpaired",
@@ -101,6 +102,6 @@ def _unread(recording: Recording, consumer: str, partition: Partition) -> bool:
     return bool(waits.any())
 
 
-def _named(spot: tuple[str, Partition]) -> str:
-    member, (topic, partition) = spot
-    return f"{topic}/{partition}{f' of {member}' if member else ''}"
+def _named(member: str, partition: Partition) -> str:
+    topic, number = partition
+    return f"{topic}/{number}{f' of {member}' if member else ''}"

@@ -10,9 +10,8 @@ UNSCALED_SECONDS = 1.0
 def budget_at_speed(recording: Recording, budget_seconds: float) -> float:
     """A latency budget in scenario seconds, extended by the delays that SPEED does not scale.
 
-    At speed 1 it is the budget itself. At speed s a real second is s scenario seconds, of which the budget
-    already holds one: budget + UNSCALED_SECONDS * (s - 1). The error of the clocks is added for runs on
-    several machines.
+    At speed s a real second is s scenario seconds, one of which is in the budget already; so the result is
+    budget + UNSCALED_SECONDS * (s - 1). For runs on several machines the error of their clocks is added.
     """
     return budget_seconds + _unscaled(recording) + recording.clock_error_seconds
 

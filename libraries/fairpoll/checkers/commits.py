@@ -1,4 +1,4 @@
-"""Do committed offsets tell the truth? Never ahead of the sink, and in the end level with it."""
+"""Criteria of commits: never ahead of the sink, and level with it at the end."""
 
 from collections import defaultdict
 
@@ -90,7 +90,7 @@ def held_since(recording: Recording, consumer: str) -> Array:
     history = recording.consumers[consumer]
     held = recording.first(consumer).copy()
     aside = {**{record.spot: record.at for record in history.dead_letters}, **history.rejected()}
-    for spot, at in aside.items():
-        rows = recording.acked.rows_at(spot)
+    for record_id, at in aside.items():
+        rows = recording.acked.rows_at(record_id)
         held[rows] = np.where(held[rows] == NEVER, at, held[rows])
     return held

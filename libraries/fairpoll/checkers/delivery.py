@@ -1,6 +1,6 @@
-"""Is what was delivered right? Nothing lost, altered, invented, repeated, out of order or misplaced.
+"""Criteria of delivery: no record lost, altered, invented, repeated, out of order or misplaced.
 
-Safety criteria: a record that is wrong is wrong, however loaded the machine was.
+Load excuses none of these failures.
 """
 
 from bisect import bisect_right
@@ -13,10 +13,10 @@ import numpy as np
 
 from fairpoll.checkers.finding import Finding, examples
 from fairpoll.checkers.registry import criterion
-from fairpoll.contract.records import Partition
+from fairpoll.contract.records import Partition, RecordId, partitions_of
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.history import ConsumerHistory, Recording
-from fairpoll.evidence.records import Array, Spot
+from fairpoll.evidence.records import Array
 
 
 @criterion("nothing lost", keyword="Nothing Should Be Lost", needs="records", guarantee=True)
@@ -29,8 +29,8 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
     messages = recording.acked
     taken = np.isfinite(recording.first(consumer))
     taken[messages.poison] = False  # a sink cannot hold it
-    for spot in history.rejected("skip").keys() | {record.spot for record in history.dead_letters}:
-        rows = messages.rows_at(spot)
+    for record_id in history.rejected("skip").keys() | {record.spot for record in history.dead_letters}:
+        rows = messages.rows_at(record_id)
         taken[rows] |= messages.poison[rows]
     missing = np.flatnonzero(~taken).tolist()
     # A consumer cannot lose messages that the broker dropped (retention, the mock's small memory).
@@ -58,7 +58,7 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
 
 @criterion("content intact", keyword="Content Should Be Intact", needs="contents", guarantee=True)
 def content_intact(recording: Recording, consumer: str) -> Finding:
-    """What the sink holds of each message is what was sent, by its checksum."""
+    """Each message in the sink has the checksum of the message that was sent."""
     delivered, known = recording.consumers[consumer].delivered, len(recording.acked)
 
     def altered(rows: slice) -> Array:
@@ -70,11 +70,7 @@ def content_intact(recording: Recording, consumer: str) -> Finding:
 
     wrong = delivered.where(altered)
     return violations(
-        consumer,
-        "altered",
-        delivered.spots(wrong),
-        len(wrong),
-        "whose content differs from what was sent",
+        consumer, "altered", delivered.spots(wrong), len(wrong), "whose content differs from what was sent"
     )
 
 
@@ -95,13 +91,9 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     strange = delivered.where(lambda rows: delivered.record[rows] >= known)
     foreign = [row for row in strange.tolist() if delivered.ids.get(row, "") not in recording.failed_ids]
     finding = violations(
-        consumer,
-        "others",
-        delivered.spots(foreign),
-        len(foreign),
-        "that the brokers never acked",
+        consumer, "others", delivered.spots(foreign), len(foreign), "that the brokers never acked"
     )
-    # Without contents, sends whose response was lost cannot be told apart from invented records.
+    # Without contents, a send whose response was lost looks the same as an invented record.
     if foreign and recording.failed_ids and "contents" not in history.evidence:
         return replace(finding, status="inconclusive")
     return finding
@@ -125,10 +117,12 @@ def right_place(recording: Recording, consumer: str) -> Finding:
     ]
     misplaced = np.sort(np.concatenate([np.empty(0, np.int64), *wrong]))
     letters = [record.spot for record in history.dead_letters]
-    sound = [spot for spot in letters if (row := messages.find_one(spot)) >= 0 and not messages.poison[row]]
-    spots = chain(delivered.spots(misplaced), sound)
+    sound = [
+        letter for letter in letters if (row := messages.find_one(letter)) >= 0 and not messages.poison[row]
+    ]
+    wrong_records = chain(delivered.spots(misplaced), sound)
     count = len(misplaced) + len(sound)
-    return violations(consumer, "misplaced", spots, count, "into the wrong output file")
+    return violations(consumer, "misplaced", wrong_records, count, "into the wrong output file")
 
 
 @criterion(
@@ -155,9 +149,12 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
         # Only records that were uncommitted at the first assignment in between may be redelivered.
         if since is None or offset < _committed_at(committed[partition], since):
             forbidden.append(again)
-    spots = delivered.spots(sorted(forbidden))
     return violations(
-        consumer, "redelivered", spots, len(forbidden), "that were already committed or still assigned"
+        consumer,
+        "redelivered",
+        delivered.spots(sorted(forbidden)),
+        len(forbidden),
+        "that were already committed or still assigned",
     )
 
 
@@ -190,8 +187,7 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
             before, after = int(rows[index]), int(rows[index + 1])
             if _between(assigned[partition], delivered.at[before], delivered.at[after]) is None:
                 wrong.append(after)
-    spots = delivered.spots(sorted(wrong))
-    return violations(consumer, "out of order", spots, len(wrong), "out of order")
+    return violations(consumer, "out of order", delivered.spots(sorted(wrong)), len(wrong), "out of order")
 
 
 @criterion(
@@ -205,8 +201,8 @@ def only_while_assigned(recording: Recording, consumer: str) -> Finding:
     history = recording.consumers[consumer]
     changes: dict[tuple[str, Partition], list[tuple[float, bool]]] = defaultdict(list)
     for event in history.events_named("partitions_assigned", "partitions_revoked"):
-        for spot in event["partitions"]:
-            owner = (event.get("member", ""), (spot["topic"], spot["partition"]))
+        for partition in partitions_of(event):
+            owner = (event.get("member", ""), partition)
             changes[owner].append((event["at"], event["name"] == "partitions_assigned"))
     delivered, foreign = history.delivered, [np.empty(0, np.int64)]
     for partition, rows in delivered.by_partition():
@@ -214,13 +210,8 @@ def only_while_assigned(recording: Recording, consumer: str) -> Finding:
             mine = rows[delivered.by_member(rows, member)]
             foreign.append(mine[~_owned(changes[(member, partition)], delivered.at[mine])])
     wrong = np.sort(np.concatenate(foreign))
-    spots = delivered.spots(wrong)
     return violations(
-        consumer,
-        "others",
-        spots,
-        len(wrong),
-        "of partitions not assigned to it",
+        consumer, "others", delivered.spots(wrong), len(wrong), "of partitions not assigned to it"
     )
 
 
@@ -240,8 +231,8 @@ def _assignments(history: ConsumerHistory) -> dict[Partition, list[float]]:
     """The times of each partition's assignments to any member, sorted."""
     found: dict[Partition, list[float]] = defaultdict(list)
     for event in history.events_named("partitions_assigned"):
-        for spot in event["partitions"]:
-            found[(spot["topic"], spot["partition"])].append(event["at"])
+        for partition in partitions_of(event):
+            found[partition].append(event["at"])
     return found
 
 
@@ -257,7 +248,7 @@ def _committed_at(commits: Sequence[tuple[float, int]], moment: float) -> int:
     return max((offset for at, offset in commits if at <= moment), default=0)
 
 
-def violations(consumer: str, fault: str, wrong: Iterable[Spot], count: int, what: str) -> Finding:
+def violations(consumer: str, fault: str, wrong: Iterable[RecordId], count: int, what: str) -> Finding:
     """A finding that passes without violations and otherwise names the first of the `count` records.
 
     `fault` is the word in the table ("altered"), `what` ends the sentence after "delivered 3 records".

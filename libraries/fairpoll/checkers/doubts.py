@@ -1,4 +1,4 @@
-"""What keeps a recording from proving anything: doubts about the load, the machine and the broker."""
+"""Doubts about the load, the machine and the broker: the reasons why a recording may prove nothing."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from fairpoll.checkers.budgets import UNSCALED_SECONDS
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import oldest_wait
+from fairpoll.scenarios.model import CONTROL
 
 # A late producer makes messages look older. The p99 may be at most half of the time that budgets already
 # allow for (1 to 4 ms on an idle machine).
@@ -132,12 +133,12 @@ def _broker_slow(recording: Recording) -> str | None:
 def _control_served(recording: Recording) -> str | None:
     """The reason if the control did not starve, so that the load tests no consumer."""
     needed = recording.scenario.control_wait_seconds
-    if needed is None or "sync" not in recording.consumers:
+    if needed is None or CONTROL not in recording.consumers:
         return None
-    oldest, _ = oldest_wait(recording, "sync", recording.topics_of("low"))
+    oldest, _ = oldest_wait(recording, CONTROL, recording.topics_of("low"))
     if oldest >= needed:
         return None
     return (
-        f"the control did not starve: in sync no low-volume message waited longer than {oldest:.1f} s, "
+        f"the control did not starve: in {CONTROL} no low-volume message waited longer than {oldest:.1f} s, "
         f"needed {needed:g} s; a larger backlog or a slower sink would put consumers to the test"
     )

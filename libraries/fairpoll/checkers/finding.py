@@ -43,7 +43,7 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes two findings on one recording the same one: criterion, consumer and thresholds."""
+        """Criterion, consumer and thresholds: findings on one recording with equal keys are the same."""
         return self.check, self.consumer, repr(sorted(self.thresholds.items()))
 
 

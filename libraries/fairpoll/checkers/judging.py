@@ -1,4 +1,4 @@
-"""Judges one criterion of a recording, with regard to the evidence that the consumer left."""
+"""Judges one criterion of a recording; it is inconclusive without the evidence that it needs."""
 
 import logging
 from collections.abc import Mapping
@@ -9,24 +9,25 @@ from typing import Any
 
 from fairpoll.base.errors import FairpollError
 from fairpoll.checkers.finding import Finding
-from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion
-from fairpoll.evidence.history import ConsumerHistory, Evidence, Recording
+from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion, Needed
+from fairpoll.evidence.history import ConsumerHistory, Recording
 
-_NAMED: dict[Evidence, str] = {
+# Kind of evidence -> its description, as in `9 criteria need to know which records it delivered`.
+EVIDENCE_NAMES: dict[Needed, str] = {
     "records": "which records it delivered",
     "contents": "what the records it delivered hold",
     "places": "which output its records went to",
     "assignments": "which partitions were assigned to it",
+    "buffers": "how many records it buffers",
 }
 
 
 def judge(criterion: str, recording: Recording, consumer: str, **thresholds: Any) -> Finding:
-    """Judge one criterion by its name; inconclusive where the consumer left no evidence for it.
+    """Judge one criterion by its name; inconclusive if the consumer left no evidence for it.
 
-    For a criterion about the run or the producer the consumer is not looked at. An exception within a
-    criterion makes this one criterion inconclusive. Raises KeyError for an unknown criterion or consumer,
-    TypeError for thresholds that the criterion does not take, FairpollError for values that the run does
-    not have.
+    A criterion about the run or the producer ignores the consumer. An exception in a criterion makes this
+    criterion inconclusive. Raises KeyError for an unknown criterion or consumer, TypeError for thresholds
+    that the criterion does not take, FairpollError for values that the run does not have.
     """
     declared = RUN_CRITERIA.get(criterion) or CRITERIA[criterion]
     declared.check_thresholds(thresholds)
@@ -62,17 +63,18 @@ def _judge(
     needed, history = criterion.needs, recording.consumers[consumer]
     if needed is None and finding.status == "fail" and "records" not in history.evidence:
         return _judge_by_commits(criterion, recording, finding)
-    if needed is None or needed in history.evidence:
+    # The criterion itself is inconclusive without reports of buffers.
+    if needed in (None, "buffers") or needed in history.evidence:
         return finding
     why = (
-        f"{consumer} leaves no evidence of {_NAMED[needed]}; "
+        f"{consumer} leaves no evidence of {EVIDENCE_NAMES[needed]}; "
         "docs/reference/consumer-contract.md lists what it can report"
     )
     return replace(finding, status="inconclusive", measured="no evidence", sentence=why, figures={})
 
 
 def _judge_by_commits(criterion: Criterion, recording: Recording, finding: Finding) -> Finding:
-    """A failure by commits alone stands only if it is larger than the interval between two commits."""
+    """A failure that is judged by commits alone stands only if it exceeds the interval between commits."""
     interval = commit_interval(recording.consumers[finding.consumer])
     if not interval:
         return finding
@@ -85,13 +87,13 @@ def _judge_by_commits(criterion: Criterion, recording: Recording, finding: Findi
 
 
 def commit_interval(history: ConsumerHistory) -> float:
-    """The median time between commits that moved on, in scenario seconds; 0 with fewer than two of them."""
-    moved: dict[float, None] = {}
+    """The median scenario seconds between commits of a higher offset; 0 with fewer than two of them."""
+    times: dict[float, None] = {}
     last: dict[tuple[str, int], int] = {}
     for commit in history.commits:
         partition = (commit.topic, commit.partition)
         if commit.offset > last.get(partition, 0):
             last[partition] = commit.offset
-            moved[commit.at] = None
-    intervals = [after - before for before, after in pairwise(moved)]
+            times[commit.at] = None
+    intervals = [after - before for before, after in pairwise(times)]
     return median(intervals) if intervals else 0.0

@@ -1,4 +1,4 @@
-"""Liveness: a consumer with lag that delivers nothing has stalled, however fair it was before."""
+"""Criteria of liveness: a consumer with lag delivers, restarts in time and stays in its group."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from fairpoll.checkers.assignment import Gap, assigned_between, common_gaps, una
 from fairpoll.checkers.budgets import budget_at_speed, budget_text, seconds_text
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import Seconds, criterion
-from fairpoll.contract.records import Partition
+from fairpoll.contract.records import Partition, partitions_of
 from fairpoll.evidence.history import ConsumerHistory, Recording
 from fairpoll.evidence.measures import acked_at, passed_at
 from fairpoll.evidence.records import NEVER, Array
@@ -17,10 +17,10 @@ from fairpoll.evidence.records import NEVER, Array
 
 @criterion("no stall", keyword="Consumer Should Not Stall")
 def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
-    """There was no time of `seconds` in which messages waited and not one was delivered.
+    """While messages waited, the time without a single delivery was never longer than `seconds`.
 
-    Watched from the start of the live traffic to the end of the drain. Time in which the coordinator has no
-    partition assigned to any member is left out (see `assignment.unassigned`).
+    Measured from the start of the live traffic to the end of the drain, without the time in which no
+    partition was assigned to any member (see `assignment.unassigned`).
     """
     budget = budget_at_speed(recording, seconds)
     partitions = recording.acked.by_partition
@@ -29,7 +29,7 @@ def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Findin
     silence = _longest_silence(recording, consumer, list(partitions), gaps)
     numbers = np.unique(recording.acked.places(silence.waiting))
     waiting = sorted(recording.acked.partitions[number] for number in numbers)
-    named = partitions_told(recording.consumers[consumer], waiting, silence.until)
+    named = partitions_text(recording.consumers[consumer], waiting, silence.until)
     return Finding(
         expected=f"silent {budget_text(recording, seconds)} with lag",
         measured=seconds_text(silence.seconds, budget),
@@ -45,10 +45,9 @@ def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Findin
 
 @criterion("every partition served", keyword="Every Partition Should Be Served Within")
 def every_partition_served(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
-    """No single partition had messages waiting for `seconds` without one delivery, while others went on.
+    """While messages waited in a partition, its time without a delivery was never longer than `seconds`.
 
-    Time in which the coordinator has the partition assigned to no member is left out (see
-    `assignment.unassigned`).
+    Time in which the partition was assigned to no member is left out (see `assignment.unassigned`).
     """
     budget = budget_at_speed(recording, seconds)
     gaps = unassigned(recording, consumer)
@@ -57,7 +56,7 @@ def every_partition_served(recording: Recording, consumer: str, *, seconds: Seco
     }
     silent = sorted(p for p, silence in silences.items() if silence.seconds > budget)
     partition, worst = max(silences.items(), key=lambda item: item[1].seconds)
-    named = partitions_told(recording.consumers[consumer], silent or [partition], worst.until)
+    named = partitions_text(recording.consumers[consumer], silent or [partition], worst.until)
     return Finding(
         expected=f"silent {budget_text(recording, seconds)} with lag",
         measured=seconds_text(worst.seconds, budget),
@@ -73,10 +72,9 @@ def every_partition_served(recording: Recording, consumer: str, *, seconds: Seco
 def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
     """After each step of the timeline, every partition with messages waiting delivers again in time.
 
-    Counted are the steps after which deliveries should go on: a member joins, leaves or is started, a sink
-    becomes faster. Nothing can be delivered after `stop` and `kill`; the clock runs from the next `start`.
-    Time in which the coordinator has assigned the partition to no member is left out: a consumer cannot
-    deliver from it (see `assignment.unassigned`).
+    The steps that count are a member that joins, leaves or is started, and a sink that becomes faster. After
+    `stop` and `kill` the clock runs from the next `start`, since nothing can be delivered before. Time in
+    which the partition was assigned to no member is left out (see `assignment.unassigned`).
     """
     budget = budget_at_speed(recording, seconds)
     worst = _Restart(0.0, 0.0, "")
@@ -129,9 +127,9 @@ class _Restart:
 
 @dataclass(frozen=True)
 class _Silence:
-    """A time with messages waiting (their rows) and without a delivery.
+    """A time without a delivery while messages waited; `waiting` are their rows.
 
-    `seconds` is its length without the gaps in which the coordinator had assigned nothing.
+    `seconds` is its length without the gaps in which no member was assigned the partitions.
     """
 
     seconds: float
@@ -140,7 +138,7 @@ class _Silence:
     waiting: Array
 
     def text(self, budget: float) -> str:
-        """Its length and beginning, as a verdict's sentence has them."""
+        """Length and beginning, for a verdict's sentence."""
         free = _without_assignment(self.until - self.since - self.seconds)
         return f"{seconds_text(self.seconds, budget)}{free} from second {self.since:.1f} on"
 
@@ -188,7 +186,7 @@ def _steps_that_count(recording: Recording) -> list[tuple[float, str]]:
     return counted
 
 
-def partitions_told(history: ConsumerHistory, partitions: Sequence[Partition], moment: float) -> str:
+def partitions_text(history: ConsumerHistory, partitions: Sequence[Partition], moment: float) -> str:
     """At most 20 partitions by name; those that the consumer had paused at this moment are marked."""
     paused = paused_at(history, moment)
     named = [f"{t}/{p}{' (paused)' if (t, p) in paused else ''}" for t, p in partitions[:20]]
@@ -201,11 +199,10 @@ def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
     for event in history.events:
         if event["at"] > moment:
             break
-        spots = {(p["topic"], p["partition"]) for p in event.get("partitions", ())}
         if event["name"] == "partitions_paused":
-            paused |= spots
+            paused.update(partitions_of(event))
         elif event["name"] in ("partitions_resumed", "partitions_revoked", "partitions_assigned"):
-            paused -= spots
+            paused.difference_update(partitions_of(event))
     return paused
 
 
@@ -218,11 +215,10 @@ SLAB_MESSAGES = 1 << 18
 def _longest_silence(
     recording: Recording, consumer: str, partitions: Collection[Partition], gaps: Sequence[Gap]
 ) -> _Silence:
-    """The longest time with lag and without a delivery, these gaps left out.
+    """The longest time with lag and without a delivery, without the time in these gaps.
 
-    A silence that ends at some moment began with the delivery before it, or when the first was acked of the
-    messages that were passed at that moment or later: these had been waiting during it. A message cannot be
-    delivered before the broker has it, so the clock runs from the ack.
+    A silence begins with a delivery, or with the first ack among the messages that are delivered at its end
+    or later, whichever is later. The ack counts because the broker has no message to deliver before it.
     """
     end = recording.watched_until
     times = [passed_at(recording, consumer, partition) for partition in partitions]
@@ -233,7 +229,7 @@ def _longest_silence(
     following = end
     # Length, beginning and end of the longest silence of each slab.
     silences: list[tuple[float, float, float]] = []
-    # From the end backwards: what was sent first of all that came later is then known.
+    # Backwards, so that the first ack among all later deliveries is known.
     for spans in reversed(slabs):
         moments = np.concatenate([passed[span] for (passed, _), span in zip(times, spans, strict=True)])
         sent = np.concatenate([column[span] for column, span in zip(acked, spans, strict=True)])

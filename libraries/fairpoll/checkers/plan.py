@@ -1,4 +1,4 @@
-"""Was the experiment the planned one? Judged first, since nothing else counts without it."""
+"""Criteria of the run itself: was the experiment the planned one? Without that, no other criterion counts."""
 
 from fairpoll.checkers.doubts import load_doubts, plan_missed
 from fairpoll.checkers.finding import Finding

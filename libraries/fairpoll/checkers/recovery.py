@@ -1,4 +1,4 @@
-"""Does it recover? After faults of brokers, network or processes, messages are delivered again."""
+"""The criterion of recovery: after a fault of brokers, network or processes, messages are delivered again."""
 
 import numpy as np
 
@@ -15,9 +15,9 @@ def recovers_within(recording: Recording, consumer: str, *, seconds: RealSeconds
 
     Real seconds: SPEED does not shorten the election of a leader.
 
-    While a fault lasts (a frozen broker, an isolated network, a stopped consumer) waiting does not count. A
-    fault that is over at once, such as a killed broker, counts from its beginning. Messages count that waited
-    when the fault began or were acked before the next one. Inconclusive without a fault.
+    Waiting does not count while a fault lasts (a frozen broker, an isolated network, a stopped consumer); a
+    fault without a duration, such as a killed broker, counts from its beginning. A message counts if it
+    waited when the fault began, or was acked before the next fault. Inconclusive without a fault.
     """
     worst = [(fault, *_recovery(recording, consumer, index)) for index, fault in enumerate(recording.faults)]
     late = [entry for entry in worst if entry[1] > seconds]
@@ -38,7 +38,7 @@ def recovers_within(recording: Recording, consumer: str, *, seconds: RealSeconds
 
 
 def _recovery(recording: Recording, consumer: str, index: int) -> tuple[float, Acked | None]:
-    """The longest that a message waited because of this fault, and which message it was."""
+    """The longest wait (real seconds) that this fault caused, and the message that waited."""
     fault: Fault = recording.faults[index]
     later = [other.since for other in recording.faults[index + 1 :]]
     end = min(later, default=recording.watched_until)

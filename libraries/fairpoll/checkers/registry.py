@@ -16,16 +16,18 @@ from fairpoll.checkers.doubts import adverse_doubts, rate_ignored, void_doubts
 from fairpoll.checkers.finding import Finding
 from fairpoll.evidence.history import Evidence, Recording
 
-# What a criterion is about; for the last two the consumer is not looked at.
+# A criterion about the producer or the run ignores the consumer.
 Subject = Literal["consumer", "producer", "run"]
+# A kind of evidence that a criterion needs; buffer levels are known only if the consumer reports them.
+Needed = Evidence | Literal["buffers"]
 ENTRY_POINTS = "fairpoll.criteria"
 
 
 @dataclass(frozen=True)
 class Unit:
-    """What a threshold is given in: the annotation of a criterion's parameter.
+    """The unit of a threshold, in the annotation of a criterion's parameter.
 
-    `argument` is the parameter's name in a table cell, `meaning` its documentation, `example` a value.
+    `argument` is the parameter's name in keywords, `meaning` its documentation, `example` a value.
     """
 
     name: str
@@ -73,14 +75,14 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Criterion:
-    """A declared criterion. Call it to judge a recording without regard to missing evidence."""
+    """A declared criterion. A call judges a recording without checking the evidence; see `judging.judge`."""
 
     name: str
     title: str
     function: Callable[..., Finding]
     thresholds: Mapping[str, Threshold]
     keyword: str
-    needs: Evidence | None = None
+    needs: Needed | None = None
     guarantee: bool = False
     subject: Subject = "consumer"
     depends_on_load: bool = False
@@ -102,16 +104,20 @@ class Criterion:
         return self.title.format(**named)
 
     def check_thresholds(self, thresholds: Mapping[str, Any]) -> None:
-        """Raises TypeError for a threshold that is missing, unknown or of another type."""
-        missing = {name for name, one in self.thresholds.items() if one.required} - thresholds.keys()
-        known = {name: self.thresholds.get(name) for name in thresholds}
-        if missing or not all(one and one.accepts(thresholds[name]) for name, one in known.items()):
-            told = ", ".join(f"{name} ({one.unit.name})" for name, one in self.thresholds.items()) or "none"
-            given = ", ".join(f"{name}={value!r}" for name, value in thresholds.items()) or "none"
-            raise TypeError(f"the thresholds of {self.name} are: {told}; given: {given}")
+        """Raise TypeError for a threshold that is missing, unknown or of another type."""
+        declared = self.thresholds
+        missing = {name for name, threshold in declared.items() if threshold.required} - thresholds.keys()
+        if missing or not all(
+            name in declared and declared[name].accepts(value) for name, value in thresholds.items()
+        ):
+            wanted = ", ".join(f"{name} ({threshold.unit.name})" for name, threshold in declared.items())
+            given = ", ".join(f"{name}={value!r}" for name, value in thresholds.items())
+            raise TypeError(
+                f"the thresholds of {self.name} are: {wanted or 'none'}; given: {given or 'none'}"
+            )
 
     def __call__(self, recording: Recording, consumer: str = "", /, **thresholds: Any) -> Finding:
-        """The finding on this recording; inconclusive where doubts about the load forbid a verdict."""
+        """The finding on this recording; doubts about the load make it inconclusive."""
         about = consumer if self.subject == "consumer" else self.subject
         arguments = (recording, consumer) if self.subject == "consumer" else (recording,)
         finding = replace(
@@ -125,10 +131,10 @@ class Criterion:
 
 
 def _weighed(recording: Recording, finding: Finding) -> Finding:
-    """Inconclusive where the experiment was void, and for a failure where conditions were adverse.
+    """Make the finding inconclusive for a void doubt, and a failure also for an adverse doubt.
 
-    Adverse conditions make good service harder: they excuse a failure, and a pass stays a pass. They could
-    inflate a control's wait by seconds, far below the minimum that it must reach.
+    Adverse conditions make good service harder, so a pass stays a pass. They could inflate a control's wait
+    by seconds, far below the minimum that it must reach.
     """
     doubts = void_doubts(recording) + ([] if finding.status == "pass" else adverse_doubts(recording))
     if ignored := rate_ignored(recording, finding.consumer):
@@ -147,7 +153,7 @@ def criterion(
     title: str,
     *,
     keyword: str = "",
-    needs: Evidence | None = None,
+    needs: Needed | None = None,
     guarantee: bool = False,
     subject: Subject = "consumer",
     depends_on_load: bool = False,
@@ -159,11 +165,11 @@ def criterion(
     docstring documents the keyword.
 
     Args:
-        title: as people read it; a threshold's name in braces stands for its value.
+        title: shown to people; a threshold's name in braces stands for its value.
         keyword: the name of the keyword that judges it; default: the function's name and "Should Hold".
-        needs: the evidence without which it is inconclusive.
+        needs: the kind of evidence without which it is inconclusive.
         guarantee: whether at-least-once delivery promises it under any load.
-        subject: what it is about.
+        subject: whether it judges a consumer, the producer or the run.
         depends_on_load: whether doubts about the load make it inconclusive.
 
     Raises FairpollError for a second criterion of the same name.
@@ -208,8 +214,8 @@ def _thresholds(function: Callable[..., Finding]) -> dict[str, Threshold]:
 def load_plugins() -> None:
     """Import the modules that other packages name in the entry point group `fairpoll.criteria`.
 
-    Raises FairpollError, with one message for all of them, when some cannot be imported: without their
-    criteria less would be judged than this installation is meant to judge.
+    Raises FairpollError that lists every module that cannot be imported: without its criteria, this
+    installation would judge less than it should.
     """
     broken = []
     for point in entry_points(group=ENTRY_POINTS):
@@ -220,6 +226,6 @@ def load_plugins() -> None:
             broken.append(f"'{point.value}' of {package}: {type(error).__name__}: {error}")
     if broken:
         raise FairpollError(
-            f"criteria that cannot be loaded: {'; '.join(broken)}. Mend or uninstall the package (its entry "
-            f"point is in the group {ENTRY_POINTS})."
+            f"criteria that cannot be loaded: {'; '.join(broken)}. Repair or uninstall the package (its "
+            f"entry point is in the group {ENTRY_POINTS})."
         )

@@ -1,6 +1,6 @@
-"""Is every topic served? Counts, shares, waiting and throughput while the live traffic ran.
+"""Criteria of service: counts, shares, waits and throughput of each topic during the live traffic.
 
-These criteria depend on the load: doubts about it make them inconclusive, whatever was measured.
+They depend on the load: doubts about it make them inconclusive.
 """
 
 from dataclasses import replace
@@ -52,7 +52,7 @@ def delivered_at_most(recording: Recording, consumer: str, *, volume: TopicsOf, 
 
 @criterion("{volume} share", keyword="Share Of Deliveries Should Be At Least", depends_on_load=True)
 def share_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, share: Share) -> Finding:
-    """Records of this volume are at least this fraction of all that was delivered."""
+    """Records of this volume are at least this fraction of all delivered records."""
     every = [topic.name for topic in recording.scenario.topics]
     total = recording.delivered_in_window(consumer, every)
     count = recording.delivered_in_window(consumer, recording.topics_of(volume))
@@ -154,9 +154,9 @@ def latency_at_most(
 
 @criterion("{volume} service while both are live", keyword="Service Should Be At Least", depends_on_load=True)
 def service_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, share: Share) -> Finding:
-    """While both volumes had messages waiting, at least this fraction of what was sent was delivered.
+    """While messages of both volumes were sent, at least this fraction of this volume's was delivered.
 
-    The window runs from the first moment at which both have demand to the last, within the run.
+    The window runs from the first to the last moment at which both volumes had live traffic.
     """
     start, end = _both_live(recording)
     topics = recording.topics_of(volume)
@@ -181,9 +181,9 @@ def service_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, s
 def throughput_at_least(
     recording: Recording, consumer: str, *, of: OtherConsumer = "sync", share: Share
 ) -> Finding:
-    """At least this fraction of the records of another consumer of the same run was delivered.
+    """The consumer delivered at least this fraction of the records that another one of the run delivered.
 
-    A consumer that is fair because it is slow fails.
+    So a consumer that is fair only because it is slow fails.
     """
     every = [topic.name for topic in recording.scenario.topics]
     mine, theirs = (recording.delivered_in_window(name, every) for name in (consumer, of))

@@ -15,8 +15,13 @@ RecordId = tuple[str, int, int]
 DEAD_LETTERS = "dead_letters.json"
 
 
+def partitions_of(event: Mapping[str, Any]) -> list[Partition]:
+    """The partitions that an event names; none for an event without `partitions`."""
+    return [(p["topic"], p["partition"]) for p in event.get("partitions", ())]
+
+
 def checksum_of(body: Mapping[str, Any]) -> int:
-    """CRC-32 of a message body in the spelling of `dump`, without its field `checksum`.
+    """CRC-32 of a message body as `dump` writes it, without its field `checksum`.
 
     Taken over the parsed body, not its bytes, so that a sink may write the same JSON differently.
     """

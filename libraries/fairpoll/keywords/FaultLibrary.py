@@ -10,9 +10,10 @@ from fairpoll.base import clock
 from fairpoll.base.errors import ClusterError, ClusterUnavailableError, FairpollError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.base import Faults
-from fairpoll.keywords.arguments import CONVERTERS, Duration, Mode, Topic
+from fairpoll.keywords.arguments import CONVERTERS, Duration, Topic
 from fairpoll.keywords.session import SESSION
 from fairpoll.run.experiment import Experiment
+from fairpoll.run.modes import Mode
 from fairpoll.scenarios.units import Action
 
 # A broker that starts reads its log and joins its quorum, and its replicas catch up.

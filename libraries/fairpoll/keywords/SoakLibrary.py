@@ -9,8 +9,9 @@ from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
-from fairpoll.keywords.arguments import Duration, Mode, Topic
+from fairpoll.keywords.arguments import Duration, Topic
 from fairpoll.keywords.FaultLibrary import FaultLibrary, brokers_down, experiment_now, watch_for
+from fairpoll.run.modes import Mode
 
 # Time to recover: between two faults, and from the last one to the end of the traffic.
 QUIET_SECONDS = 10.0

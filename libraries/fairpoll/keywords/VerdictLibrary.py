@@ -13,13 +13,13 @@ from fairpoll.keywords.arguments import (
     Bound,
     Criterion,
     Duration,
-    Mode,
     Share,
     Topics,
 )
 from fairpoll.keywords.criterion_keywords import with_keywords
 from fairpoll.keywords.judging import find, judge, log_charts, log_waits, settle
 from fairpoll.keywords.session import SESSION
+from fairpoll.run.modes import Mode
 
 # The families in GuaranteeLibrary: no load excuses a failure.
 SAFETY = ("delivery", "commits", "backpressure", "liveness", "recovery")

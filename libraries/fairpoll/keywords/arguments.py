@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from robot.utils import timestr_to_secs
 
@@ -14,13 +14,10 @@ from fairpoll.keywords.suite_scenarios import SCENARIOS
 from fairpoll.scenarios.units import parse_share
 
 NO_CRITERION = "-"
-# In groups of three or without: 1,5 is no number of records.
+# Digits, optionally with thousands separators; 1,5 is rejected.
 RECORDS = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:[ ,][0-9]{3}){1,3}")
 
 WITHOUT_THRESHOLDS = [name for name, criterion in CRITERIA.items() if not criterion.thresholds]
-
-# The consumers that a suite may name; `--dryrun` refuses any other.
-Mode = Literal["sync", "async", "bizon-sync", "bizon-async", "yours"]
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class Criterion:
         """Its name in verdict.json."""
         if value not in WITHOUT_THRESHOLDS:
             known = ", ".join(WITHOUT_THRESHOLDS)
-            raise ValueError(f"{quoted(value)} is no criterion without thresholds; one of: {known}")
+            raise ValueError(f"{quoted(value)} is not a criterion without thresholds; one of: {known}")
         return cls(value)
 
 

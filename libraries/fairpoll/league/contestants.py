@@ -19,14 +19,13 @@ from fairpoll.base.logs import last_lines
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.run.modes import Yours, consumer_of
+from fairpoll.scenarios.model import CONTROL
 
 KEYS = ("name", "client", "version", "language", "needs", "build", "run", "documentation")
 # Compiling librdkafka, the longest of them, takes two minutes on two cores.
 BUILD_SECONDS = 1200.0
 # In an example's folder: what was built there, so that it is not built again.
 STAMP = ".built"
-# Every run holds it beside the others: what it moves is what they are measured by.
-CONTROL = "sync"
 
 
 @dataclass(frozen=True)

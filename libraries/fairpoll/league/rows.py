@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from fairpoll.evidence.history import Recording
-from fairpoll.league.contestants import CONTROL, Contestant
+from fairpoll.league.contestants import Contestant
+from fairpoll.scenarios.model import CONTROL
 from fairpoll.verdicts.verdict import Verdict
 
 # Starved means that the criterion of the specified scenario fails: some low-volume message waits longer.

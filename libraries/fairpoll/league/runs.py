@@ -10,11 +10,12 @@ from fairpoll.base.errors import ConsumerError, DeadlineError, HistoryError, Lea
 from fairpoll.cluster import Cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.evidence.loading import load_recording
-from fairpoll.league.contestants import CONTROL, Contestant, build, built_in
+from fairpoll.league.contestants import Contestant, build, built_in
 from fairpoll.league.rows import CONDITIONS, Condition, Row, rows_of
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.names import new_run_id
 from fairpoll.scenarios.file import load_scenario
+from fairpoll.scenarios.model import CONTROL
 from fairpoll.verdicts.verdict import Verdict
 
 Tell = Callable[[str], None]

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fairpoll.checkers import Finding
-from fairpoll.verdicts.series import StoredRun
+from fairpoll.scenarios.model import CONTROL
+from fairpoll.verdicts.series import OLDEST_WAIT, StoredRun
 from fairpoll.verdicts.verdict_json import worst
 
-CONTROL = "sync"
-OF_WAITING = "oldest_wait_at_most"
-# These hold where a topic starves, as a control must.
-OF_STARVING = ("oldest_wait_at_least", "delivered_at_most")
+# Criteria of a control: they hold if a topic starves.
+STARVED = ("oldest_wait_at_least", "delivered_at_most")
 # More consumers do not fit into a sentence; the tables show them.
 MOST_MODES = 4
 
@@ -77,12 +76,12 @@ class Claim:
             for finding in stored.run.findings
             if finding.consumer == consumer
             and finding.thresholds.get("volume") in ("low", *low)
-            and finding.check not in OF_STARVING
+            and finding.check not in STARVED
         ]
         status = worst(finding.status for finding in found) if found else None
         # Only the topics with this status are named.
         judged = {finding.thresholds["volume"] for finding in found if finding.status == status}
-        missed = [f.expected for f in found if f.check == OF_WAITING and f.status == "fail"]
+        missed = [f.expected for f in found if f.check == OLDEST_WAIT and f.status == "fail"]
         return cls(
             consumer,
             low if not judged or "low" in judged else [topic for topic in low if topic in judged],

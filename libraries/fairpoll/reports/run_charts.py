@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fairpoll.reports.charts import Color, Limit, Panel, Series, Style, panels
 from fairpoll.reports.svg import standalone
+from fairpoll.scenarios.model import CONTROL
 from fairpoll.verdicts.series import Curve, RunSeries, StoredRun, TopicCurves
 
 WAIT_TITLE = "Age of the oldest waiting message"
@@ -64,7 +65,7 @@ def _waiting(stored: StoredRun, shown: Sequence[TopicCurves], consumers: Sequenc
         # The judged consumer is shaded; a control beside it is not.
         beside = limit and replace(limit, shaded=len(consumers) == 1)
         drawn.append(Panel(curves.title, "seconds", list(series.values()), beside))
-        tested = [name for name in consumers if name != "sync"]
+        tested = [name for name in consumers if name != CONTROL]
         if curves.volume != "high" and len(consumers) > 1 and len(tested) == 1:
             # Seconds cannot be seen beside a control that waits for minutes.
             drawn.append(Panel(f"{curves.title}, {tested[0]} alone", "seconds", [series[tested[0]]], limit))
@@ -95,7 +96,7 @@ def _series(stored: StoredRun, consumer: str, curve: Curve) -> Series:
 
 def _style(consumer: str) -> Style:
     """Where two consumers serve a topic alike, one line lies on the other: the dashes show both."""
-    return "solid" if consumer == "sync" else "dashed"
+    return "solid" if consumer == CONTROL else "dashed"
 
 
 def _time_label(series: RunSeries) -> str:

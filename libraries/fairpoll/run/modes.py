@@ -6,17 +6,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Literal, get_args
 
 from fairpoll.base.errors import ConsumerError
 from fairpoll.base.text import quoted
 from fairpoll.consumers import bizon
 from fairpoll.contract.output_fields import Fields
+from fairpoll.evidence.history import Evidence
 from fairpoll.run.members import ConsumerUnderTest
 
-MODES = ("sync", "async", "bizon-sync", "bizon-async", "yours")
-
-
-KINDS_OF_EVIDENCE = ("records", "contents", "places", "assignments", "buffers")
+# The word for a consumer in suites.
+Mode = Literal["sync", "async", "bizon-sync", "bizon-async", "yours"]
+MODES = get_args(Mode)
+KINDS_OF_EVIDENCE = (*get_args(Evidence), "buffers")
 # A name becomes a folder of the recording and a part of a group's name on the cluster.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 # Names that stand for something else in a recording or in a suite.

@@ -1,4 +1,4 @@
-"""A scenario: the traffic, the sink and the settings of one run. Read from files by `scenario_file`."""
+"""A scenario: the traffic, the sink and the settings of one run. `file` reads it from YAML."""
 
 import math
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from fairpoll.contract.settings import PollSettings
 from fairpoll.scenarios.units import Action, Bursts
 
 SLOWEST_SPEED = 0.01
+# The consumer that a scenario must starve (`control_waits_at_least`): the built-in plain loop.
+CONTROL = "sync"
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class Scenario:
         return [topic for topic in self.topics if topic.volume == volume]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for run.json; `from_json` reads it back."""
+        """Plain data for run.json."""
         return asdict(self)
 
     @classmethod

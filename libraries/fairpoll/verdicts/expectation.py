@@ -1,20 +1,19 @@
-"""The plain expectation of a consumer on the specified scenario, as suites/90__your_consumer.robot has it."""
+"""The plain expectation of a consumer: the criteria that suites/90__your_consumer.robot judges it by."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from fairpoll.checkers import DELIVERY_GUARANTEES
+from fairpoll.scenarios.model import CONTROL
 from fairpoll.scenarios.packaged import SPECIFIED
 from fairpoll.verdicts.verdict import Verdict
-
-CONTROL = "sync"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
     """Thresholds of the plain expectation. Times are seconds of the scenario, shares fractions of 1.
 
-    The counts and the share of the low-volume topics hold for the specified scenario; None leaves one out.
+    The counts and the share of the low-volume topics fit the specified scenario; None omits the criterion.
     """
 
     wait_at_most: float = 5.0
@@ -26,17 +25,16 @@ class Thresholds:
 
     @classmethod
     def for_scenario(cls, name: str, **given: Any) -> "Thresholds":
-        """The thresholds for this scenario; only the specified one has counts that are not given."""
+        """The given thresholds, else the defaults; counts have defaults only on the specified scenario."""
         counts = ("high_at_least", "low_at_least", "low_share_at_least")
         defaults: dict[str, Any] = {} if name == SPECIFIED else dict.fromkeys(counts)
         return cls(**defaults | given)
 
 
 def judge_plainly(verdict: Verdict, consumer: str, thresholds: Thresholds) -> None:
-    """Judge this consumer, beside the plain loop `sync`, by every criterion of the plain expectation."""
+    """Judge this consumer, beside the control, by every criterion of the plain expectation."""
     verdict.judge("recording_is_sound", "run")
-    counts = (("high", thresholds.high_at_least), ("low", thresholds.low_at_least))
-    for volume, records in counts:
+    for volume, records in (("high", thresholds.high_at_least), ("low", thresholds.low_at_least)):
         if records is not None:
             verdict.judge("delivered_at_least", consumer, volume=volume, records=records)
     if thresholds.low_share_at_least is not None:

@@ -1,4 +1,4 @@
-"""Works out what pages show of a recording: figures, conditions and curves."""
+"""Computes the figures, conditions and curves that pages show of a recording."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from fairpoll.verdicts.verdict_json import ConsumerFigures
 
 
 def consumer_figures(recording: Recording, consumer: str) -> ConsumerFigures:
-    """Delivered, waiting and fairness of one consumer in the judged window; times in scenario seconds."""
+    """Deliveries, waits and fairness of one consumer in the judged window; times in scenario seconds."""
     topics = [topic.name for topic in recording.scenario.topics]
     delivered = {name: recording.delivered_in_window(consumer, [name]) for name in topics}
     acked = {name: recording.acked.count_of([name]) for name in topics}
@@ -74,7 +74,7 @@ def volume_curves(recording: Recording, volume: str) -> TopicCurves:
 
 
 def topic_curves(recording: Recording, topic: str) -> TopicCurves:
-    """How the oldest message of this one topic waited, for each consumer."""
+    """The curve of the oldest wait of this one topic, for each consumer."""
     waiting = {name: _waiting(recording, name, [topic]) for name in recording.consumers}
     return TopicCurves(volume="", topics=(topic,), waiting=waiting)
 

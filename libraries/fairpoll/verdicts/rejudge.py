@@ -1,4 +1,4 @@
-"""Judges existing recordings: again, or for the first time where a run was cut off."""
+"""Judges existing recordings again, or those of runs that were cut off for the first time."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from fairpoll.base.errors import HistoryError
 from fairpoll.checkers import DELIVERY_GUARANTEES, RUN_CRITERIA, judge
 from fairpoll.evidence import layout
 from fairpoll.evidence.loading import load_recording
+from fairpoll.scenarios.model import CONTROL
 from fairpoll.verdicts.verdict import Verdict
 
 # The criteria for a recording that no suite has judged: they must hold in any scenario.
@@ -29,7 +30,7 @@ class _EarlierFinding:
 
 @dataclass(frozen=True)
 class _Earlier:
-    """The part of a verdict.json that has to be judged again; its other keys may be of another version."""
+    """The part of a verdict.json that is judged again; other keys may be those of another version."""
 
     findings: list[_EarlierFinding]
     not_shown: dict[str, dict[str, list[str]]] = field(default_factory=dict)
@@ -72,7 +73,7 @@ def judge_again(folder: Path) -> Rejudged:
         control_waits = verdict.recording.scenario.control_wait_seconds
         for consumer in verdict.recording.consumers:
             for criterion, thresholds in BY_DEFAULT.items():
-                if consumer == "sync" and control_waits and criterion == "oldest_wait_at_most":
+                if consumer == CONTROL and control_waits and criterion == "oldest_wait_at_most":
                     # The control must starve.
                     verdict.judge("oldest_wait_at_least", consumer, volume="low", seconds=control_waits)
                 else:
@@ -84,9 +85,11 @@ def judge_again(folder: Path) -> Rejudged:
         for consumer, kinds in earlier.not_shown.items():
             for criterion in (name for names in kinds.values() for name in names):
                 verdict.judge(criterion, consumer)
-        for one in earlier.findings:
+        for finding in earlier.findings:
             # Appended, since a verdict.json of an earlier version may have a finding twice.
-            verdict.findings.append(judge(one.check, verdict.recording, one.consumer, **one.thresholds))
+            verdict.findings.append(
+                judge(finding.check, verdict.recording, finding.consumer, **finding.thresholds)
+            )
     except (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError) as error:
         raise HistoryError(f"{path}: not a verdict of this version: {error!r}") from None
     return Rejudged(folder, verdict, verdict.to_text() == before)

@@ -9,9 +9,9 @@ from fairpoll.verdicts.verdict_json import OPTIONAL, JudgedRun, JudgedSuites
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a verdict.json, whether of a whole Robot run or of one recording.
+    """The JSON Schema of a verdict.json, of a whole Robot run or of one recording.
 
-    Each key is required that is always written; a reader makes do without those that have a default.
+    Every key that is always written is required, although readers accept files without some of them.
     """
     _, definitions = msgspec.json.schema_components([JudgedSuites, JudgedRun], ref_template="#/$defs/{name}")
     for entry in definitions.values():
@@ -26,5 +26,5 @@ def schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The same as the text of the file."""
+    """The schema as text, for a file."""
     return json.dumps(schema(), indent=2) + "\n"

@@ -1,6 +1,6 @@
-"""series.json: what pages show of a recording besides its verdict, so that they need no recording.
+"""series.json: the conditions and curves of a recording, so that pages can be made without reading it.
 
-It stands beside verdict.json. Curves are thinned to what a chart of 900 pixels can show.
+It is beside verdict.json. Curves are thinned to as many points as a chart of 900 pixels can show.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from fairpoll.evidence.records import Array
 from fairpoll.verdicts.verdict_json import JudgedRun, JudgedSuites, read_verdict
 
 Point = tuple[float, float]
-# As many as one line may have when it is alone in a chart of two panels.
+# Enough for one line that is alone in a chart of two panels.
 MOST_POINTS = 1_000
 OLDEST_WAIT = "oldest_wait_at_most"
 
@@ -34,8 +34,9 @@ class Curve:
 class TopicCurves:
     """The curves of all topics of a volume, or (without a volume) of one topic that was judged by itself.
 
-    `produced` and `delivered` are running counts, `waiting` is the age of the oldest waiting message, all of
-    them over the scenario's seconds; `latency` is seconds over percent of the live messages. By consumer.
+    Over scenario seconds: `produced` and `delivered` are running counts, `waiting` is the age of the oldest
+    waiting message. `latency` is in seconds, over percent of the live messages. All but `produced` are
+    mapped from consumers.
     """
 
     volume: str
@@ -52,10 +53,10 @@ class TopicCurves:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSeries:
-    """The conditions of a run, and its curves once they have been worked out.
+    """The conditions of a run, and its curves once they have been computed.
 
-    `began_ms` is the start of the live traffic (Unix time), `allowance_seconds` what SPEED and the clocks add
-    to every budget.
+    `began_ms` is the start of the live traffic (Unix time); `allowance_seconds` is added to every budget, for
+    the delays that SPEED does not scale and the error of the clocks.
     """
 
     began_ms: float | None
@@ -85,7 +86,7 @@ class RunSeries:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A judged recording as pages see it: its verdict, its series, and the folder of its evidence."""
+    """A judged recording as pages use it: its verdict, its series, and the folder of its evidence."""
 
     run: JudgedRun
     series: RunSeries
@@ -107,7 +108,7 @@ class StoredRun:
 
 
 def read_stored(folder: Path) -> StoredRun:
-    """A judged recording from its folder. Raises HistoryError where it has not been judged or drawn."""
+    """A judged recording from its folder. Raises HistoryError without a verdict.json or series.json."""
     path = folder / layout.SERIES
     (run,) = read_verdict(folder).runs
     try:
@@ -121,12 +122,13 @@ def read_stored(folder: Path) -> StoredRun:
 
 
 def stored_runs(place: Path) -> tuple[list[StoredRun], JudgedSuites]:
-    """The recordings at or below a folder with a verdict.json, in its order, and that verdict.
+    """The verdict.json of a folder, and the recordings that it lists, at or below that folder.
 
-    Raises HistoryError where one of them is not there or has no series.json.
+    Raises HistoryError if a recording or its series.json is missing.
     """
     judged = read_verdict(place)
-    stored = {one.run.run_id: one for path in place.rglob(layout.SERIES) if (one := read_stored(path.parent))}
+    found = [read_stored(path.parent) for path in place.rglob(layout.SERIES)]
+    stored = {recording.run.run_id: recording for recording in found}
     if missing := [run.run_id for run in judged.runs if run.run_id not in stored]:
         raise HistoryError(f"{place}: no {layout.SERIES} of these runs at or below it: {', '.join(missing)}")
     return [stored[run.run_id] for run in judged.runs], judged

@@ -1,11 +1,11 @@
-"""A recording that is being judged: its findings, and what is stored of them."""
+"""A recording that is being judged: its findings, and the verdict.json and series.json made from them."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fairpoll.checkers import Finding, judge
+from fairpoll.checkers import Finding, Status, judge
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.verdicts.figures import conditions, consumer_figures, topic_curves, volume_curves
@@ -27,9 +27,9 @@ class Verdict:
     def judge(self, criterion: str, consumer: str, **thresholds: Any) -> Finding:
         """Judge one criterion (a name that `checkers.judge` knows) and keep the finding.
 
-        A criterion that was judged before, for the same consumer with the same thresholds, counts once.
-        One whose evidence the consumer neither declared nor left is listed in `not_shown`, not kept; the
-        returned finding is inconclusive.
+        A criterion that is judged again for the same consumer with the same thresholds counts once. If the
+        consumer neither declared nor left the evidence, the finding is inconclusive, is not kept, and the
+        criterion is listed in `not_shown`.
         """
         finding = judge(criterion, self.recording, consumer, **thresholds)
         if kind := not_shown(criterion, self.recording, consumer):
@@ -37,18 +37,18 @@ class Verdict:
             if criterion not in criteria:
                 criteria.append(criterion)
             return finding
-        if known := next((one for one in self.findings if one.key == finding.key), None):
+        if known := next((earlier for earlier in self.findings if earlier.key == finding.key), None):
             return known
         self.findings.append(finding)
         return finding
 
     @cached_property
     def figures(self) -> dict[str, ConsumerFigures]:
-        """The figures of each consumer; a recording does not change, so they are worked out once."""
+        """The figures of each consumer; computed once, since a recording does not change."""
         return {name: consumer_figures(self.recording, name) for name in self.recording.consumers}
 
     @property
-    def worst(self) -> str:
+    def worst(self) -> Status:
         """The verdict of all findings together."""
         return worst(finding.status for finding in self.findings)
 
@@ -61,7 +61,7 @@ class Verdict:
         """The content of verdict.json."""
         recording = self.recording
         return JudgedRun(
-            verdict=worst(finding.status for finding in self.findings),
+            verdict=self.worst,
             run_id=recording.run_id,
             scenario=recording.scenario.title,
             speed=recording.speed,
@@ -76,9 +76,9 @@ class Verdict:
         )
 
     def stored(self, *, curves: bool = False) -> StoredRun:
-        """The recording as pages see it; with `curves` these are worked out where they have not been."""
+        """The recording as pages use it; with `curves`, missing curves are computed."""
         if curves:
-            self._work_out_curves()
+            self._add_curves()
         series = replace(self._conditions, curves=tuple(self._curves.values()))
         return StoredRun(self.judged, series, self.recording.folder)
 
@@ -97,7 +97,7 @@ class Verdict:
     def _conditions(self) -> RunSeries:
         return conditions(self.recording)
 
-    def _work_out_curves(self) -> None:
+    def _add_curves(self) -> None:
         series = self._conditions
         for volume in ("high", "low"):
             topics = series.topics_of(volume)

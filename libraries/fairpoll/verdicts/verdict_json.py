@@ -1,4 +1,4 @@
-"""verdict.json as typed data, in and out: one recording's, and that of a whole Robot run.
+"""verdict.json as typed data, of one recording and of a whole Robot run; reading and writing it.
 
 Its keys are these fields, in this order; its JSON Schema is made from them (verdicts/schema.py).
 """
@@ -51,7 +51,7 @@ class ConsumerFigures:
     ]
 
 
-# Keys that are left out when empty: recordings made before them are judged again to the same bytes.
+# Keys that are omitted when empty, so that earlier recordings are judged again to the same bytes.
 OPTIONAL = ("judged", "versions", "not_shown")
 
 
@@ -127,7 +127,7 @@ class JudgedSuites:
 
 
 def read_verdict(place: Path) -> JudgedSuites:
-    """A verdict.json or the one in a folder; one recording is a Robot run of one. Raises HistoryError."""
+    """A verdict.json, or that of a folder; a single recording becomes a run of one. Raises HistoryError."""
     path = place / layout.VERDICT if place.is_dir() else place
     try:
         content = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
