@@ -7,8 +7,8 @@ no files; `declared-fields` by a consumer with a format of its own (nested, JSON
 The snapshot has each verdict.json as it must be now, byte for byte. The code of commit 9f9dea8 judges them
 the same but for two things. The texts for people (`criterion`, `expected`, `measured`, `sentence`) have been
 reworded; all else is compared with the verdict in the archive. And `rebalance` failed its
-`every_partition_served` after 6.1 s of silence, 1.9 s of which were without an assignment: since that time does
-not count any more, it passes with 0.3 s, and so does the run. The archive has this later finding.
+`every_partition_served` after 6.1 s of silence, 1.9 s of which were without an assignment: since that time
+does not count any more, it passes with 0.3 s, and so does the run. The archive has this later finding.
 """
 
 import json
