@@ -63,7 +63,8 @@ def _no_docker() -> str:
 
 # Long before short, so that the short ones fill what time the workers have left.
 ORDER = {"must_fail": 1, "installed": 2, "suites": 3, "clusters": 4, "bad_input": 5, "project": 6, "unit": 7}
-WORKERS = 3
+# Two runs on a broker at a time: more would take so much of two cores that they are inconclusive.
+WORKERS = 2
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -72,7 +73,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests first; tests of an installed wheel in one worker, as each folder's runs on local brokers."""
+    """Long tests first; one worker each for the kill tables, the installed wheel and runs on local brokers."""
 
     def folder(item: pytest.Item) -> str:
         return item.path.relative_to(TESTS).parts[0]
@@ -81,8 +82,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("xdist_group"):
             continue
-        if folder(item) == "installed":
-            item.add_marker(pytest.mark.xdist_group("installed"))
+        if folder(item) in ("must_fail", "installed"):
+            item.add_marker(pytest.mark.xdist_group(folder(item)))
         elif item.get_closest_marker("local") and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.xdist_group(f"{folder(item)} on local brokers"))
 
