@@ -73,7 +73,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests first; one worker each for the kill tables, the installed wheel and runs on local brokers."""
+    """Long tests first; one worker each for kill tables, the installed wheel and runs on local brokers."""
 
     def folder(item: pytest.Item) -> str:
         return item.path.relative_to(TESTS).parts[0]
