@@ -86,7 +86,7 @@ def test_what_is_no_consumer_is_told_and_stopped(
     with pytest.raises(FairpollError) as error:
         run.run()
     assert str(error.value) == snapshot
-    assert not any(process.running for process in run._processes)
+    assert not any(process.running for process in run._processes.started)
 
 
 @pytest.mark.parametrize(

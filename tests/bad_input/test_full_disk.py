@@ -153,7 +153,7 @@ def test_the_run_ends_with_the_sentence_and_can_still_be_read(
     filling.join()
     first_line = str(error.value).split("\n")[0]
     assert "disk full" in first_line, first_line
-    assert not any(process.running for process in run._processes)
+    assert not any(process.running for process in run._processes.started)
     recording = load_recording(folder)
     assert not recording.complete
     for name, history in recording.consumers.items():

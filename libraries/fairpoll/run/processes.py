@@ -136,19 +136,20 @@ class ChildProcess:
 class ChildProcesses:
     """All child processes of a run. As a context it stops them at its end, without delay on ClusterError.
 
-    `registry` notes them, so that a later run can clear them when this one is killed.
+    `started` has them in their order. `registry` notes them, so that a later run can clear them when this one
+    is killed.
     """
 
     def __init__(self, registry: Registry | None = None) -> None:
         self._registry = registry
-        self._started: list[ChildProcess] = []
+        self.started: list[ChildProcess] = []
 
     def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], events: Path, log: Path
     ) -> ChildProcess:
         """Start a ChildProcess. Raises ConsumerError."""
         process = ChildProcess(name, command, environment, events, log)
-        self._started.append(process)
+        self.started.append(process)
         if self._registry:
             self._registry.add_process(process.pid)
         return process
@@ -164,9 +165,9 @@ class ChildProcesses:
             process.stop(max(0.0, deadline - time.monotonic()))
 
         with contextlib.ExitStack() as stack:
-            for process in self._started:
+            for process in self.started:
                 stack.callback(stop, process)
-            for process in reversed(self._started):
+            for process in reversed(self.started):
                 process.terminate()
 
     def __enter__(self) -> "ChildProcesses":
