@@ -213,7 +213,7 @@ def test_where_neighbours_do_not_tell_the_offset_nothing_is_guessed(
     folder: Path, offsets: tuple[int | None, ...]
 ):
     ledger_with(folder, *offsets)
-    with pytest.raises(HistoryError, match=r"the offset of message \d of low/0 cannot be told"):
+    with pytest.raises(HistoryError, match=r"the offset of message \d of low/0 cannot be determined"):
         load_recording(folder)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from fairpoll.base.text import quoted
 
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", list: "a list"}
-# Beyond these, arithmetic on them overflows or loses whole units; no time, offset or size comes near.
+# Larger numbers overflow or lose whole units in arithmetic; times, offsets and sizes are far smaller.
 _LARGEST_INT, _LARGEST_FLOAT = 2**63, 1e18
 
 
@@ -39,7 +39,7 @@ def typed(kind: Any, value: object, where: str) -> Any:
 
 
 def is_plain(kind: type, value: object) -> bool:
-    """Whether it is of this kind of _WORDS; true is no number, and no number is endless."""
+    """Whether the value has this type of _WORDS; booleans and infinities are not numbers."""
     if kind is float:
         return type(value) in (int, float) and abs(typing.cast(float, value)) < _LARGEST_FLOAT
     if kind is int:

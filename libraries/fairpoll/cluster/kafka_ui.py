@@ -1,4 +1,4 @@
-"""What Kafka UI's API says against what the brokers say: each function tells the differences, in words.
+"""Compares the answers of Kafka UI's API with the brokers': each function lists the differences as text.
 
 The answers are those of Kafka UI 1.5 (kafbat), by its published contract: a list of clusters, one
 topic's details, one consumer group's details. An answer of another shape is a difference too.
@@ -11,7 +11,7 @@ from fairpoll.contract.records import Partition
 
 
 def cluster_differences(answer: Any, name: str, brokers: int) -> list[str]:
-    """Of the answer to /api/clusters: ours must be listed, online, with this many brokers."""
+    """Checks the answer to /api/clusters: the cluster must be listed, online, with this many brokers."""
     listed = {str(one.get("name")): one for one in _dicts(answer)}
     if name not in listed:
         return [f"cluster '{name}' is not listed, only: {', '.join(listed) or 'nothing'}"]
@@ -23,7 +23,7 @@ def cluster_differences(answer: Any, name: str, brokers: int) -> list[str]:
 
 
 def topic_differences(answer: Any, name: str, ends: Sequence[int]) -> list[str]:
-    """Of the answer for one topic: its name, and every partition with the broker's end offset.
+    """Checks the answer for one topic: its name, and the end offset of each partition.
 
     `ends` holds the offset after the last message, by partition.
     """
@@ -40,7 +40,7 @@ def topic_differences(answer: Any, name: str, ends: Sequence[int]) -> list[str]:
 def group_differences(
     answer: Any, name: str, committed: Mapping[Partition, int], ends: Mapping[Partition, int]
 ) -> list[str]:
-    """Of the answer for one consumer group: for every partition its committed offset, its end, its lag.
+    """Checks the answer for one consumer group: committed offset, end offset and lag of each partition.
 
     The group's lag as a whole is the sum of the partitions' lags.
     """

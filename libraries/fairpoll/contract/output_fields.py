@@ -1,4 +1,4 @@
-"""Where a line of a consumer's output file has what a delivery is told by."""
+"""Maps a consumer's output format to topic, partition, offset, delivery time and value."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ class Fields:
 
     @classmethod
     def parse(cls, text: str) -> "Fields":
-        """`topic=meta.topic offset=meta.offset`; what is not named is as by default. Raises ValueError."""
+        """From text such as `topic=meta.topic offset=meta.offset`, with defaults. Raises ValueError."""
         pairs = [pair.partition("=") for pair in text.split()]
         known = [field.name for field in fields(cls)]
         for name, equals, path in pairs:
@@ -39,7 +39,7 @@ class Fields:
         return cls(**{name: path for name, _, path in pairs})
 
     def read(self, line: Mapping[str, Any]) -> dict[str, Any]:
-        """The line in the spelling of our own consumers. Raises KeyError with a path that is not there."""
+        """The line in the built-in consumers' format. Raises KeyError with a path that is missing."""
         if self == OUR_FIELDS:
             return dict(line)
         places = (
@@ -72,7 +72,7 @@ def pick(line: Any, path: str) -> Any:
 
 
 def _body(value: Any) -> Any:
-    """A message's body that stands there as text is what that text says."""
+    """The body; JSON within a text is parsed."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             return json.loads(value)
@@ -85,5 +85,5 @@ def _milliseconds(moment: object) -> float:
     try:
         parsed = datetime.fromisoformat(str(moment))
     except ValueError:
-        raise ValueError(f"the time of delivery is no time but {quoted(moment)}") from None
+        raise ValueError(f"the time of delivery is not a time: {quoted(moment)}") from None
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000

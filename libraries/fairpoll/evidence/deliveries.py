@@ -1,4 +1,4 @@
-"""What a consumer delivered, kept as columns beside the messages that it was given."""
+"""A consumer's deliveries as columns that refer to the acked messages."""
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -21,7 +21,7 @@ from fairpoll.evidence.records import (
 
 
 class Deliveries(Rows[Delivered]):
-    """What a consumer delivered, in the order of time.
+    """A consumer's deliveries in the order of time.
 
     `record` says which record a delivery is: the row of the acked message; or, from `len(messages)` on,
     one of `foreign`, the spots that were never acked. Of acked messages `message_id` is not kept.
@@ -49,7 +49,7 @@ class Deliveries(Rows[Delivered]):
 
     @classmethod
     def of(cls, messages: Messages, delivered: Iterable[Delivered]) -> "Deliveries":
-        """Of records in any order; those of one time stay in theirs."""
+        """From records in any order; records with equal times keep their order."""
         found = Found(messages)
         for row, one in enumerate(delivered):
             checksum = NOT_TOLD if one.checksum is None else one.checksum
@@ -75,18 +75,18 @@ class Deliveries(Rows[Delivered]):
         )
 
     def spot(self, row: int) -> Spot:
-        """Which record it is."""
+        """The record delivered in this row."""
         record = int(self.record[row])
         known = len(self.messages)
         return self.messages.spot(record) if record < known else self.foreign[record - known]
 
     def spots(self, rows: Iterable[int]) -> Iterator[Spot]:
-        """Which records they are."""
+        """The records delivered in these rows."""
         return (self.spot(int(row)) for row in rows)
 
     @cached_property
     def first(self) -> Array:
-        """When each record was first delivered, of every acked message and then of `foreign`; or NEVER."""
+        """The first delivery time of each acked message, then of each of `foreign`; NEVER if none."""
         first = np.full(len(self.messages) + len(self.foreign), NEVER)
         for end in range(len(self), 0, -PART_ROWS):
             part = slice(max(end - PART_ROWS, 0), end)
@@ -98,12 +98,12 @@ class Deliveries(Rows[Delivered]):
 
     @property
     def first_of_acked(self) -> Array:
-        """When each acked message was first delivered, or NEVER."""
+        """The first delivery time of each acked message; NEVER if there is none."""
         first: Array = self.first[: len(self.messages)]
         return first
 
     def by_partition(self) -> Iterator[tuple[Partition, Array]]:
-        """The rows of each partition that anything was delivered of, in the order of time."""
+        """The rows of each partition with deliveries, in the order of time."""
         known, partitions = len(self.messages), list(self.messages.partitions)
         numbers = dict(self.messages.numbers)
         for topic, partition, _ in self.foreign:
@@ -136,19 +136,19 @@ class Deliveries(Rows[Delivered]):
         return offset
 
     def in_output(self, rows: Array, output: str) -> Array:
-        """Whether each of these rows stands in this output."""
+        """Whether each of these rows was delivered to this output."""
         number = self.outputs.index(output) if output in self.outputs else -1
         stands: Array = self._output[rows] == number
         return stands
 
     def by_member(self, rows: Array, member: str) -> Array:
-        """Whether it was this member that delivered each of these rows."""
+        """Whether this member delivered each of these rows."""
         its: Array = self._member[rows] == self.members.index(member)
         return its
 
 
 class Found:
-    """Deliveries in the order in which they are found."""
+    """Collects deliveries in the order in which they are read."""
 
     def __init__(self, messages: Messages) -> None:
         self.messages = messages
@@ -160,21 +160,21 @@ class Found:
             "member": Column(np.int8),
         }
         self.foreign: dict[Spot, int] = {}
-        # The id of what was never acked, by row.
+        # Message ids of deliveries that were never acked, by row.
         self.ids: dict[int, str] = {}
         self.outputs: dict[str, int] = {}
         self.members: dict[str, int] = {}
         self.count = 0
 
     def number(self, spot: Spot) -> int:
-        """The number of the record at this spot, acked or not."""
+        """The number of this record, acked or not."""
         row = self.messages.find_one(spot)
         return row if row >= 0 else len(self.messages) + self.foreign.setdefault(spot, len(self.foreign))
 
     def extend(
         self, records: Array, at: npt.ArrayLike, checksum: npt.ArrayLike, output: str, member: str
     ) -> None:
-        """Deliveries of these records into one output, by one member."""
+        """Add deliveries of these records to one output by one member."""
         self.columns["record"].extend(records)
         self.columns["at"].extend(at)
         self.columns["checksum"].extend(checksum)

@@ -21,15 +21,15 @@ from fairpoll.evidence.layout import producer_name
 from fairpoll.evidence.records import Array, Delivered, Messages, Spot
 from fairpoll.scenarios.model import Scenario
 
-# What there is to judge a consumer by: which records it delivered, what they hold, which output they
-# stand in, and which partitions were assigned to it.
+# Evidence to judge a consumer by: its delivered records, their contents, the outputs that they are in, and
+# the partitions assigned to it.
 Evidence = Literal["records", "contents", "places", "assignments"]
 ALL_EVIDENCE: frozenset[Evidence] = frozenset({"records", "contents", "places", "assignments"})
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What the group had committed at some moment, by the consumer's word or the broker's."""
+    """An offset committed by the group, as reported by the consumer or the broker."""
 
     at: float
     topic: str
@@ -39,7 +39,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that was done on purpose. `until` is `since` for what was over at once.
+    """A fault that was injected. `until` equals `since` if it had no duration.
 
     `target` is broker, network, consumer, producer or output; `what` reads as `killed broker 2`.
     """
@@ -52,7 +52,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class ConsumerHistory:
-    """What one consumer did: its deliveries and, in the order of time, the other events it reported.
+    """One consumer's deliveries and, in the order of time, the other events it reported.
 
     `records_consumed` and `offsets_committed` stand in `delivered` and `commits`, not in `events`.
     `commits` are in the order of time; `final_offsets` is what was committed when all had stopped.
@@ -84,7 +84,7 @@ class ConsumerHistory:
 
 @dataclass(frozen=True)
 class Recording:
-    """One run: what was planned, what was acked, and what each consumer did with it."""
+    """One run: its plan, the acked messages, and each consumer's history."""
 
     folder: Path
     run_id: str
@@ -98,14 +98,14 @@ class Recording:
     longest_pause_seconds: float = 0.0
     complete: bool = True
     log_start: Mapping[Partition, int] = field(default_factory=dict)
-    # Files whose last line is cut off, and was passed over.
+    # Files whose last line is incomplete; that line is ignored.
     cut_off: tuple[str, ...] = ()
-    # Ledgers that there must be and are not.
+    # Ledgers that are missing.
     missing: tuple[str, ...] = ()
 
     @property
     def clock_error_seconds(self) -> float:
-        """By how much a time may be wrong that two machines' clocks were needed for, in scenario seconds.
+        """The error bound of durations measured by two machines' clocks, in scenario seconds.
 
         0 for a run on one machine, infinite where the clock of a part was not measured.
         """
@@ -129,7 +129,7 @@ class Recording:
 
     @property
     def faults(self) -> list[Fault]:
-        """What was done to the run's parts on purpose, in the order of time."""
+        """The faults that were injected, in the order of time."""
         return [
             Fault(fault.target, fault.what, self._seconds(fault.from_ms), self._seconds(fault.until_ms))
             for fault in sorted(self.facts.faults, key=lambda fault: fault.from_ms)
@@ -140,7 +140,7 @@ class Recording:
 
     @property
     def watched_until(self) -> float:
-        """When the last consumer had stopped, drain included, in scenario seconds."""
+        """The time at which the last consumer had stopped, after the drain, in scenario seconds."""
         stopped = self.facts.stopped_ms
         return self.duration if stopped is None else self._seconds(stopped)
 
@@ -152,7 +152,7 @@ class Recording:
     def topics_of(self, volume: str) -> list[str]:
         """The topics of this volume, `high` or `low`, or the one topic of this name.
 
-        Raises HistoryError when there is no such topic.
+        Raises HistoryError for an unknown topic.
         """
         names = [topic.name for topic in self.scenario.topics]
         if volume in ("high", "low"):
@@ -164,20 +164,20 @@ class Recording:
         return [volume]
 
     def first(self, consumer: str) -> Array:
-        """When each acked message was first delivered by this consumer; infinite if it never was."""
+        """The first delivery time of each acked message by this consumer; infinite if there is none."""
         return self.consumers[consumer].delivered.first_of_acked
 
     def delivered_in_window(self, consumer: str, topics: Sequence[str]) -> int:
-        """Different records of these topics delivered while the live traffic ran."""
+        """The number of different records of these topics that were delivered during the live traffic."""
         return self.delivered_between(consumer, topics, 0, math.nextafter(self.duration, math.inf))
 
     def delivered_between(self, consumer: str, topics: Sequence[str], start: float, end: float) -> int:
-        """Different records of these topics first delivered from `start` on and before `end`."""
+        """The number of different records of these topics first delivered in [`start`, `end`)."""
         firsts = self.first_deliveries(consumer, topics)
         return sum(int(np.count_nonzero((start <= first) & (first < end))) for first in firsts)
 
     def first_deliveries(self, consumer: str, topics: Sequence[str]) -> Iterator[Array]:
-        """When each record of these topics, acked or not, was first delivered; infinite if it never was.
+        """The first delivery time of each record of these topics, acked or not; infinite if there is none.
 
         Partition by partition, and last of all those that were never acked.
         """

@@ -1,4 +1,4 @@
-"""The names of what lies in a recording's folder. See `experiment` for what is in each."""
+"""Names of the files in a recording's folder; `run.experiment` describes their contents."""
 
 RUN = "run.json"
 VERDICT = "verdict.json"
@@ -12,7 +12,7 @@ SECOND_MEMBER = "member-2"
 
 
 def producer_name(shard: int) -> str:
-    """How the producer of a share, counted from 1, is called."""
+    """The name of the producer of a shard, counted from 1."""
     return f"producer-{shard}"
 
 
@@ -22,10 +22,10 @@ def ledger_of(shard: int) -> str:
 
 
 def samples_of(consumer: str) -> str:
-    """What was seen of a consumer from outside, by its own machine."""
+    """The samples of a consumer, taken on its own machine."""
     return f"samples/{consumer}.jsonl"
 
 
 def is_ours(name: str) -> bool:
-    """Whether it is a ledger or has samples: files that are written whole, unless a run is cut off."""
+    """Whether it is a ledger or a file of samples: these are complete unless the run was interrupted."""
     return name in (LEDGER, SAMPLES) or name.startswith(("ledger/", "samples/"))

@@ -125,6 +125,6 @@ def _fill_offsets(
                 topic, partition = partitions[number]
                 where = f"{topic}/{partition}"
                 raise HistoryError(
-                    f"{path}: the offset of message {sequence[rows[index]]} of {where} cannot be told"
+                    f"{path}: the offset of message {sequence[rows[index]]} of {where} cannot be determined"
                 )
             (offset[rows[index]],) = possible

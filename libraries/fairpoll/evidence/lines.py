@@ -50,9 +50,9 @@ class Lines:
             yield Slice(first, np.zeros(min(SLICE_LINES, count - first), bool), {})
 
     def event(self, index: int, check: Callable[[Event], Event]) -> Event:
-        """What `check` makes of the JSON object in one line. No lower index may follow.
+        """The result of `check` for the JSON object in one line. No lower index may follow.
 
-        Raises HistoryError, which names the line, if there is no object or `check` raises ValueError.
+        Raises HistoryError, which names the line, if it has no object or `check` raises ValueError.
         """
         line = next(itertools.islice(self._forward, index - self._next, None))
         self._next = index + 1
@@ -72,7 +72,7 @@ class Lines:
 
 
 def _has_partial_line(path: Path) -> bool:
-    """Whether there is more than blanks after the last newline."""
+    """Whether anything but white space follows the last newline."""
     if not is_cut_off(path):
         return False
     with path.open("rb") as file:

@@ -56,25 +56,25 @@ class _Reader:
     tables: Tables
 
     def missing(self) -> tuple[str, ...]:
-        """The ledgers of several producers that are not there."""
+        """The missing ledgers of a distributed run."""
         several = self.facts.shards is not None
         return tuple(name for name in self.ledger_of if several and not (self.folder / name).exists())
 
     def files(self) -> set[str]:
-        """The files that are written line by line, from the recording's folder on."""
+        """The files that are written line by line, relative to the recording's folder."""
         outputs = {topic.output for topic in self.facts.scenario.topics} | {layout.EVENTS, DEAD_LETTERS}
         found = (p for p in self.folder.rglob("*") if p.name in outputs)
         return {*self.ledger_of, layout.SAMPLES, *(p.relative_to(self.folder).as_posix() for p in found)}
 
     @cached_property
     def ledger_of(self) -> Mapping[str, str]:
-        """Each ledger of the run, and the part that wrote it."""
+        """Each ledger of the run, with the part that wrote it."""
         if self.facts.shards is None:
             return {layout.LEDGER: ""}
         return {layout.ledger_of(n + 1): layout.producer_name(n + 1) for n in range(self.facts.shards)}
 
     def time(self, epoch_ms: Any, part: str = "") -> Any:
-        """Scenario seconds, of one time or of a column of them, by the clock of this part."""
+        """Converts times by this part's clock (epoch ms, one or a column) to scenario seconds."""
         clock = self.facts.clocks.get(part)
         ours = epoch_ms - (clock.offset_ms if clock else 0.0)
         return (ours / 1000 - self.start_seconds) * self.facts.speed
@@ -88,10 +88,13 @@ class _Reader:
         return Places(partitions, self._scenario_names)
 
     def ledgers(self) -> tuple[Messages, frozenset[str]]:
-        """What all producers got acked, and failed to. Raises HistoryError where two had one partition."""
+        """All producers' acked messages, and the ids of failed ones.
+
+        Raises HistoryError if two producers sent to one partition.
+        """
         if self.facts.shards is None:
             return self._ledger(layout.LEDGER)
-        # One that is not there is told with the recording: it makes the run inconclusive.
+        # A missing ledger is reported by the recording, and makes the run inconclusive.
         names = [name for name in self.ledger_of if (self.folder / name).exists()]
         read = {name: self._ledger(name) for name in names}
         whose: dict[Partition, str] = {}
@@ -109,7 +112,7 @@ class _Reader:
         return gather_ledger(self.folder / name, self.facts.run_id, self.places, time, self.tables)
 
     def _samples_paths(self, consumers: Iterable[str]) -> list[tuple[Path, str]]:
-        """The files of what was seen from outside, and the part whose machine it was seen on."""
+        """The files of samples, with the part on whose machine each was taken."""
         apart = [(self.folder / layout.samples_of(name), name) for name in consumers]
         return [(path, part) for path, part in ((self.folder / layout.SAMPLES, ""), *apart) if path.exists()]
 
@@ -124,7 +127,7 @@ class _Reader:
         }
 
     def consumer(self, name: str, acked: Messages) -> ConsumerHistory:
-        """All that one consumer's members left, and what was seen of them from outside.
+        """One consumer's history, from the files of its members and the samples taken from outside.
 
         Its deliveries are taken from the best evidence there is: its output files, else its events,
         else what its group committed.
@@ -134,7 +137,7 @@ class _Reader:
         outputs = [place / topic.output for place in places for topic in self.facts.scenario.topics]
         outputs = [path for path in outputs if path.exists()]
         gatherer = Gatherer(acked, self.places, self._clock(name), self.facts.run_id, self.tables)
-        events, told = self._events(name, places, None if outputs else gatherer)
+        events, reported = self._events(name, places, None if outputs else gatherer)
         commits, final, memory = self._samples(name)
         if outputs:
             evidence: set[Evidence] = {"records", "contents", "places"}
@@ -143,7 +146,7 @@ class _Reader:
                 gatherer.output(path, _member(path.parent), fields)
             if gatherer.untold:
                 evidence.discard("contents")
-        elif told:
+        elif reported:
             evidence = {"records"}
         else:
             evidence = set()
@@ -186,22 +189,22 @@ class _Reader:
     def _events(
         self, consumer: str, folders: Sequence[Path], gatherer: Gatherer | None
     ) -> tuple[list[Event], bool]:
-        """What the members said, in the order of time, without what they delivered; and if they said that.
+        """The members' events in the order of time, without deliveries, and whether they reported deliveries.
 
-        What they delivered goes to the gatherer, if there is one.
+        The deliveries go to the gatherer, if there is one.
         """
         events: list[Event] = []
-        told = False
+        any_reported = False
         for folder in folders:
             path, member = folder / layout.EVENTS, _member(folder)
             if path.exists():
                 read, reported = read_member_events(path, member, self.tables, self.places, gatherer)
-                told = told or reported
+                any_reported = any_reported or reported
                 events += [{**self._in_scenario_terms(event, consumer), "member": member} for event in read]
-        return sorted(events, key=lambda event: event["at"]), told
+        return sorted(events, key=lambda event: event["at"]), any_reported
 
     def _samples(self, consumer: str) -> tuple[list[Committed], dict[Partition, int] | None, int]:
-        """Commits seen from outside, those of the last look, and the most memory seen (bytes)."""
+        """Commits sampled from outside, those of the last sample, and the peak memory (bytes)."""
         commits: list[Committed] = []
         final: dict[Partition, int] | None = None
         memory = 0
@@ -232,5 +235,5 @@ class _Reader:
 
 
 def _member(folder: Path) -> str:
-    """The member whose files these are; the first has no name."""
+    """The name of the member that wrote this folder; empty for the first member."""
     return folder.name if folder.name == layout.SECOND_MEMBER else ""

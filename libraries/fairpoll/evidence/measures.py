@@ -1,4 +1,4 @@
-"""What can be measured on a recording, before anybody judges it: waiting, latency, running counts."""
+"""Measures on a recording, without a verdict: waits, latency, running counts."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ from fairpoll.evidence.records import NEVER, Acked, Array, parts
 
 
 def waits(recording: Recording, consumer: str, topics: Sequence[str]) -> Iterator[tuple[Array, Array]]:
-    """How long the acked messages of these topics waited for their delivery, and which rows they are.
+    """The wait of each acked message of these topics until its delivery, with the messages' rows.
 
     In scenario seconds, in parts of at most PART_ROWS messages. Poison messages, which no sink can take,
     are left out.
@@ -27,7 +27,7 @@ def waits(recording: Recording, consumer: str, topics: Sequence[str]) -> Iterato
 
 
 def oldest_wait(recording: Recording, consumer: str, topics: Sequence[str]) -> tuple[float, Acked | None]:
-    """The longest of these waits and its message; of several the one that was acked first."""
+    """The longest of these waits and its message; among equal waits, the message acked first."""
     longest: list[tuple[float, Array]] = []
     for waited, rows in waits(recording, consumer, topics):
         if len(waited):
@@ -40,7 +40,7 @@ def oldest_wait(recording: Recording, consumer: str, topics: Sequence[str]) -> t
 
 
 def live_waits(recording: Recording, consumer: str, topics: Sequence[str]) -> Array:
-    """The waits of the live messages of these topics, those of the backlog left out; not sorted."""
+    """The waits of these topics' live messages, without the backlog; not sorted."""
     found, size = np.empty(recording.acked.count_of(topics)), 0
     for waited, rows in waits(recording, consumer, topics):
         live = waited[~recording.acked.backlog[rows]]
@@ -50,14 +50,14 @@ def live_waits(recording: Recording, consumer: str, topics: Sequence[str]) -> Ar
 
 
 def percentiles(values: Array, percents: Sequence[int]) -> list[float]:
-    """The values that so many percent of all are below; they are put into another order."""
+    """The given percentiles of the values, which are reordered in place."""
     places = [min(len(values) - 1, len(values) * percent // 100) for percent in percents]
     values.partition(places)
     return [float(values[place]) for place in places]
 
 
 def passed_at(recording: Recording, consumer: str, partition: Partition) -> tuple[Array, Array]:
-    """When the consumer had got past each acked message of a partition, and their rows.
+    """The time at which the consumer had passed each acked message of a partition, and the messages' rows.
 
     That is its delivery or that of any later one: a message passed over may be lost, but it is not
     waiting any more, and a consumer that goes on has not stalled because of it. Infinite if it never did;
@@ -70,8 +70,8 @@ def passed_at(recording: Recording, consumer: str, partition: Partition) -> tupl
 
 
 def acked_at(recording: Recording, rows: Array) -> Array:
-    """When these messages were acked, from which time on they can be read; the intended time if not known."""
-    # fmax: of a number and none the number.
+    """The time at which these messages were acked and became readable; unknown: the intended time."""
+    # np.fmax ignores NaN, an unknown ack time.
     return np.fmax(recording.acked.intended[rows], recording.acked.acked[rows])
 
 
@@ -90,7 +90,7 @@ def oldest_wait_curve(recording: Recording, consumer: str, topics: Sequence[str]
     moments = np.concatenate(([0.0, end], intended, first))
     moments = np.unique(moments[(moments >= 0) & (moments <= end)])
     sent = np.searchsorted(intended, moments, side="right")
-    # How many of the oldest are all delivered by each moment.
+    # The number of oldest messages that are all delivered at each moment.
     done = np.searchsorted(np.maximum.accumulate(first), moments, side="right")
     padded = np.append(intended, NEVER)
     done_before = np.concatenate(([0], done[:-1]))
@@ -103,7 +103,7 @@ def oldest_wait_curve(recording: Recording, consumer: str, topics: Sequence[str]
 
 
 def cumulative(times: Array, end: float) -> Array:
-    """A running count as step points: (time, how many so far), up to `end`."""
+    """A running count as step points (time, count), up to `end`."""
     moments, counts = np.unique(np.maximum(times[times <= end], 0.0), return_counts=True)
     total = np.cumsum(counts)
     moments = np.concatenate(([0.0], moments, [end]))

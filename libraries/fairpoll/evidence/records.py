@@ -1,4 +1,4 @@
-"""Messages and deliveries, kept as columns: of ten million records each field is one array.
+"""Messages and deliveries as columns: each field of all records is one array.
 
 They can be walked over as what they are, `Acked` and `Delivered`; checkers do so for the few they name,
 and compare whole columns for the rest.
@@ -20,9 +20,9 @@ Spot = RecordId
 T = TypeVar("T")
 
 NEVER = float("inf")
-# Of a checksum: its consumer does not tell what it delivered.
+# The checksum of a record whose consumer does not report its content.
 NOT_TOLD = -1
-# So many rows are looked at in one go: what is worked out on the way stays small.
+# Rows that are processed at a time, to bound the memory of intermediate results.
 PART_ROWS = 1 << 18
 
 
@@ -48,9 +48,9 @@ class Acked:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A record that stands in a sink's file, or that its consumer said to have delivered.
+    """A record in a sink's file, or one that its consumer reported as delivered.
 
-    `checksum` (None: not told) and `message_id` are taken from what the file holds, `output` is the file.
+    `checksum` (None: not reported) and `message_id` are taken from what the file holds, `output` is the file.
     """
 
     topic: str
@@ -81,7 +81,7 @@ class Column:
             kind = np.dtype(np.int64)
         needed = self._length + len(added)
         if needed > len(self._values) or kind != self._values.dtype:
-            # Pages that nothing was written to take no memory.
+            # The unused rest of the array takes no memory: its pages are never written.
             grown = np.empty(max(needed, len(self._values) * 2), kind)
             grown[: self._length] = self.values
             self._values = grown
@@ -106,10 +106,10 @@ def parts(spans: Iterable[slice]) -> Iterator[slice]:
 
 
 class Rows(Sequence[T], Generic[T]):
-    """What is kept as columns and can be walked over as objects."""
+    """A table of columns that can also be iterated as objects."""
 
     def row(self, row: int) -> T:
-        """One of them."""
+        """The object of this row."""
         raise NotImplementedError
 
     @overload
@@ -129,7 +129,7 @@ class Rows(Sequence[T], Generic[T]):
     __hash__ = None  # type: ignore[assignment]
 
     def where(self, test: Callable[[slice], Array]) -> Array:
-        """The rows for which this holds. `test` gets a part of the rows and says of which it holds."""
+        """The rows that pass `test`, which maps a slice of rows to an array of booleans."""
         found = [part.start + np.flatnonzero(test(part)) for part in parts([slice(0, len(self))])]
         return np.concatenate([np.empty(0, np.int64), *found])
 
@@ -147,7 +147,7 @@ MESSAGE_COLUMNS: Mapping[str, type[np.generic]] = {
 
 
 class Messages(Rows[Acked]):
-    """The acked messages, those of a partition together and by offset; partitions as the scenario has them.
+    """The acked messages, sorted by partition, in the scenario's order, and by offset.
 
     Columns are called as the fields of `Acked` (`acked`: NaN where it is not known); `line` is a message's
     place in the ledger. The rows of partition number n are those from `bounds[n]` to `bounds[n + 1]`.
@@ -183,7 +183,7 @@ class Messages(Rows[Acked]):
 
     @classmethod
     def of(cls, partitions: Sequence[Partition], acked: Iterable[Acked]) -> "Messages":
-        """Of messages in the order of the ledger. Raises KeyError for one of another partition."""
+        """From messages in the order of the ledger. Raises KeyError for a partition that is not listed."""
         messages = list(acked)
         numbers = {partition: number for number, partition in enumerate(partitions)}
 
@@ -198,7 +198,7 @@ class Messages(Rows[Acked]):
 
     @classmethod
     def merged(cls, partitions: Sequence[Partition], ledgers: Sequence["Messages"]) -> "Messages":
-        """Of several ledgers with these partitions, in the order in which the messages were sent."""
+        """The messages of several ledgers with these partitions, in the order of their send times."""
         order = np.argsort(np.concatenate([np.empty(0), *(one.sent for one in ledgers)]), kind="stable")
 
         def column(name: str) -> Array:
@@ -213,7 +213,7 @@ class Messages(Rows[Acked]):
 
     @cached_property
     def by_partition(self) -> Mapping[Partition, slice]:
-        """The rows of every partition of the scenario, also of those that got no message."""
+        """The rows of every partition of the scenario, including partitions without messages."""
         spans = pairwise(self.bounds.tolist())
         return {partition: slice(*span) for partition, span in zip(self.partitions, spans, strict=True)}
 
@@ -234,12 +234,12 @@ class Messages(Rows[Acked]):
         )
 
     def spot(self, row: int) -> Spot:
-        """Where a message stands."""
+        """The message's topic, partition and offset."""
         topic, partition = self.partitions[int(self.places(row))]
         return (topic, partition, int(self.offset[row]))
 
     def places(self, rows: Any) -> Any:
-        """The numbers of the partitions that these rows are of."""
+        """The partition number of each row."""
         return np.searchsorted(self.bounds[1:], rows, side="right")
 
     def of_topics(self, topics: Sequence[str]) -> list[slice]:
@@ -247,16 +247,16 @@ class Messages(Rows[Acked]):
         return [rows for (topic, _), rows in self.by_partition.items() if topic in topics]
 
     def count_of(self, topics: Sequence[str]) -> int:
-        """How many messages of these topics there are."""
+        """The number of messages of these topics."""
         return sum(rows.stop - rows.start for rows in self.of_topics(topics))
 
     def earliest(self, rows: Array) -> Acked:
-        """Of these rows the message that stands first in the ledger."""
+        """The message, among these rows, that comes first in the ledger."""
         return self.row(int(rows[np.argmin(self.line[rows])]))
 
     @cached_property
     def last_of_spot(self) -> Array | None:
-        """Of each row the last row with the same spot; None where every spot is acked once."""
+        """The last row with the same offset, for each row; None if every offset was acked once."""
         same = np.zeros(len(self), bool)
         for rows in self.by_partition.values():
             offset = self.offset[rows]
@@ -269,14 +269,14 @@ class Messages(Rows[Acked]):
     def find(self, place: Array, offset: Array) -> Array:
         """The rows of the messages at these partitions (numbers) and offsets; -1 where there is none.
 
-        Of a spot that was acked more than once it is the last.
+        If an offset was acked more than once, its last row is returned.
         """
         found = np.full(len(place), -1, np.int64)
         if not len(self) or not len(place):  # an empty column may be of any type
             return found
         first, end = self.bounds[place], self.bounds[place + 1]
         if self.last_of_spot is None:
-            # Most often offsets follow one another without a gap.
+            # Offsets usually have no gaps, so that the row follows from the offset.
             guess = first + (offset - self.offset[np.minimum(first, len(self) - 1)])
             there = (guess >= first) & (guess < end)
             there &= self.offset[np.where(there, guess, 0)] == offset
@@ -294,12 +294,12 @@ class Messages(Rows[Acked]):
         return found
 
     def rows_at(self, spot: Spot) -> slice:
-        """The rows of the messages at this spot: one, or none, or each time that it was acked."""
+        """The rows of this record: none, one, or one for each time that it was acked."""
         rows = self.by_partition.get(spot[:2], slice(0, 0))
         first, end = (np.searchsorted(self.offset[rows], spot[2], side=side) for side in ("left", "right"))
         return slice(rows.start + int(first), rows.start + int(end))
 
     def find_one(self, spot: Spot) -> int:
-        """The row of the message at this spot, the last one if there are several; -1 if there is none."""
+        """The last row of this record; -1 if there is none."""
         rows = self.rows_at(spot)
         return rows.stop - 1 if rows.stop > rows.start else -1

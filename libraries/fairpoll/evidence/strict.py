@@ -1,4 +1,4 @@
-"""The files of a recording, read strictly: whatever is wrong is told with file, line and field.
+"""Reads the files of a recording strictly: each error names the file, line and field.
 
 Anything may stand in them: consumers that are not ours write their own, and files are cut off, mixed
 up and edited.
@@ -18,12 +18,12 @@ Kinds = Mapping[str, Any]
 
 _SPOT: Kinds = {"topic": str, "partition": int}
 _RECORD: Kinds = {**_SPOT, "offset": int}
-# The lists that an event of any name may hold, and what each item of them must.
+# The lists that any event may have, and the fields of their items.
 _LISTS: Mapping[str, Kinds] = {"partitions": _SPOT, "records": _RECORD, "offsets": _RECORD}
 _EVENT: Kinds = {"timestamp": float, "name": str}
 _MESSAGE: Kinds = {
     **_RECORD,
-    # A broker that had it already, from before a leader moved, does not say where.
+    # None for a message that the broker had already, from before its leader moved.
     "offset": int | None,
     "sequence": int,
     "intended_ms": float,
@@ -31,7 +31,7 @@ _MESSAGE: Kinds = {
     "batch": int,
     "checksum": int,
 }
-# What events of these names must hold; others may hold what they like.
+# The fields that events of these names must have; other events may have any.
 _NEEDED: Mapping[str, Kinds] = {
     "producer_send_success": _MESSAGE,
     "producer_send_error": {"topic": str, "sequence": int},
@@ -53,7 +53,7 @@ _BUFFERED: Kinds = {"buffered": int}
 
 
 def check_ledger(event: Event, run_id: str, partitions: Mapping[str, int]) -> Event:
-    """One of the producer's events. Raises ValueError also for those of another run's messages."""
+    """Check one of the producer's events. Raises ValueError, also for another run's message."""
     event = check_event(event)
     if event.get("run_id") not in (None, run_id):
         raise ValueError(f"is of run {quoted(event['run_id'])}, but this is a recording of {run_id}")
@@ -65,17 +65,17 @@ def check_ledger(event: Event, run_id: str, partitions: Mapping[str, int]) -> Ev
 
 
 def read_consumer_events(path: Path) -> Iterator[Event]:
-    """What a consumer said, or what was seen of it from outside. Raises HistoryError."""
+    """The events of a consumer, or the samples taken of it from outside. Raises HistoryError."""
     return (event for _, event in _lines(path, check_event))
 
 
 def read_output(path: Path) -> Iterator[Event]:
-    """The lines of a file in our own consumers' spelling. Raises HistoryError."""
+    """The lines of a file in the built-in consumers' format. Raises HistoryError."""
     return (line for _, line in _lines(path, lambda line: check_output(line, OUR_FIELDS, {})))
 
 
 def check_output(line: Event, fields: Fields, places: Mapping[str, tuple[str, int, int]]) -> Event:
-    """A line of an output file in our own consumers' spelling. Raises ValueError.
+    """A line of an output file, converted to the built-in consumers' format. Raises ValueError.
 
     `fields` says where it has what; `places` gives topic, partition and offset of a message's id, for
     lines that tell no more. Of an id that is not there the place is ("", -1, -1).

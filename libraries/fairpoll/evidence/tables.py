@@ -1,6 +1,6 @@
 """Loads the large files of a recording with DuckDB: the ledger, output files and events.
 
-DuckDB gives each field as the JSON text it was written as, so a number is told from a quoted one. A line is
+DuckDB returns each field as its JSON text, so that a number differs from a quoted one. A line is
 *plain* if all its fields have the expected types; the strict reader (`lines.py`) decides on every other line.
 """
 
