@@ -1,11 +1,11 @@
-# The test producer of docker-compose.yml: `fairpoll produce`, the traffic that the suites judge by too.
+# The image of docker-compose.yml's test producer, and of the other parts of a run in containers.
 FROM python:3.11.14-slim-bookworm
 
 WORKDIR /app
-# The versions that requirements.txt pins, of what producing needs; the rest is for Robot Framework.
+# The pinned packages that produce, plan, run-consumer, evidence and judge import.
 COPY requirements.txt .
-RUN grep -E '^(confluent-kafka|pyyaml|jsonschema|click|psutil|orjson|msgspec|numpy)==' requirements.txt > producing.txt \
-    && pip install --no-cache-dir --root-user-action ignore --break-system-packages -r producing.txt
+RUN grep -E '^(confluent-kafka|pyyaml|jsonschema|click|psutil|orjson|msgspec|numpy|duckdb|isal)==' requirements.txt > needed.txt \
+    && pip install --no-cache-dir --root-user-action ignore --break-system-packages -r needed.txt
 COPY libraries/fairpoll libraries/fairpoll
 COPY resources/scenarios resources/scenarios
 

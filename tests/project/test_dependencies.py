@@ -1,6 +1,8 @@
 """Declared and pinned dependencies: the same packages, and each pin within its declared range."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -41,3 +43,21 @@ def test_the_pin_is_within_the_range(name: str):
 def test_the_group_for_development_is_what_the_file_pins():
     group = {canonicalize_name(name) for name in PROJECT["dependency-groups"]["dev"]}
     assert group == pins("requirements-dev.txt").keys()
+
+
+# The commands that the services of docker-compose.yml run in the test producer's image.
+IN_THE_IMAGE = ("evidence", "judge", "plan", "produce", "run_consumer")
+IMPORTED_AS = {"pyyaml": "yaml", "robotframework": "robot", "robotframework-requests": "RequestsLibrary"}
+
+
+def test_the_producer_image_has_what_its_commands_import():
+    (names,) = re.findall(r"grep -E '\^\((\S+)\)=='", (ROOT / "producer.Dockerfile").read_text("utf-8"))
+    absent = PINNED.keys() - {canonicalize_name(name) for name in names.split("|")}
+    modules = [IMPORTED_AS.get(name, name.replace("-", "_")) for name in sorted(absent)]
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({modules!r}))
+import {", ".join(f"fairpoll.cli.{name}" for name in IN_THE_IMAGE)}
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
