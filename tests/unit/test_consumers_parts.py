@@ -238,7 +238,9 @@ def test_turns_go_to_the_least_served_as_by_looking_at_all_of_them():
 
 def test_commits_that_fail_one_after_the_other_leave_the_highest_offset_to_commit(tmp_path: Path):
     """Seen in a cooperative rebalance: the lowest offset stayed the one that the group had committed."""
-    config = ConsumerConfig("g", {"t": "t.json"}, tmp_path, None, {"bootstrap.servers": "localhost:1"})
+    config = ConsumerConfig(
+        "g", {"t": "t.json"}, None, output_folder=tmp_path, client_config={"bootstrap.servers": "localhost:1"}
+    )
     consumer = FairConsumer(config, EventWriter(io.StringIO()))
     consumer.assigned.add(("t", 0))
     for offset in (5, 9, 7):

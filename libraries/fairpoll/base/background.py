@@ -7,8 +7,8 @@ from types import TracebackType
 class Repeating:
     """A context in which `tick` is called every `interval_seconds` from a thread of its own.
 
-    An error in `tick` ends the calls and is raised when the context is left, unless the block itself
-    failed: a silent end would leave a gap in the evidence.
+    An error in `tick` ends the calls. It is raised when the context is left, unless the block itself failed,
+    since a silent end would leave a gap in the evidence.
     """
 
     def __init__(self, name: str, interval_seconds: float) -> None:

@@ -1,8 +1,7 @@
-"""One clock for all evidence: milliseconds since the epoch, with a fraction.
+"""The clock of all evidence: milliseconds since the epoch, with a fraction.
 
-If producer, consumers and judge run on one machine, the system clock orders their events; `clocks` is for
-several machines. It is read once and then carried forward by the monotonic
-clock, so that setting the clock back during a run does not reorder the events of a process.
+The system clock is read once and carried forward by the monotonic clock, so that setting the clock during a
+run does not reorder the events of a process. For several machines see `run.distributed.clocks`.
 """
 
 import time
@@ -21,7 +20,7 @@ def now_ms() -> float:
 
 
 def sleep_until(epoch_seconds: float) -> None:
-    """Sleep to an absolute moment, so that delays do not add up; returns at once when it is past."""
+    """Sleep until an absolute time, so that delays do not add up; return at once if it is past."""
     delay = epoch_seconds - now_seconds()
     if delay > 0:
         time.sleep(delay)

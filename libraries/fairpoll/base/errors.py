@@ -1,11 +1,10 @@
-"""The errors people see. Each message says what is wrong, what was expected, and the way out."""
+"""The errors that people see. A message has the mistake, the expected value and a way to correct it."""
 
 
 class FairpollError(Exception):
     """Base of every error meant for people.
 
-    Robot Framework shows the sentence alone, without the class name, because of the flag below
-    (the package itself never imports Robot).
+    The flag makes Robot Framework show the message without the class name.
     """
 
     ROBOT_SUPPRESS_NAME = True
@@ -17,7 +16,7 @@ class FairpollError(Exception):
 
 
 class ScenarioError(FairpollError):
-    """A scenario file that cannot be used: names the file, the line, the key and what is allowed."""
+    """A scenario file that cannot be used; the message has file, line, key and allowed values."""
 
 
 class ClusterError(FairpollError):
@@ -29,11 +28,11 @@ class ClusterUnavailableError(ClusterError):
 
 
 class TrafficError(FairpollError):
-    """The producer could not do its work."""
+    """The producer failed."""
 
 
 class ConsumerError(FairpollError):
-    """A consumer under test that did not start, or ended on its own."""
+    """A consumer under test did not start, or ended on its own."""
 
 
 class LeagueError(FairpollError):

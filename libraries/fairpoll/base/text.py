@@ -9,7 +9,7 @@ def plain(text: str) -> str:
 
 
 def quoted(value: object) -> str:
-    """What somebody wrote, in quotes, for an error message; of a long text the beginning."""
+    """The value in quotes, for an error message; long text is truncated."""
     text = str(value)
     shown = plain(text[:QUOTED_CHARACTERS])
     return f"'{shown}'" if len(text) <= QUOTED_CHARACTERS else f"'{shown}...'"

@@ -17,8 +17,8 @@ _LARGEST_INT, _LARGEST_FLOAT = 2**63, 1e18
 def typed(kind: Any, value: object, where: str) -> Any:
     """The value as this type: a dataclass, a tuple or mapping of such, text, a number, true or false.
 
-    Keys that the dataclass does not know are passed over; missing ones take its defaults. Raises
-    ValueError, which says where in the data what is wrong; `where` is the way to the value.
+    Unknown keys are ignored, and missing ones have the dataclass's defaults. Raises ValueError that names the
+    wrong value by its path; `where` is the path of `value` itself.
     """
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return _dataclass(kind, _mapping(value, where), where)

@@ -1,5 +1,6 @@
 """The versions of the software that takes part in a judgement."""
 
+import contextlib
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
@@ -8,10 +9,8 @@ PACKAGES = ("fairpoll", "robotframework", "confluent-kafka")
 
 def installed_versions() -> dict[str, str]:
     """Name -> version of Python and of those PACKAGES that are installed."""
-    found = {"Python": platform.python_version()}
+    versions = {"Python": platform.python_version()}
     for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions

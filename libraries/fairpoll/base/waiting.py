@@ -19,8 +19,8 @@ def wait_until(
 ) -> T:
     """Call `condition` until it returns something true, and return that.
 
-    It is tried at least once, and once more after the deadline, so that a slow machine is not
-    mistaken for a missing event. Whatever the condition raises ends the wait at once.
+    It is called at least once, and once more after the deadline, in case the machine was slow. An exception
+    of the condition ends the wait.
 
     `what` completes the sentence "waited 10 s for ..."; `last_seen` returns the state to add to it.
     Raises DeadlineError.

@@ -1,4 +1,4 @@
-"""The base of both consumers: configuration, client, events, and a clean stop."""
+"""The base of both consumers: client, delivery, commits, events and a clean stop."""
 
 import gc
 import logging
@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -17,11 +17,11 @@ from fairpoll.base.clock import now_ms
 from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers.record import Record
 from fairpoll.consumers.sink import FileSink, PoisonError, UnwrittenError
+from fairpoll.contract.environment import ConsumerEnvironment
 from fairpoll.contract.events import EventWriter, dump
 from fairpoll.contract.records import Partition
-from fairpoll.contract.settings import PollSettings
 
-# Errors that are over by themselves: a topic is being created, a leader moves.
+# Transient errors: a topic is being created, a leader moves.
 PASSING_ERRORS = (
     KafkaError._PARTITION_EOF,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -30,25 +30,18 @@ PASSING_ERRORS = (
     KafkaError._RESOLVE,
     KafkaError._MAX_POLL_EXCEEDED,
 )
-
-
 # Shorter than the harness waits for a process to stop, so that the process can report the reason.
 STOP_SECONDS = 10.0
 # Garbage collection threshold: more objects than full buffers hold, as a rule.
 COLLECT_AFTER = 50_000
 
 
-@dataclass(frozen=True)
-class ConsumerConfig:
-    """One member of one consumer group. `outputs` maps each subscribed topic to its output file."""
+@dataclass(frozen=True, kw_only=True)
+class ConsumerConfig(ConsumerEnvironment):
+    """One member of a consumer group: the group's task, the member's folder and its client's properties."""
 
-    group: str
-    outputs: Mapping[str, str]
     output_folder: Path
-    sink_rate: float | None
     client_config: Mapping[str, str]
-    settings: PollSettings = field(default_factory=PollSettings)
-    topic_sink_rates: Mapping[str, float] = field(default_factory=dict)
 
 
 class Consumer:
@@ -57,7 +50,7 @@ class Consumer:
     Delivery is at least once: an offset is committed only after the sink holds the record before it.
     """
 
-    # Hook: a sink that does something else to the records.
+    # Hook: another kind of sink.
     sink_class = FileSink
 
     def __init__(self, config: ConsumerConfig, emit: EventWriter) -> None:
@@ -69,7 +62,7 @@ class Consumer:
         self.assigned: set[Partition] = set()
         # Next offset to read, for each partition whose records the sink took and nobody committed yet.
         self.uncommitted: dict[Partition, int] = {}
-        # Held while a record goes to the sink, so that nothing is revoked or committed half-way.
+        # Held while a record is written, so that its partition is neither revoked nor committed meanwhile.
         self.delivering = threading.RLock()
         logger = logging.getLogger(f"fairpoll.client.{config.group}")
         self.client = confluent_kafka.Consumer(
@@ -90,7 +83,7 @@ class Consumer:
         )
 
     def open_sink(self) -> FileSink:
-        """Where the records go."""
+        """The sink of this consumer."""
         config = self.config
         return self.sink_class(
             config.output_folder, config.outputs, config.sink_rate, config.topic_sink_rates
@@ -135,23 +128,23 @@ class Consumer:
             case ["stop"]:
                 self.stop()
             case _:
-                raise ConsumerError(f"unknown order '{line}'; known are: sink N, drain, stop")
+                raise ConsumerError(f"unknown command '{line}'; one of: sink N, drain, stop")
 
     def stop(self) -> None:
-        """Stop soon: finish the record in hand, commit, leave the group. Safe to call twice.
+        """Finish the current record, commit and leave the group. Safe to call twice.
 
-        Without a broker the client would wait for a minute; the process then ends as if it were killed,
-        which loses nothing: what is not committed is read again.
+        Without a broker the client would wait for a minute. The process then exits after STOP_SECONDS, which
+        loses nothing: uncommitted records are read again.
         """
         if not self.stopping.is_set():
             self.stopping.set()
-            last = threading.Timer(STOP_SECONDS, self._end_at_once)
-            last.daemon = True
-            last.start()
+            timer = threading.Timer(STOP_SECONDS, self._end_at_once)
+            timer.daemon = True
+            timer.start()
 
     def _end_at_once(self) -> None:
         print(
-            f"fairpoll: no broker took the last commit within {STOP_SECONDS:g} s of the order to stop",
+            f"fairpoll: no broker acknowledged the last commit within {STOP_SECONDS:g} s of the stop",
             file=sys.stderr,
             flush=True,
         )
@@ -199,30 +192,30 @@ class Consumer:
             raise ConsumerError(f"stopped at {where}, which is not JSON: {reason} (poison_policy: stop)")
         if policy == "dead-letter":
             self.sink.write_dead_letter(record, reason)
-        spot = {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}
-        self.emit("record_rejected", policy=policy, reason=reason, records=[spot])
+        record_id = {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}
+        self.emit("record_rejected", policy=policy, reason=reason, records=[record_id])
 
     def on_assign(self, partitions: list[TopicPartition]) -> None:
         """Take partitions over; the client starts each at the group's committed offset."""
         self.assigned |= partition_set(partitions)
-        self.emit("partitions_assigned", partitions=spots(partitions))
+        self.emit("partitions_assigned", partitions=_named(partitions))
 
     def on_revoke(self, partitions: list[TopicPartition]) -> None:
         """Give partitions back: commit their delivered records while they are still assigned."""
         self.let_go(partition_set(partitions))
         self.commit(wait=True, only=partition_set(partitions))
-        self.emit("partitions_revoked", partitions=spots(partitions))
+        self.emit("partitions_revoked", partitions=_named(partitions))
 
     def on_lost(self, partitions: list[TopicPartition]) -> None:
-        """Another member may own them already: uncommitted records are left for it to read again."""
+        """Another member may own the partitions already, and will read their uncommitted records again."""
         self.let_go(partition_set(partitions))
         with self.delivering:
             for partition in partition_set(partitions):
                 self.uncommitted.pop(partition, None)
-        self.emit("partitions_revoked", partitions=spots(partitions), lost=True)
+        self.emit("partitions_revoked", partitions=_named(partitions), lost=True)
 
     def let_go(self, gone: set[Partition]) -> None:
-        """Deliver nothing more of these partitions."""
+        """Stop delivering these partitions."""
         self.assigned -= gone
 
     def commit(self, *, wait: bool, only: set[Partition] | None = None) -> None:
@@ -236,7 +229,7 @@ class Consumer:
             if wait:
                 self._on_commit(None, self.client.commit(offsets=offsets, asynchronous=False))
             else:
-                self.client.commit(offsets=offsets)  # answered through on_commit
+                self.client.commit(offsets=offsets)  # on_commit gets the result
         except KafkaException as error:
             self._on_commit(error.args[0], offsets)
 
@@ -247,7 +240,7 @@ class Consumer:
                 for o in offsets:
                     partition = (o.topic, o.partition)
                     if partition in self.assigned:
-                        # Several commits under way may fail one after the other: the last one counts.
+                        # Several pending commits may fail in turn: the highest offset counts.
                         self.uncommitted[partition] = max(o.offset, self.uncommitted.get(partition, 0))
         self.emit(
             "offsets_committed",
@@ -268,15 +261,15 @@ class Consumer:
 def consumed_event(records: Sequence[Record]) -> str:
     """The event `records_consumed` for records of one partition; no JSON encoder, for speed."""
     first = records[0]
-    where = f'{{"topic":{dump(first.topic())},"partition":{first.partition()},"offset":'
-    spots = f"}},{where}".join([str(record.offset()) for record in records])
-    return f'{{"timestamp":{now_ms()},"name":"records_consumed","records":[{where}{spots}}}]}}\n'
+    start = f'{{"topic":{dump(first.topic())},"partition":{first.partition()},"offset":'
+    offsets = f"}},{start}".join([str(record.offset()) for record in records])
+    return f'{{"timestamp":{now_ms()},"name":"records_consumed","records":[{start}{offsets}}}]}}\n'
 
 
 def spare_collector() -> None:
-    """Collect garbage seldom, and never among the objects that were loaded at the start.
+    """Collect garbage seldom, and never among the objects that exist now.
 
-    It would go through the buffered records again and again, which have none: a tenth of the poller's time.
+    The collector would scan the buffered records again and again, for a tenth of the poller's time.
     """
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 100)
@@ -287,6 +280,6 @@ def partition_set(partitions: Iterable[TopicPartition]) -> set[Partition]:
     return {(p.topic, p.partition) for p in partitions}
 
 
-def spots(partitions: Iterable[TopicPartition]) -> list[dict[str, object]]:
-    """Topic and partition of each, as events carry them."""
+def _named(partitions: Iterable[TopicPartition]) -> list[dict[str, object]]:
+    """Topic and partition of each, for an event."""
     return [{"topic": p.topic, "partition": p.partition} for p in partitions]

@@ -15,14 +15,14 @@ class PartitionBuffers:
     """Records waiting for the sink, by partition. Thread-safe: one side adds, the other takes.
 
     A partition is full at `pause_threshold` records and has room again at half of it, so that it is
-    paused seldom: each pause throws away what the client has prefetched. A poll that was under way
-    may still add up to one batch above the threshold. Nothing is ever dropped.
+    paused seldom: each pause discards the client's prefetch. A poll that is under way may still add one
+    batch above the threshold. No record is ever dropped.
 
-    What is shared evenly is the sink's time, not the number of records: a topic whose records take
-    the sink a hundred times as long must not take a hundred times as much of it. Each partition has
-    an account of the time it was served; the lowest comes next. One that had nothing to serve
-    catches up to the others' accounts, so that nobody saves up turns (start-time fair queueing:
-    Goyal, Vin, Cheng, 1996).
+    The partitions share the sink's time evenly, not the number of records: a topic whose records take
+    a hundred times as long must not get a hundred times as much of it. Each partition has an account
+    of the time for which it was served; the lowest is next. A partition without records catches up to
+    the others' accounts, so that it cannot save up turns (start-time fair queueing: Goyal, Vin,
+    Cheng, 1996).
     """
 
     def __init__(self, pause_threshold: int) -> None:
@@ -31,15 +31,15 @@ class PartitionBuffers:
         # Partitions with records, each with a sequence number from when it was last queued.
         self._turns: dict[Partition, int] = {}
         self._last_turn = 0
-        # A heap of the same: (account, sequence number, partition). An account only grows, so an outdated
-        # entry is too low, never too high, and is updated when it comes to the top.
+        # A heap of these: (account, sequence number, partition). Accounts only grow, so an outdated entry
+        # is too low and is updated when it reaches the top.
         self._order: list[tuple[float, int, Partition]] = []
         self._served: dict[Partition, float] = {}
         # The account of the partition served last, at which partitions that become ready begin.
         self._now = 0.0
         # Partitions above half the threshold.
         self._crowded: set[Partition] = set()
-        # The last `choose` chose none, and nothing has been added since.
+        # The last `choose` returned None, and no record has been added since.
         self._none_chosen = False
         self._changed = threading.Condition()
 
@@ -48,13 +48,13 @@ class PartitionBuffers:
         # Grouped before the lock is taken, because the worker needs the lock as well.
         arrived = list(runs(records))
         with self._changed:
-            for partition, some in arrived:
+            for partition, batch in arrived:
                 waiting = self._waiting.setdefault(partition, deque())
                 if not waiting:
                     self._served[partition] = max(self._served.get(partition, 0.0), self._now)
                     self._queue(partition)
-                waiting.extend(some)
-                self.added(partition, some)
+                waiting.extend(batch)
+                self.added(partition, batch)
                 if len(waiting) > self.pause_threshold // 2:
                     self._crowded.add(partition)
             self._none_chosen = False
@@ -64,7 +64,7 @@ class PartitionBuffers:
         """Hook, called under the lock: these records have been appended to the partition's buffer."""
 
     def wait(self, timeout_seconds: float) -> None:
-        """Wait until a record is there to take, at most this long."""
+        """Wait until a record can be taken, at most this long."""
         with self._changed:
             self._changed.wait_for(lambda: self._turns and not self._none_chosen, timeout_seconds)
 
@@ -79,7 +79,7 @@ class PartitionBuffers:
                 self._changed.wait_for(lambda: self._crowded.isdisjoint(partitions), timeout_seconds)
 
     def take(self, most: int = 1) -> list[Record]:
-        """The next records, at most `most`, of the partition whose turn it is; none when none waits."""
+        """The next records, at most `most`, of the partition whose turn it is; empty if none waits."""
         with self._changed:
             if not self._turns:
                 return []
@@ -111,11 +111,10 @@ class PartitionBuffers:
         return self._turns.keys()
 
     def choose(self) -> Partition | None:
-        """Hook, called under the lock: whose turn it is, one of `ready`; None to let all of them wait.
+        """Hook, called under the lock: the next partition, one of `ready`; None to let all of them wait.
 
-        Here it is the partition served least; of equals, the one that has waited longest. Where records cost
-        the same, a partition with a single record waits for at most one record of each other partition,
-        however many those have.
+        It is the least served partition; among equals, the one that has waited longest. If all records take
+        the same time, a single record waits for at most one record of each other partition.
         """
         while True:
             account, number, partition = self._order[0]
@@ -135,8 +134,8 @@ class PartitionBuffers:
     def charge(self, partition: Partition, seconds: float) -> None:
         """Add the time that the sink was busy with a record to its partition's account.
 
-        At most MAX_DEBT_SECONDS above the account served last, so that one record that took very
-        long, or a machine that stood still meanwhile, does not shut its partition out for as long.
+        At most MAX_DEBT_SECONDS above the account served last, so that a single slow record or a host
+        pause does not shut its partition out for as long.
         """
         with self._changed:
             owed = self._served.get(partition, self._now) + seconds
@@ -166,10 +165,10 @@ class PartitionBuffers:
         return len(self._waiting.get(partition, ()))
 
     def levels(self, partitions: Sequence[Partition]) -> list[dict[str, object]]:
-        """Topic, partition and level of each, as events carry them."""
+        """Topic, partition and level of each, for an event."""
         return [{"topic": t, "partition": p, "buffered": self.level((t, p))} for t, p in partitions]
 
     def waiting(self) -> list[Partition]:
-        """The partitions that have records, in order."""
+        """The partitions that have records, sorted."""
         with self._changed:
             return sorted(self.ready)

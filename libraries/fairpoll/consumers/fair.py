@@ -1,9 +1,8 @@
-"""A fair consumer: one thread always polls, another writes, giving each partition its
-share of the sink.
+"""A fair consumer: one thread polls, another writes and gives each partition its share of the sink.
 
-The poll thread never waits for the sink, so records of a quiet partition are seen at once and the
-group never takes this member for dead. Full buffers pause their partition, not the others. All
-calls to the Kafka client are made by the poll thread.
+The poll thread never waits for the sink, so records of a quiet partition are read at once and the member
+is never evicted for a late poll. A full buffer pauses its own partition only. All calls to the Kafka client
+are made by the poll thread.
 """
 
 import threading
@@ -17,32 +16,31 @@ from fairpoll.consumers.buffers import PartitionBuffers
 from fairpoll.contract.events import EventWriter
 from fairpoll.contract.records import Partition
 
-# Commit interval in real seconds: bounds the number of records that are read again after a crash.
+# Commit interval in real seconds; it bounds the number of records that are read again after a crash.
 COMMIT_INTERVAL_SECONDS = 0.5
-# Only the next fetch asks for a resumed partition; a fetch may wait for data of the others (500 ms by
-# default), and the resumed partition would wait as long.
+# A resumed partition is part of the next fetch only, and by default a fetch waits for up to 500 ms.
 FETCH_WAIT_MS = 100
-# A client whose queue is full fetches nothing for a second by default, and then runs dry.
+# With a full queue the client by default fetches nothing for a second, and then runs dry.
 FETCH_BACKOFF_MS = 20
 # How long the worker waits for a record before it checks whether it should stop.
 IDLE_SECONDS = 0.1
-# Each pause discards prefetched records, so the worker first gets this long to make room.
+# The worker gets this long to make room before a pause, which discards prefetched records.
 ROOM_SECONDS = 0.02
-# How long the sink may be busy with one partition before the next has its turn; short against any budget.
+# How long the sink is busy with one partition before the next one; short compared with any budget.
 QUANTUM_SECONDS = 0.005
-# One event reports them all, and its line must stay short enough to be read at once.
+# Records that one event reports, whose line must be short enough to be read at once.
 MOST_AT_ONCE = 2000
-# How long the worker may take to finish the record in hand when the consumer stops.
+# How long the worker may take to finish the current record when the consumer stops.
 WORKER_STOP_SECONDS = 10.0
 
 
 class FairConsumer(Consumer):
-    """Bounded buffers for each partition, which share the sink's time evenly.
+    """Bounded buffers, one for each partition, share the sink's time evenly.
 
-    `partition_pause_threshold` buffered records pause a partition; at half of that it is resumed.
+    A partition is paused at `partition_pause_threshold` buffered records and resumed at half of that.
     """
 
-    # Hook: the buffers of a poller that serves its partitions in another order.
+    # Hook: buffers that serve their partitions in another order.
     buffers_class = PartitionBuffers
 
     def __init__(self, config: ConsumerConfig, emit: EventWriter) -> None:
@@ -97,7 +95,7 @@ class FairConsumer(Consumer):
     def resume_with_room(self) -> None:
         """Resume paused partitions whose buffers have drained to half the threshold.
 
-        Looked at after every poll, also an empty one: when every partition is paused, all polls are.
+        Called also after an empty poll: all polls are empty while every partition is paused.
         """
         if ready := self.buffers.with_room(self.paused):
             self.client.resume([TopicPartition(*p) for p in ready])
@@ -118,15 +116,15 @@ class FairConsumer(Consumer):
             partition, count, since = self._last
             spent = time.monotonic() - since
             self.buffers.charge(partition, spent)
-            # Next time as many records as fill the quantum, but at most twice as many, because times vary.
+            # The next batch fills the quantum, but is at most twice as large, because times vary.
             fitting = int(QUANTUM_SECONDS * count / spent) if spent > 0 else 2 * count
             self._most = max(1, min(fitting, 2 * count, MOST_AT_ONCE))
             self._last = None
 
     def deliver_next(self) -> bool:
-        """The sink is free: take the records whose turn it is and write them. False when there are none.
+        """Take the records whose turn it is and write them. Return False if there are none.
 
-        One at a time while the sink's rate is limited, else as many as take it QUANTUM_SECONDS.
+        One record while the sink's rate is limited, else as many as it writes in QUANTUM_SECONDS.
         """
         self._charge_last()
         with self.delivering:  # from the buffer to the sink in one step, with no revocation in between
@@ -138,7 +136,7 @@ class FairConsumer(Consumer):
         return bool(records)
 
     def on_assign(self, partitions: list[TopicPartition]) -> None:
-        """Begin with nothing buffered and nothing paused, whatever was left from an earlier assignment."""
+        """Discard the buffers and pauses of an earlier assignment, then take the partitions over."""
         self.let_go(partition_set(partitions))
         super().on_assign(partitions)
 
@@ -146,7 +144,7 @@ class FairConsumer(Consumer):
         super().let_go(gone)
         self.buffers.discard(gone)
         if still_paused := self.paused & gone:
-            # The client keeps a pause beyond the assignment: if the partition came back, nothing would be
-            # fetched from it, and this consumer would not know that it has to resume it.
+            # The client keeps a pause beyond the assignment: if the partition were assigned again, it would
+            # stay paused, and this consumer would not resume it.
             self.client.resume([TopicPartition(*p) for p in still_paused])
             self.paused -= still_paused

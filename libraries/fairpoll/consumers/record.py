@@ -17,10 +17,7 @@ class Record(Protocol):
 
 
 def runs(records: Sequence[Record]) -> Iterator[tuple[Partition, Sequence[Record]]]:
-    """Consecutive records of one partition, in slices.
-
-    A client hands them over in long ones, a fetch each: what is done once a slice costs nothing.
-    """
+    """Consecutive records of one partition, in slices; a client returns long ones, one for each fetch."""
     numbers = [record.partition() for record in records]
     topics = [record.topic() for record in records]
     begin = 0

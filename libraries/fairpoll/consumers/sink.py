@@ -16,20 +16,20 @@ from fairpoll.consumers.record import Record
 from fairpoll.contract.events import dump, truncate_partial_line
 from fairpoll.contract.records import DEAD_LETTERS
 
-# Deeper than json reads (some 980 levels, less what the stack holds already) but not than orjson: a value
-# of so many brackets is left to json. Only one that is longer than its brackets alone can have as many.
+# A value with more brackets is parsed by json, which rejects a nesting beyond about 980 levels; orjson does
+# not. A value of at most twice as many bytes need not be counted.
 MOST_BRACKETS = 500
 LONGEST_UNCOUNTED_BYTES = 2 * MOST_BRACKETS
-# Bytes of values in one write: enough to make the call cheap, little compared with full buffers.
+# Bytes of values in one write: enough to make the call cheap, few compared with full buffers.
 MOST_BYTES = 1024 * 1024
 
 
 class PoisonError(Exception):
-    """A record that can never be written, however often it is tried."""
+    """A record that can never be written."""
 
 
 class UnwrittenError(ConsumerError):
-    """The file did not take the whole batch; `written` records are complete in it."""
+    """The batch was not written as a whole; `written` records are complete in the file."""
 
     def __init__(self, message: str, written: int) -> None:
         super().__init__(message)
@@ -39,8 +39,7 @@ class UnwrittenError(ConsumerError):
 class FileSink:
     """Writes records to files at a limited rate (`pace`).
 
-    Each batch is handed to the operating system at once: what was written survives the process being
-    killed.
+    Each batch is passed to the operating system at once, so that written records survive a kill.
     """
 
     def __init__(
@@ -50,10 +49,7 @@ class FileSink:
         rate: float | None,
         topic_rates: Mapping[str, float] | None = None,
     ) -> None:
-        """`outputs` maps topic -> file name; `rate` is records per second, None for no limit.
-
-        `topic_rates` are for topics whose records are more work than others.
-        """
+        """`outputs` maps topic -> file name; for `rate` and `topic_rates` see `Pace`."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name in outputs.values():
@@ -65,12 +61,11 @@ class FileSink:
         self.pace = Pace(rate, topic_rates)
 
     def write(self, records: Sequence[Record]) -> int:
-        """Write records of one partition to their topic's file, and occupy the sink for one interval.
+        """Write records of one partition to their topic's file; return how many were written.
 
-        So more than one record at a time is for a sink without limit; a limit ordered meanwhile begins after.
-        As many as fit into one write of some MOST_BYTES, and no further than to the first whose value is
-        not JSON; returns how many. Raises PoisonError when that is the very first. Raises UnwrittenError
-        when the file does not take all of them; the record that it took in part counts as not written.
+        The batch ends after some MOST_BYTES, and before a value that is not JSON. It occupies the sink for
+        one interval, so give it more than one record only if the rate has no limit. Raises PoisonError if
+        the first value is not JSON, UnwrittenError if the file does not take all of the batch.
         """
         values: list[bytes] = []
         size = 0
@@ -122,8 +117,8 @@ class FileSink:
 def _one_line(value: bytes) -> bytes:
     """These bytes as JSON on one line, unchanged if possible.
 
-    What orjson takes, json takes as well and reads alike, but for what is nested very deep. Where it
-    refuses, json decides, which also takes NaN, halves of characters, and UTF-16. Raises ValueError,
+    All that orjson accepts is accepted by json with the same result, except for very deep nesting. If orjson
+    rejects the value, json decides: it also accepts NaN, lone surrogates and UTF-16. Raises ValueError,
     RecursionError.
     """
     deep = len(value) > LONGEST_UNCOUNTED_BYTES and value.count(b"[") + value.count(b"{") > MOST_BRACKETS
@@ -144,7 +139,7 @@ def _dumped(data: object) -> bytes:
 
 
 def _append(file: FileIO, lines: bytes) -> None:
-    """Write all lines. A disk that fills up takes a part of them before a write fails."""
+    """Write all lines. A disk that fills up takes some of them before a write fails."""
     written = 0
     try:
         while written < len(lines):

@@ -1,7 +1,7 @@
-"""The plain loop most people write: poll a batch, write it, commit it, poll again.
+"""The plain loop that most people write: poll a batch, write it, commit it, poll again.
 
-Nothing here is rigged to starve anybody. While the sink is busy nothing is polled, and the next
-batch holds whatever the client fetched first: behind a backlog, that is the backlog.
+It is not written to starve a topic. But it does not poll while the sink is busy, and the next batch has the
+records that the client fetched first: behind a backlog, those of the backlog.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from fairpoll.consumers.record import Record, runs
 
 
 class SyncConsumer(Consumer):
-    """One thread, one batch at a time, in the order in which the client hands the records over."""
+    """One thread, one batch at a time, in the order in which the client returns the records."""
 
     def run(self) -> None:
         while not self.stopping.is_set():

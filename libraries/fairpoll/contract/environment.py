@@ -15,7 +15,7 @@ TOPIC_SINK_RATES = "FAIRPOLL_TOPIC_SINK_RATES"
 
 
 def connection_variables(config: Mapping[str, str]) -> dict[str, str]:
-    """The variables from which a process takes its Kafka client's properties, `config`."""
+    """The environment variables that pass on these properties of a Kafka client."""
     servers = config["bootstrap.servers"]
     return {**client_config.to_environment(config), BOOTSTRAP_SERVERS: servers}
 
@@ -34,7 +34,7 @@ class ConsumerEnvironment:
     settings: PollSettings = field(default_factory=PollSettings)
 
     def to_environment(self) -> dict[str, str]:
-        """Its environment variables. A member's output folder and the connection are not among them."""
+        """Its environment variables, without those for a member's output folder and the connection."""
         rates = self.topic_sink_rates.items()
         return {
             GROUP: self.group,

@@ -1,6 +1,6 @@
-"""Newline-delimited JSON events: what the processes of a run say, and how it is read.
+"""Newline-delimited JSON events, which the processes of a run print: writing and reading them.
 
-One object a line, each with `timestamp` (ms since the epoch) and `name`. The names are those of
+Each line is one object with `timestamp` (ms since the epoch) and `name`. The names are those of
 Kafka's own verifiable clients, with the topic in every record:
 
 producer: startup_complete, producer_send_success, producer_send_error, backlog_complete,
@@ -9,7 +9,7 @@ consumer: startup_complete, partitions_assigned, partitions_revoked, partitions_
           partitions_resumed, buffer_levels, records_consumed, record_rejected, offsets_committed,
           shutdown_complete
 
-`records_consumed` means that the sink has them, not that a poll returned them.
+`records_consumed` reports records that the sink holds, not those that a poll returned.
 """
 
 import contextlib
@@ -27,22 +27,21 @@ from fairpoll.base.errors import FairpollError, HistoryError
 from fairpoll.base.text import quoted
 
 Event = dict[str, Any]
-# How much of a file's end is read at a time to find its last whole line.
+# Bytes that are read at a time, backwards from a file's end, to find its last whole line.
 TAIL_BYTES = 65_536
-
-# Some ten thousand events: a tenth of a second's work.
+# Some ten thousand events, which take a tenth of a second to parse.
 READ_BYTES = 1024 * 1024
 
 
 def dump(data: object) -> str:
-    """The one JSON spelling used everywhere: compact, not escaped, so that it can be checksummed."""
+    """Compact JSON without escapes. All JSON is written like this, so that it can be checksummed."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 class EventWriter:
-    """Writes events to a stream, one line each, from any thread; what is written is flushed at once.
+    """Writes events to a stream, one line each, from any thread, and flushes each of them.
 
-    Raises FairpollError when that cannot be done: a run without its evidence is worth nothing.
+    Raises FairpollError if an event cannot be written: a run without its evidence proves nothing.
     """
 
     def __init__(self, stream: IO[str] | None = None) -> None:
@@ -53,7 +52,7 @@ class EventWriter:
         self.write(dump({"timestamp": now_ms(), "name": event, **fields}) + "\n")
 
     def write(self, lines: str) -> None:
-        """Whole lines, each an event with its time and name, by one who has many to tell at once."""
+        """Write whole lines, each an event with `timestamp` and `name`: faster than one call each."""
         with self._lock:
             try:
                 self._stream.write(lines)
@@ -63,9 +62,9 @@ class EventWriter:
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """The events of a finished file. A cut-off last line, as a killed process leaves, is passed over.
+    """The events of a finished file, without a partial last line, which a killed process leaves.
 
-    Raises HistoryError naming the line of anything else that is not an event.
+    Raises HistoryError with the number of any other line that is not an event.
     """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
@@ -75,7 +74,7 @@ def read_events(path: Path) -> Iterator[Event]:
 
 
 def parse_event(path: Path, number: int, line: bytes) -> Event:
-    """The event that this line of a file is. Raises HistoryError naming the line if it is none."""
+    """Parse one line of a file. Raises HistoryError with its number if it is not an event."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -86,31 +85,29 @@ def parse_event(path: Path, number: int, line: bytes) -> Event:
 
 
 def truncate_partial_line(path: Path) -> None:
-    """Cut off a last line that was never finished, before anything is appended to the file.
+    """Remove a partial last line, so that lines can be appended to the file.
 
-    A process that was killed, or a full disk, leaves such a line; what reads the file passes over it.
+    A killed process or a full disk leaves such a line.
     """
     with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        place = end
-        while place > 0:
-            step = min(place, TAIL_BYTES)
-            file.seek(place - step)
-            found = file.read(step).rfind(b"\n")
-            if found >= 0:
-                place = place - step + found + 1
+        size = whole = file.seek(0, os.SEEK_END)
+        while whole > 0:
+            step = min(whole, TAIL_BYTES)
+            file.seek(whole - step)
+            line_end = file.read(step).rfind(b"\n")
+            whole -= step - (line_end + 1)
+            if line_end >= 0:
                 break
-            place -= step
-        if place < end:
-            file.truncate(place)
+        if whole < size:
+            file.truncate(whole)
 
 
 class Tail:
-    """Follows a growing JSON-lines file: each `read` gives the whole lines added since the last.
+    """Follows a growing JSON-lines file: each `read` returns the whole lines added since the last.
 
-    At most READ_BYTES at a time, so that a program that prints without end is not read without end.
-    A line that is no JSON object is passed over. With `check` it raises HistoryError instead, and so
-    does an event that `check` refuses with a ValueError. `lines` counts those that were read.
+    It reads at most READ_BYTES at a time, in case a program prints without end. A line that is not a JSON
+    object is ignored. With `check` it raises HistoryError instead, as does an event for which `check` raises
+    ValueError. `lines` counts the lines that were read.
     """
 
     def __init__(self, path: Path, check: Callable[[Event], object] | None = None) -> None:
@@ -122,13 +119,13 @@ class Tail:
     def read(self) -> list[Event]:
         try:
             if self.path.stat().st_size <= self._offset:
-                return []  # asked ten times a second of a file for each topic: not opened for nothing
+                return []  # called ten times a second for each topic's file, so it is seldom opened
         except FileNotFoundError:
             return []
         with self.path.open("rb") as file:
             file.seek(self._offset)
             added = file.read(READ_BYTES)
-        # A line that fills all of it has no end in sight; what is left of it is no event either.
+        # A line that fills the buffer is given up; its rest will not be an event either.
         whole = added[: added.rfind(b"\n") + 1] or (added if len(added) == READ_BYTES else b"")
         self._offset += len(whole)
         return [event for line in whole.splitlines() if (event := self._event(line)) is not None]
@@ -144,15 +141,15 @@ class Tail:
         except (ValueError, RecursionError) as error:
             if not self._check:
                 return None  # the judge reads the file again, strictly
-            no_json = isinstance(error, json.JSONDecodeError | RecursionError)
-            reason = "not JSON (a consumer's log belongs on standard error)" if no_json else str(error)
+            not_json = isinstance(error, json.JSONDecodeError | RecursionError)
+            reason = "not JSON (a consumer's log belongs on standard error)" if not_json else str(error)
             shown = quoted(line[:READ_BYTES].decode("utf-8", "replace"))
             raise HistoryError(f"{self.path}: line {self.lines}: {reason}: {shown}") from None
         return event
 
 
 def is_cut_off(path: Path) -> bool:
-    """Whether the file ends within a line, as a killed process or a full disk leaves it."""
+    """Whether the last line is partial, as after a kill or on a full disk; False without a file."""
     try:
         with path.open("rb") as file:
             if file.seek(0, os.SEEK_END) == 0:
@@ -160,4 +157,4 @@ def is_cut_off(path: Path) -> bool:
             file.seek(-1, os.SEEK_END)
             return file.read(1) != b"\n"
     except OSError:
-        return False  # not there; who needs it says so
+        return False

@@ -12,11 +12,11 @@ from fairpoll.base.text import quoted
 
 @dataclass(frozen=True)
 class Fields:
-    """Paths into one line's JSON object; `a.b` is field b of a, also where a holds JSON as text.
+    """Paths into one line's JSON object; `a.b` is field b of a, also if a holds JSON as text.
 
-    A record is known by `topic`, `partition` and `offset`, or by the message's `id` alone where that is
-    given. `delivered` is milliseconds since the epoch or an ISO 8601 time (UTC when it names no zone).
-    `value` is the message's body, also where it stands as text.
+    A record is identified by `topic`, `partition` and `offset`, or, if `id` is given, by the message's id
+    alone. `delivered` is in milliseconds since the epoch or an ISO 8601 time (UTC without a zone). `value` is
+    the message's body, as JSON or as text.
     """
 
     topic: str = "topic"
@@ -42,15 +42,13 @@ class Fields:
         """The line in the built-in consumers' format. Raises KeyError with a path that is missing."""
         if self == OUR_FIELDS:
             return dict(line)
-        places = (
-            {"id": self.id} if self.id else {n: getattr(self, n) for n in ("topic", "partition", "offset")}
-        )
-        found = {name: pick(line, path) for name, path in places.items()}
-        found["delivered_ms"] = _milliseconds(pick(line, self.delivered))
-        with contextlib.suppress(KeyError):  # without it, its content cannot be judged
+        names = ("id",) if self.id else ("topic", "partition", "offset")
+        record = {name: pick(line, getattr(self, name)) for name in names}
+        record["delivered_ms"] = _milliseconds(pick(line, self.delivered))
+        with contextlib.suppress(KeyError):  # without a value, the content cannot be judged
             if (value := pick(line, self.value)) is not None:
-                found["value"] = _body(value)
-        return found
+                record["value"] = _body(value)
+        return record
 
 
 OUR_FIELDS = Fields()

@@ -1,7 +1,7 @@
-"""The settings of a consumer under test: the one list that everything else about them is made from.
+"""The settings of a consumer under test.
 
-That is the block `consumer` of a scenario file, the options of `fairpoll consume`, the environment of a
-consumer, and the fields of Bizon's source.
+From this one list are made the block `consumer` of a scenario file, the options of `fairpoll consume`, the
+environment variables of a consumer, and the fields of Bizon's source.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ POISON_POLICIES = ("dead-letter", "skip", "stop")
 
 @dataclass(frozen=True)
 class Allowed:
-    """What a setting means, and its values: whole numbers from `minimum` to `maximum`, or `choices`."""
+    """A setting's meaning and range: whole numbers from `minimum` to `maximum`, or one of `choices`."""
 
     help: str
     minimum: int = 0
@@ -55,9 +55,9 @@ class PollSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "PollSettings":
-        """The reverse of `to_environment`; a variable that is missing leaves the default.
+        """The reverse of `to_environment`; without its variable a setting has its default.
 
-        Raises ValueError for a number that is none.
+        Raises ValueError for an invalid number.
         """
         given: dict[str, Any] = {}
         for setting in fields(cls):

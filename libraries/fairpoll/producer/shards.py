@@ -9,7 +9,7 @@ from fairpoll.base.errors import ScenarioError
 from fairpoll.base.text import quoted
 from fairpoll.scenarios.model import Scenario
 
-# The most partitions of a scenario: a run would wait in vain for more producers.
+# As many as a scenario may have partitions; further producers would have nothing to send.
 MOST_SHARDS = 10_000
 
 
@@ -34,9 +34,9 @@ class Shard:
         raise ScenarioError(f"{quoted(text)} is not a shard; write for example 2/4, the second of four")
 
     def partitions(self, scenario: Scenario) -> frozenset[tuple[str, int]]:
-        """The partitions of this shard: dealt out round robin over all topics.
+        """The partitions of this shard, assigned round robin over all topics.
 
-        With more shards than partitions, the last ones have none.
+        With more shards than partitions, the last shards have none.
         """
         dealt = (
             (topic.name, partition) for topic in scenario.topics for partition in range(topic.partitions)

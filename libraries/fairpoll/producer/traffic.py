@@ -1,8 +1,7 @@
 """Produces a scenario's traffic on its schedule, and keeps the ledger of what the brokers acked.
 
-Open loop: every message has an intended send time, fixed before the run, and is sent then whether
-or not earlier ones were answered. A slow broker therefore shows as latency and never as fewer
-messages (no coordinated omission).
+Open loop: every message has an intended send time, fixed before the run, and is sent then whether or not
+earlier messages are acked. So a slow broker causes latency, never fewer messages (no coordinated omission).
 """
 
 import contextlib
@@ -23,14 +22,13 @@ from fairpoll.contract.events import EventWriter, dump, read_events
 from fairpoll.producer.messages import Messages
 from fairpoll.scenarios.model import Scenario, TopicPlan
 
-# Flush timeout: if no outstanding message is acked for this long, the rest have failed. A flush as a whole
-# may take longer, on a broker that opens thousands of partitions.
+# Flush timeout: if no outstanding message is acked for this long, the rest have failed. A whole flush may
+# take longer, for example on a broker that opens thousands of partitions.
 FLUSH_SECONDS = 30.0
-# The client's own buffer is full: serve its callbacks this long, then try again.
+# If the client's buffer is full, its callbacks are served for this long before the next try.
 QUEUE_FULL_WAIT_SECONDS = 0.05
 BACKLOG_BATCH = -1
-# Messages sent before the client is polled for acks, and before other bursts that have become due: about a
-# millisecond's work.
+# Messages sent, in about a millisecond, before the client is polled for acks and other due bursts get a turn.
 PIECE = 250
 # Longest wait for acks; after each wait the acks are written and `stop` is checked.
 SERVE_SECONDS = 0.1
@@ -53,10 +51,10 @@ class Burst:
 
 
 def live_plan(scenario: Scenario, elapsed: Callable[[], float] = lambda: 0.0) -> Iterator[Burst]:
-    """Every live burst in the order it is due, in pieces of at most PIECE. They begin at 0; the end has none.
+    """All live bursts in the order of their due times (from 0, before the end), in pieces of at most PIECE.
 
-    The rest of a large burst is queued at the time that `elapsed` returns, so that other bursts which are
-    due meanwhile need not wait for all of it.
+    The rest of a large burst is queued at the time that `elapsed` returns, so that bursts which are due
+    meanwhile come first.
     """
     bursts = [_bursts(topic, index, scenario) for index, topic in enumerate(scenario.topics)]
     first = (next(of_topic, None) for of_topic in bursts)
@@ -77,7 +75,7 @@ def live_plan(scenario: Scenario, elapsed: Callable[[], float] = lambda: 0.0) ->
 
 def _bursts(topic: TopicPlan, index: int, scenario: Scenario) -> Iterator[Burst]:
     for batch in range(topic.live_bursts(scenario.duration_seconds)):
-        # Not added up, so that it cannot drift.
+        # Multiplied, because a sum would drift.
         due = topic.starts_after_seconds + batch * topic.traffic.interval_seconds
         first = topic.backlog + batch * topic.traffic.messages
         yield Burst(due, index, batch, range(first, first + topic.traffic.messages))
@@ -100,10 +98,10 @@ def deliverable_in(ledger: Path) -> int:
 
 
 class TrafficProducer:
-    """Sends one scenario's messages; each acked one becomes a line of the ledger.
+    """Sends one scenario's messages, and writes a line of the ledger for each ack.
 
-    `topic_names` gives the name on the cluster (with the run id) for each of the scenario's. One of several
-    producers sends only to its `partitions`, (topic, partition) with the scenario's names.
+    `topic_names` maps the scenario's topics to those on the cluster. One of several producers sends only to
+    its `partitions`, (topic, partition) with the scenario's names.
     """
 
     def __init__(
@@ -128,8 +126,7 @@ class TrafficProducer:
         self._stamp, self._stamp_until = "", 0.0
         self._producer = Producer(
             {
-                # No loss and no reordering on the way in, so that whatever is missing or out of
-                # order later is the consumer's doing.
+                # No loss and no reordering by the producer, so that the consumer is accountable for both.
                 "enable.idempotence": True,
                 "acks": "all",
                 "queue.buffering.max.messages": 1_000_000,
@@ -155,8 +152,8 @@ class TrafficProducer:
     ) -> None:
         """Send the live traffic from `start_seconds` (epoch) on, until the plan or `stop` ends it.
 
-        `acked_before` has the (topic, sequence) that a killed predecessor got acked. Messages that were due
-        before now are not sent again, since they may be in the log; those not acked are reported as failed.
+        `acked_before` has the (topic, sequence) of a killed predecessor's acked messages. Messages that were
+        due before now may be in the log and are not sent again; those not acked are reported as failed.
         """
         resumed_at = now_seconds()
         with self._sending():
@@ -195,13 +192,13 @@ class TrafficProducer:
             if (name, sequence) not in acked_before:
                 self.failed += 1
                 message = {"topic": name, "sequence": sequence, "intended_ms": intended_ms}
-                error = "its producer was killed before it was seen acked"
+                error = "its producer was killed before the ack was recorded"
                 self._emit("producer_send_error", **message, error=error)
 
     @contextlib.contextmanager
     def _sending(self) -> Iterator[None]:
         """At the end of the block, wait until all messages are acked; write acks also after an error."""
-        # Messages form no reference cycles; searching those in flight for one takes a third of the time.
+        # Messages form no reference cycles, and the collector would spend a third of the time on them.
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -259,7 +256,7 @@ class TrafficProducer:
 
     def _serve(self, seconds: float) -> None:
         """Poll the client for at most this many seconds, and write the acks."""
-        self._stamp_until = 0.0  # the acks come later than this
+        self._stamp_until = 0.0  # the next acks need a new timestamp
         self._producer.poll(seconds)
         self._write()
 

@@ -9,7 +9,7 @@ from fairpoll.contract.settings import PollSettings
 from fairpoll.scenarios.model import Step, TopicPlan
 from fairpoll.scenarios.source import Place
 
-# More takes hours or the machine's memory, and is most likely a typing error.
+# A larger run takes hours or the machine's memory, and is most likely a typing error.
 MOST_MESSAGES = 10_000_000
 MOST_PARTITIONS = 10_000
 
@@ -46,7 +46,7 @@ def _one_topics_rules(topic: TopicPlan, duration_seconds: float | None) -> Itera
     if topic.weights and (len(topic.weights) != topic.partitions or not sum(topic.weights)):
         yield "weights", f"needs one number for each of the {topic.partitions} partitions, not all 0"
     if topic.output == DEAD_LETTERS:
-        yield "output", f"{DEAD_LETTERS} is where records go that no output can take; choose another name"
+        yield "output", f"{DEAD_LETTERS} is the file of the dead letters; choose another name"
     if duration_seconds is None:
         return
     if topic.starts_after_seconds >= duration_seconds:
@@ -74,7 +74,7 @@ def run_rules(
 def starvation_rules(
     topics: Sequence[TopicPlan], sink_rate: float, control_seconds: float | None, settings: PollSettings
 ) -> Iterator[Broken]:
-    """A scenario has a low-volume topic, and can starve its control for as long as it states."""
+    """Violations of two rules: there is a low-volume topic, and the control can starve as long as stated."""
     if not any(topic.volume == "low" for topic in topics):
         yield ("topics",), "no topic has `volume: low`; starvation is judged on low-volume topics"
     longest = _longest_wait_seconds(topics, sink_rate, settings)

@@ -35,7 +35,7 @@ class Problem:
 
 @dataclass
 class Source:
-    """A scenario file's data. `lines` maps each path of keys to its line; `problems` are those so far."""
+    """A scenario file's data; `lines` maps each path of keys to its line, `problems` are the errors found."""
 
     data: Any
     lines: dict[Place, int] = field(default_factory=dict)
@@ -110,17 +110,17 @@ def _data(node: yaml.Node, place: Place, source: Source) -> Any:
     """The node as plain data, with all keys as text. Adds lines and problems to `source`."""
     source.lines.setdefault(place, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 source.problems.append(Problem(place, "a key must be a word", line))
-            elif key.value in found:
-                source.problems.append(Problem((*place, key.value), "stands here a second time", line))
+            elif key.value in mapping:
+                source.problems.append(Problem((*place, key.value), "is in the file twice", line))
             else:
                 source.lines[(*place, key.value)] = line
-                found[key.value] = _data(value, (*place, key.value), source)
-        return found
+                mapping[key.value] = _data(value, (*place, key.value), source)
+        return mapping
     if isinstance(node, yaml.SequenceNode):
         return [_data(item, (*place, index), source) for index, item in enumerate(node.value)]
     return _value(node, place, source)

@@ -58,7 +58,7 @@ def parse_share(text: str) -> float:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing done to the consumers: a `verb` of VERBS; `sink` has a rate, None for no limit."""
+    """An action on the consumers: a `verb` of VERBS; `sink` has a rate (records/s; None: no limit)."""
 
     verb: str
     rate: float | None = None

@@ -48,7 +48,7 @@ def run(mode: str, config: Path | None) -> None:
         raise ConsumerError(f"Bizon is not installed: {INSTALL}")
     connection = client_config.from_environment(os.environ)
     if any(name.startswith("sasl.") for name in connection):
-        raise ConsumerError("Bizon's modes write no login into its configuration; use a cluster without one")
+        raise ConsumerError("Bizon's modes do not support a login; use a cluster without one")
     folder = Path(os.environ[OUTPUT_FOLDER])
     folder.mkdir(parents=True, exist_ok=True)
     own = yaml.safe_load(config.read_text("utf-8")) if config else {}

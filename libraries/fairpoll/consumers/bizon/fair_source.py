@@ -1,8 +1,8 @@
-"""A Bizon source that polls Kafka continuously and hands records over fairly, for `source_file_path`.
+"""A Bizon source that polls Kafka continuously and returns records fairly, for `source_file_path`.
 
-Bizon's own Kafka source reads a batch in the order of arrival, and no more until that is written. This one
-uses our fair poller: a thread polls into bounded buffers for each partition, and each iteration of Bizon
-gets a few records of every partition that has any.
+Bizon's own Kafka source reads a batch in the order of arrival, and the next one after that is written. This
+source uses our fair poller: a thread polls into bounded buffers, and each iteration of Bizon gets a few
+records of every partition that has any.
 """
 
 import os
@@ -19,13 +19,13 @@ from pydantic import Field
 
 from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers import ConsumerConfig, FairConsumer
-from fairpoll.consumers.record import Record
+from fairpoll.consumers.record import Record, runs
 from fairpoll.consumers.sink import FileSink
 from fairpoll.contract.events import EventWriter
 from fairpoll.contract.settings import PollSettings, allowed, default
 
-# Records of each partition in an iteration of Bizon, which has its own cost: some ten milliseconds on a
-# busy machine. The more, the longer a quiet partition waits for the next.
+# Records of each partition in an iteration of Bizon, which costs some ten milliseconds on a busy machine.
+# With more of them, a quiet partition waits longer for the next iteration.
 TURNS = 2
 # The settings that are properties of the client too.
 CLIENT_TIMEOUTS = {
@@ -44,13 +44,13 @@ def _setting(name: str) -> Any:
 class FairKafkaSourceConfig(KafkaSourceConfig):
     """Bizon's configuration with the specification's settings of asynchronous polling."""
 
-    enable_async_polling: bool = Field(True, description="Poll in a thread of its own, and hand over fairly")
+    enable_async_polling: bool = Field(True, description="Poll in a thread of its own; return records fairly")
     poll_interval_ms: int = _setting("poll_interval_ms")
     max_poll_records: int = _setting("max_poll_records")
     partition_pause_threshold: int = _setting("partition_pause_threshold")
 
 
-class HandedOver(FairConsumer):
+class RoundPoller(FairConsumer):
     """The fair poller without a sink: Bizon takes rounds of records, and confirms them when written.
 
     `delivering` is held from taking a round to its end, so that no partition is revoked meanwhile.
@@ -87,8 +87,8 @@ class HandedOver(FairConsumer):
 
     def confirm_round(self) -> None:
         """Called when Bizon has written the round: the poll thread may commit it."""
-        for record in self._round:
-            self.uncommitted[(record.topic(), record.partition())] = record.offset() + 1
+        for _, records in runs(self._round):
+            self.count_done(records)
         self._release_round()
 
     def _release_round(self) -> None:
@@ -108,10 +108,10 @@ class HandedOver(FairConsumer):
                 self.client.close()
                 self.emit("shutdown_complete")
         except BaseException as error:
-            self._worker_error = error  # raised again where Bizon asks for records
+            self._worker_error = error  # raised by next_round
 
     def _end(self) -> None:
-        """Called in Bizon's thread: its current round was not written, and will be redelivered."""
+        """Called in Bizon's thread: the current round was not written, and will be redelivered."""
         self._release_round()
         self.stop()
         self._thread.join()
@@ -119,11 +119,11 @@ class HandedOver(FairConsumer):
 
 
 class FairKafkaSource(KafkaSource):
-    """Bizon's Kafka source, reading through `HandedOver` unless `enable_async_polling` is off."""
+    """Bizon's Kafka source, reading through `RoundPoller` unless `enable_async_polling` is off."""
 
     def __init__(self, config: FairKafkaSourceConfig) -> None:
         super().__init__(config)
-        self._poller: HandedOver | None = None
+        self._poller: RoundPoller | None = None
 
     @staticmethod
     def get_config_class() -> type[KafkaSourceConfig]:
@@ -133,7 +133,7 @@ class FairKafkaSource(KafkaSource):
         if not self.config.enable_async_polling:
             return super().get(pagination)
         if self._poller is None:  # Bizon creates several sources and reads from one
-            self._poller = HandedOver(self._poller_config(), EventWriter())
+            self._poller = RoundPoller(self._poller_config(), EventWriter())
             self._poller.start_polling()
         records = self.parse_encoded_messages(self._poller.next_round(self.config.consumer_timeout))
         return SourceIteration(next_pagination={}, records=records)
