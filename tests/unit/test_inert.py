@@ -176,8 +176,8 @@ def test_no_script_runs_in_robots_log(tmp_path: Path):
         pytest.skip("no chromium on the PATH")
     topic = HOSTILE.replace("=", "\\=")
     rows = {
-        "recording": ("Take A Hand Written Recording", ""),
-        "hostile topic": (f"Oldest Message Should Wait At Most    async    {topic}    5 s", ""),
+        "recording": "Take A Hand Written Recording",
+        "hostile topic": f"Oldest Message Should Wait At Most    async    {topic}    5 s",
     }
     told = messages(rows, tmp_path)
     assert "<script>" in told["hostile topic"]

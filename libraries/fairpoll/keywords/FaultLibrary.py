@@ -16,7 +16,7 @@ from fairpoll.run.experiment import Experiment
 from fairpoll.run.modes import Mode
 from fairpoll.scenarios.units import Action
 
-# A broker that starts reads its log and joins its quorum, and its replicas catch up.
+# A starting broker reads its log and joins its quorum, and its replicas catch up.
 IN_SYNC_SECONDS = 90.0
 ANSWER_SECONDS = 30.0
 NODES = (1, 2, 3)
@@ -255,7 +255,7 @@ class FaultLibrary:
     def _inject(
         self, node: int, duration: Duration, fault: Callable[[], None], target: str, what: str
     ) -> None:
-        """Inject the fault for this time, and heal it, also if the scenario ends meanwhile; record it."""
+        """Inject and record a fault for this time; it is healed also if the scenario ends meanwhile."""
         since, seconds = clock.now_ms(), duration.seconds
         try:
             fault()
@@ -275,7 +275,7 @@ class FaultLibrary:
 
 
 def brokers_down() -> set[int]:
-    """The brokers that were killed or stopped, and not started again."""
+    """The brokers that were killed or stopped and not started again."""
     return _faults().down
 
 
@@ -285,7 +285,7 @@ def experiment_now() -> Experiment:
 
 
 def _ask(ask: Callable[[], int]) -> int:
-    """The brokers' answer, asked for until they have one: during an election they do not."""
+    """The brokers' answer; asked again until they have one, which they do not during an election."""
     refused = ""
 
     def answer() -> int | None:

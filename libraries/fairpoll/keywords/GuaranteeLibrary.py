@@ -1,4 +1,4 @@
-"""Keywords for what a consumer must guarantee under any load: delivery, commits, backpressure, progress."""
+"""Keywords that judge the current recording by the criteria that hold under any load."""
 
 from robot.api.deco import keyword, library
 
@@ -12,7 +12,7 @@ from fairpoll.run.modes import Mode
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
-@with_keywords(one for one in CRITERIA.values() if one.family in SAFETY)
+@with_keywords(criterion for criterion in CRITERIA.values() if criterion.family in SAFETY)
 class GuaranteeLibrary:
     """Judges the recording of the scenario that was run last by criteria that hold under any load.
 
@@ -25,7 +25,7 @@ class GuaranteeLibrary:
         """Fails if any of the guarantees of at-least-once delivery is broken; names each that is.
 
         They are: nothing lost after the drain, content intact, only acked messages, each record in its
-        own topic's output, no duplicates but uncommitted ones after a new assignment, order kept,
+        own topic's output, only uncommitted records redelivered and only after a new assignment, order kept,
         delivered only while assigned, commits never ahead of the sink, commits level with it at the end.
 
         Args:

@@ -1,11 +1,12 @@
-"""Keywords that compare what Kafka UI shows with what the brokers report."""
+"""Keywords that compare the values shown by Kafka UI with those of the brokers."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from robot.api import Failure, SkipExecution, logger
 from robot.api.deco import keyword, library
 
-from fairpoll.base.errors import ClusterError, ClusterUnavailableError
+from fairpoll.base.errors import ClusterError, ClusterUnavailableError, FairpollError
 from fairpoll.cluster.kafka_ui import cluster_differences, group_differences, topic_differences
 from fairpoll.keywords.session import SESSION
 
@@ -59,7 +60,7 @@ class KafkaUiLibrary:
         """
         metadata = SESSION.admin().metadata()
         if metadata is None:
-            raise ClusterError("the brokers do not answer; there is nothing to compare Kafka UI with")
+            raise ClusterError("the brokers do not answer, so Kafka UI cannot be compared with them")
         _agree(cluster_differences(answer, name, len(metadata.brokers)))
 
     @keyword(tags=["kafka-ui"])
@@ -73,7 +74,7 @@ class KafkaUiLibrary:
 
         Example: `${name}=    Topic On The Cluster    async-test-low-volume`
         """
-        return SESSION.name_on_cluster("topics", topic)
+        return _on_cluster(SESSION.verdict().recording.facts.topics, topic)
 
     @keyword(tags=["kafka-ui"])
     def group_on_the_cluster(self, mode: str) -> str:
@@ -86,7 +87,7 @@ class KafkaUiLibrary:
 
         Example: `${name}=    Group On The Cluster    async`
         """
-        return SESSION.name_on_cluster("groups", SESSION.consumer(mode))
+        return _on_cluster(SESSION.verdict().recording.facts.groups, SESSION.consumer(mode))
 
     @keyword(tags=["kafka-ui"])
     def topic_should_be_shown(self, answer: Any, topic: str, partitions: int) -> None:
@@ -99,7 +100,7 @@ class KafkaUiLibrary:
 
         Example: `Topic Should Be Shown    ${response.json()}    async-test-low-volume    1`
         """
-        name = SESSION.name_on_cluster("topics", topic)
+        name = self.topic_on_the_cluster(topic)
         ends = SESSION.admin().end_offsets([(name, partition) for partition in range(partitions)])
         _agree(topic_differences(answer, name, [ends[(name, partition)] for partition in range(partitions)]))
 
@@ -113,11 +114,17 @@ class KafkaUiLibrary:
 
         Example: `Lag Should Be Shown    ${response.json()}    async`
         """
-        group, admin = SESSION.name_on_cluster("groups", SESSION.consumer(mode)), SESSION.admin()
+        group, admin = self.group_on_the_cluster(mode), SESSION.admin()
         committed = admin.committed_offsets(group)
         if not committed:
-            raise Failure(f"group {group} has committed nothing; there is no lag to show")
+            raise Failure(f"group {group} has committed no offset, so there is no lag to compare")
         _agree(group_differences(answer, group, committed, admin.end_offsets(list(committed))))
+
+
+def _on_cluster(names: Mapping[str, str], name: str) -> str:
+    if name not in names:
+        raise FairpollError(f"no '{name}' in this run; it has: {', '.join(names)}")
+    return names[name]
 
 
 def _agree(differences: list[str]) -> None:

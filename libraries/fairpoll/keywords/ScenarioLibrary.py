@@ -1,4 +1,4 @@
-"""Keywords that run a scenario and record what happened."""
+"""Keywords that run and record scenarios."""
 
 import sys
 from importlib.util import find_spec
@@ -42,7 +42,7 @@ class ScenarioLibrary:
             return
         SESSION.live = bool(sys.__stdout__ and sys.__stdout__.isatty())
         if not SESSION.live:
-            logger.console("\nLIVE needs a terminal, and this console is none: going on without the table")
+            logger.console("\nLIVE needs a terminal, and this console is not one: no table is shown")
 
     @keyword(tags=["scenario", RECORDS])
     def run_scenario(
@@ -76,7 +76,7 @@ class ScenarioLibrary:
             bizon_config: a configuration file that the Bizon modes are based on.
 
         Fails if no scenario is named or the file is wrong, if no cluster runs, or if the producer or a
-        consumer fails; the output folder keeps what was recorded until then.
+        consumer fails; the output folder keeps the recording up to then.
 
         Example: `Run Scenario    sync    async    speed=10`
         """
@@ -100,8 +100,8 @@ class ScenarioLibrary:
         """Runs the scenarios named in the suites below ahead of time, several on the same cluster at once.
 
         Each has topics, consumers and groups of its own. `Run Scenario` in one of these suites, with the same
-        arguments, takes the recording made here. A scenario with `side_by_side: false` in its file is left to
-        `Run Scenario`; so are all if `at_once` is 1 or a live table is shown.
+        arguments, uses the recording made here. `Run Scenario` itself runs a scenario with `side_by_side:
+        false` in its file, and all scenarios if `at_once` is 1 or a live table is shown.
 
         Args:
             modes: the consumers, as for `Run Scenario`.
@@ -112,7 +112,7 @@ class ScenarioLibrary:
             fields: as for `Run Scenario`.
             shows: as for `Run Scenario`.
 
-        Fails if no cluster runs. An error in one of the scenarios fails the `Run Scenario` that takes it.
+        Fails if no cluster runs. An error in one of the scenarios fails the `Run Scenario` that uses it.
 
         Example: `Run Scenarios Side By Side    sync    async    at_once=3`
         """

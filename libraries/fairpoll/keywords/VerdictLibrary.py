@@ -1,4 +1,4 @@
-"""Keywords that judge the current recording by the load's criteria: service, waiting, throughput."""
+"""Keywords that judge the current recording by the criteria that depend on the load."""
 
 from typing import Literal
 
@@ -21,24 +21,24 @@ from fairpoll.keywords.judging import find, judge, log_charts, log_waits, settle
 from fairpoll.keywords.session import SESSION
 from fairpoll.run.modes import Mode
 
-# The families in GuaranteeLibrary: no load excuses a failure.
+# The families of criteria in GuaranteeLibrary: no load excuses a failure.
 SAFETY = ("delivery", "commits", "backpressure", "liveness", "recovery")
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)
 @with_keywords(one for one in (*RUN_CRITERIA.values(), *CRITERIA.values()) if one.family not in SAFETY)
 class VerdictLibrary:
-    """Judges the recording of the scenario that was run last. Each keyword is a claim that holds or fails.
+    """Judges the recording of the scenario that was run last. Each keyword passes if its criterion holds.
 
-    Times are in the scenario's own time: `5 seconds` is half a second of real time at SPEED 10, plus
-    what SPEED cannot scale (about one real second, said in the message). `topics` is `high`, `low` or
-    the name of one topic.
+    Times are in the scenario's own time: `5 seconds` is half a second of real time at SPEED 10, plus the
+    delays that SPEED cannot scale (about one real second, given in the message). `topics` is `high`, `low`
+    or the name of one topic.
 
     A criterion that cannot be judged fails with the prefix `INCONCLUSIVE:` and the reason: the producer
-    missed its plan, the control did not starve, or the machine stood still.
+    missed its plan, the control did not starve, or the host paused.
 
-    Most keywords are made from the registry of criteria, whose names stand in verdict.json; so are those of
-    criteria that other packages add.
+    Most keywords are generated from the registry of criteria, whose names are in verdict.json; so are those
+    of criteria that other packages add.
     """
 
     @keyword(tags=("service",))
@@ -129,10 +129,10 @@ class VerdictLibrary:
     def finding_should_be_as_known(
         self, mode: Mode, criterion: Criterion, status: Literal["pass", "fail"]
     ) -> None:
-        """Fails if a criterion without thresholds comes to another verdict than the one that is known.
+        """Fails if the verdict on a criterion without thresholds differs from the known one.
 
-        For a table of the known results of somebody else's consumer: the finding is in the report, and the
-        test fails if the result changes, for the worse or for the better.
+        For a table of a consumer's known results: the finding is in the report, and the test fails if the
+        result gets worse or better.
 
         Args:
             mode: the consumer, such as `bizon-sync`.

@@ -1,4 +1,4 @@
-"""Values as they are written in the cells of a table, and how Robot converts them."""
+"""The types of keyword arguments, and their conversion from the cells of a table."""
 
 import math
 import re

@@ -15,7 +15,7 @@ from fairpoll.run.modes import Mode
 
 Library = TypeVar("Library", bound=type)
 
-# Unit of a threshold -> the argument's type, and the threshold's value from what Robot converted.
+# Unit of a threshold -> the argument's type, and a function from the converted argument to the threshold.
 CELLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "seconds": (Duration, lambda cell: cell.seconds),
     "share": (Share, lambda cell: cell.fraction),
@@ -41,8 +41,8 @@ def with_keywords(criteria: Iterable[Criterion]) -> Callable[[Library], Library]
 
 
 def _keyword(criterion: Criterion) -> Callable[..., None]:
-    """A method that judges the criterion; its signature is what Robot shows, converts and checks."""
-    arguments = {_argument(one, criterion): one for one in criterion.thresholds.values()}
+    """A method that judges the criterion, with the signature that Robot documents, converts and checks."""
+    arguments = {_argument(threshold, criterion): threshold for threshold in criterion.thresholds.values()}
     parameters = [Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)]
     if criterion.subject == "consumer":
         parameters.append(Parameter("mode", Parameter.POSITIONAL_OR_KEYWORD, annotation=Mode))
@@ -50,11 +50,11 @@ def _keyword(criterion: Criterion) -> Callable[..., None]:
         (
             Parameter(
                 name,
-                Parameter.POSITIONAL_OR_KEYWORD if one.required else Parameter.KEYWORD_ONLY,
-                default=one.default,
-                annotation=_cell(one)[0],
+                Parameter.POSITIONAL_OR_KEYWORD if threshold.required else Parameter.KEYWORD_ONLY,
+                default=threshold.default,
+                annotation=_cell(threshold)[0],
             )
-            for name, one in arguments.items()
+            for name, threshold in arguments.items()
         ),
         key=lambda parameter: parameter.kind,
     )
@@ -63,11 +63,11 @@ def _keyword(criterion: Criterion) -> Callable[..., None]:
     def run(self: object, /, *args: object, **named: object) -> None:
         bound = signature.bind(self, *args, **named)
         bound.apply_defaults()
-        thresholds = {one.name: _value(one, bound.arguments[name]) for name, one in arguments.items()}
+        thresholds = {t.name: _value(t, bound.arguments[name]) for name, t in arguments.items()}
         judge(criterion.name, bound.arguments.get("mode", RUN), **thresholds)
 
     run.__signature__ = signature  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters[1:]}
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters[1:]}
     run.__doc__ = _documentation(criterion, arguments)
     tags = (criterion.family, *(["guarantee"] if criterion.guarantee else []))
     decorated: Callable[..., None] = keyword(criterion.keyword, tags=tags)(run)
@@ -75,9 +75,9 @@ def _keyword(criterion: Criterion) -> Callable[..., None]:
 
 
 def _argument(threshold: Threshold, criterion: Criterion) -> str:
-    """The unit's word for the argument, or the threshold's own name where two have the same unit."""
-    same = [one for one in criterion.thresholds.values() if one.unit.argument == threshold.unit.argument]
-    return threshold.unit.argument if len(same) == 1 else threshold.name
+    """The unit's name for the argument, or the threshold's name if several thresholds have this unit."""
+    names = [other.unit.argument for other in criterion.thresholds.values()]
+    return threshold.unit.argument if names.count(threshold.unit.argument) == 1 else threshold.name
 
 
 def _cell(threshold: Threshold) -> tuple[Any, Callable[[Any], Any]]:
@@ -85,7 +85,7 @@ def _cell(threshold: Threshold) -> tuple[Any, Callable[[Any], Any]]:
 
 
 def _value(threshold: Threshold, cell: object) -> object:
-    """Raises ValueError for `-`, which only the table of deliveries takes."""
+    """The threshold's value. Raises ValueError for `-`, which only `Delivery Should Meet` accepts."""
     value = _cell(threshold)[1](cell)
     if value is None:
         raise ValueError(
@@ -98,11 +98,11 @@ def _documentation(criterion: Criterion, arguments: dict[str, Threshold]) -> str
     fails = "Fails as INCONCLUSIVE" if criterion.subject != "consumer" else "Fails"
     parts = [criterion.documentation, f"{fails} if this does not hold."]
     meanings = ["mode: the consumer, such as `async`."] * (criterion.subject == "consumer")
-    meanings += [f"{name}: {one.unit.meaning}." for name, one in arguments.items()]
+    meanings += [f"{name}: {threshold.unit.meaning}." for name, threshold in arguments.items()]
     if meanings:
         parts.append("Args:\n" + "\n".join(f"    {meaning}" for meaning in meanings))
     cells = ["async"] * (criterion.subject == "consumer")
-    cells += [one.unit.example for one in arguments.values() if one.required]
-    cells += [f"{name}={one.default}" for name, one in arguments.items() if not one.required]
+    cells += [threshold.unit.example for threshold in arguments.values() if threshold.required]
+    cells += [f"{name}={t.default}" for name, t in arguments.items() if not t.required]
     parts.append(f"Example: `{'    '.join([criterion.keyword, *cells])}`")
     return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""From a criterion to a passed or failed test: judge, log the table, set the message."""
+"""Judges criteria for a test: logs the table and charts, and sets the test's message."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -15,7 +15,7 @@ from fairpoll.verdicts.series import StoredRun
 from fairpoll.verdicts.verdict import Verdict
 
 INCONCLUSIVE = "INCONCLUSIVE: "
-# Stands for the run itself where a criterion's consumer is named.
+# In place of a consumer, for criteria about the run.
 RUN = "run"
 
 
@@ -26,9 +26,9 @@ def judge(check: str, mode: str, **thresholds: object) -> None:
 
 
 def find(verdict: Verdict, check: str, mode: str, **thresholds: object) -> Finding:
-    """Judge one criterion; the finding is kept, and settled by the caller.
+    """Judge one criterion and keep the finding, for `settle`.
 
-    `mode` is the word that suites use for the consumer, or RUN. Raises ValueError when the run has no such
+    `mode` is the word that suites use for the consumer, or RUN. Raises ValueError if the run has no such
     consumer.
     """
     consumer = RUN if mode == RUN else SESSION.consumer(mode)
@@ -42,7 +42,7 @@ def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
         SESSION.results.write_verdicts()
     judged = [finding for finding in findings if verdict.decides(finding)]
     if not judged:
-        # Not red: what a consumer cannot show is reported once, in the summary, and decides nothing.
+        # Skipped: evidence that the consumer cannot show is listed once in the summary, and decides nothing.
         raise SkipExecution(f"not judged: {findings[0].sentence}")
     findings = judged
     consumer = findings[0].consumer
@@ -56,7 +56,7 @@ def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
 
 
 def _allowed(finding: Finding) -> str:
-    """The expected bound, where SPEED makes it larger than the one in the test."""
+    """The expected bound, if SPEED makes it larger than the one in the test."""
     return f", {finding.expected}" if "SPEED" in finding.expected else ""
 
 
@@ -74,12 +74,12 @@ def _message(unmet: Sequence[Finding], judged: int, evidence: str) -> str:
 
 
 def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:
-    """The charts in the log, and links to them as files of their own."""
+    """Log the charts, each with a link to its file."""
     _log(verdict, consumers, run_charts)
 
 
 def log_waits(verdict: Verdict) -> None:
-    """The chart of waiting once more, with the budgets that its topics have been judged by until now."""
+    """Log the charts of waiting again, with the budgets that have been judged so far."""
     _log(verdict, list(verdict.recording.consumers), wait_charts)
 
 

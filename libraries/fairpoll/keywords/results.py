@@ -17,7 +17,7 @@ from fairpoll.verdicts.verdict import Verdict
 from fairpoll.verdicts.verdict_json import JudgedSuites, NotJudged, to_text, worst
 
 RECORDED = "scenarios recorded"
-# How Robot begins the message of a test whose suite's setup failed.
+# The prefix of Robot's message for a test whose suite's setup failed.
 PARENT_FAILED = "Parent suite setup failed:\n"
 
 
@@ -29,13 +29,13 @@ class Results:
         self.stopwatch = Stopwatch()
         # Further keys of verdict.json.
         self.extra: dict[str, object] = {}
-        # Scenarios and tests that could not be run or judged -> the reason; both files have them.
+        # Scenarios and tests that could not be run or judged -> the reason.
         self._not_judged: dict[str, str] = {}
-        # A finding's sentence -> the id in the log of the test that has it.
+        # A finding's sentence -> the id of its test in the log.
         self._tests: dict[str, str] = {}
-        # A recording's folder -> the charts that show all of its consumers.
+        # A recording's folder -> its charts of all consumers.
         self._charts: dict[Path, dict[str, str]] = {}
-        # The folder of the summary, and the files beside it; `close` can no longer ask Robot for them.
+        # The folder of the summary, and the files beside it: Robot does not provide them in `close`.
         self._place: tuple[Path, list[str]] | None = None
 
     @property
@@ -59,7 +59,7 @@ class Results:
             raise
 
     def note_test(self, test: result.TestCase) -> None:
-        """Record a failed test: as not judged if no finding failed it, else as the place of its findings."""
+        """Record a failed test: the test of the findings in its message, or as not judged without any."""
         if self._place is None or not test.failed:
             return
         unmet = [f for v in self.verdicts for f in v.findings if f.status != "pass"]
@@ -72,7 +72,7 @@ class Results:
             self.write_verdicts()
 
     def keep_charts(self, verdict: Verdict, consumers: Sequence[str], drawn: Mapping[str, str]) -> None:
-        """Keep charts that show all consumers of the run, for the summary; the latest count."""
+        """Keep charts of all consumers of the run for the summary; later ones replace earlier ones."""
         if set(consumers) == set(verdict.recording.consumers):
             self._charts.setdefault(verdict.recording.folder, {}).update(drawn)
 
@@ -81,7 +81,7 @@ class Results:
         return verdict.recording.folder in self._charts
 
     def write_verdicts(self) -> None:
-        """verdict.json of the whole Robot run, and one beside each recording."""
+        """Write the verdict.json of the whole Robot run, and one beside each recording."""
         for verdict in self.verdicts:
             verdict.write()
         runs = tuple(verdict.judged for verdict in self.verdicts)
@@ -91,9 +91,9 @@ class Results:
         (self.folder / layout.VERDICT).write_text(to_text(whole, self.extra), "utf-8")
 
     def times(self) -> dict[str, float]:
-        """The parts of the run -> their time until now, in seconds."""
+        """The parts of the run -> their seconds until now."""
         facts = [verdict.recording.facts for verdict in self.verdicts]
-        return self.stopwatch.parts(RECORDED, [(one.start_ms or 0.0, one.end_ms or 0.0) for one in facts])
+        return self.stopwatch.parts(RECORDED, [(run.start_ms or 0.0, run.end_ms or 0.0) for run in facts])
 
     def close(self, cluster: str) -> None:
         """Write the summary; a full disk is a warning."""

@@ -27,7 +27,7 @@ from fairpoll.run.side_by_side import run_side_by_side
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.verdicts.verdict import Verdict
 
-# With less live traffic than this a run is over before a consumer shows how it goes on.
+# A run with less live traffic shows nothing about a consumer.
 SHORTEST_SECONDS = 5.0
 NO_CLUSTER = "no cluster is running; begin with the keyword 'Ensure Cluster'"
 NO_BACKGROUND_RUN = "no scenario is running; begin with the keyword 'Start Scenario'"
@@ -35,7 +35,7 @@ NO_BACKGROUND_RUN = "no scenario is running; begin with the keyword 'Start Scena
 
 @dataclass(frozen=True)
 class Run:
-    """What is run: a scenario file at a speed, with these consumers, on one volume alone or on both ("")."""
+    """A scenario file at a speed, with these consumers; `only_volume` is the single volume, "" for both."""
 
     scenario_file: Path
     speed: float
@@ -58,7 +58,7 @@ class Session:
 
     def __init__(self) -> None:
         self.cluster: Cluster | None = None
-        # Whether a table is shown on the terminal while a scenario runs; None: not requested so far.
+        # Whether a table is shown on the terminal while a scenario runs; None: not requested yet.
         self.live: bool | None = None
         self.results = Results()
         self.current: Verdict | None = None
@@ -69,7 +69,7 @@ class Session:
         self._background: BackgroundRun | None = None
         self._registry: Registry | None = None
         self._admin: Admin | None = None
-        # Topics and groups of all runs; kept until the end, so that they can be looked at.
+        # Topics and groups of all runs, deleted at the end.
         self._created: tuple[list[str], list[str]] = ([], [])
 
     def ensure_cluster(self, kind: str, options: ClusterOptions) -> Cluster:
@@ -93,7 +93,7 @@ class Session:
         return self.cluster
 
     def record(self, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]) -> Verdict:
-        """Run the scenario, unless this session has done so already; its verdict becomes `current`."""
+        """Run the scenario, unless this session has run it; its verdict becomes `current`."""
         run = Run(scenario_file.resolve(), speed, tuple(consumers))
         with self.results.noting(scenario_file.name):
             return self._judge_next(self._verdict_of(run), run)
@@ -110,9 +110,9 @@ class Session:
         consumers: Sequence[ConsumerUnderTest],
         at_once: int,
     ) -> None:
-        """Run the scenarios, `at_once` at the same time; `record` then takes the recordings made here.
+        """Run the scenarios, `at_once` at the same time, for `record` to use their recordings.
 
-        A scenario that must run alone is left to `record`.
+        Scenarios that must run alone are not run.
         """
         runs = [Run(path.resolve(), speed, tuple(consumers)) for path in dict.fromkeys(scenario_files)]
         experiments = {
@@ -194,10 +194,9 @@ class Session:
         if self._current_run is None:
             raise FairpollError(NOTHING_RUN)
         name = self.consumer(mode)
-        alone = tuple(one for one in self._current_run.consumers if one.name == name)
-        recording = self._verdict_of(
-            replace(self._current_run, consumers=alone, only_volume=volume)
-        ).recording
+        consumers = tuple(consumer for consumer in self._current_run.consumers if consumer.name == name)
+        run = replace(self._current_run, consumers=consumers, only_volume=volume)
+        recording = self._verdict_of(run).recording
         return oldest_wait(recording, name, recording.topics_of(volume))[0]
 
     def admin(self) -> Admin:
@@ -209,19 +208,8 @@ class Session:
             self._admin = Admin(self.cluster.client_config, log)
         return self._admin
 
-    def name_on_cluster(self, kind: str, name: str) -> str:
-        """The name on the cluster of the current recording's topic or consumer; `kind` is topics or groups.
-
-        Raises FairpollError, which lists the names of this run.
-        """
-        facts = self.verdict().recording.facts
-        names = facts.topics if kind == "topics" else facts.groups
-        if name not in names:
-            raise FairpollError(f"no '{name}' among this run's {kind}: {', '.join(names)}")
-        return names[name]
-
     def close(self) -> None:
-        """Stop all that still runs. Called by Robot at its end, also after Ctrl-C."""
+        """Stop what is running, and write the summary. Robot calls it at its end, also after Ctrl-C."""
         self.abort()
         if self._admin is not None:
             self._admin.close()
@@ -245,7 +233,7 @@ class Session:
         return verdict
 
     def _verdict_of(self, run: Run) -> Verdict:
-        """The verdict on this run, which is made unless it has been. Raises the error that ended the run."""
+        """The verdict on this run, which is run if it has not been. Raises the error that ended the run."""
         if run not in self._verdicts:
             recorded = self._recorded.get(run)
             if isinstance(recorded, BaseException):
@@ -254,7 +242,7 @@ class Session:
         return self._verdicts[run]
 
     def _run(self, run: Run) -> Path:
-        """Run it in the foreground; the folder of the recording."""
+        """Run it in the foreground, and return the recording's folder."""
         name = run.scenario_file.stem + (f"-{run.only_volume}-alone" if run.only_volume else "")
         experiment = self._experiment(name, run)
         progress = self._follow(experiment)
@@ -303,7 +291,7 @@ class Session:
 
 
 def _progress() -> ConsoleProgress:
-    """Progress on the console, below the line that Robot has begun with the test's name."""
+    """Progress on the console, below Robot's unfinished line with the test's name."""
     began = False
 
     def write(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The scenario that a suite or test names in its metadata, read before anything starts; in a dry run too."""
+"""The scenarios that suites and tests name in their metadata, read before any keyword, also by --dryrun."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Item: TypeAlias = running.TestSuite | running.TestCase
 
 @dataclass(frozen=True)
 class Named:
-    """A named scenario: its file and its topics, or what is wrong with it."""
+    """A named scenario: its file and its topics, or its errors."""
 
     path: Path = Path()
     topics: tuple[str, ...] = ()
@@ -37,11 +37,11 @@ NONE_NAMED = Named(
 
 
 class SuiteScenarios:
-    """Listens to Robot, and reads all scenarios named in a suite and below it before the suite's setup runs.
+    """A listener that reads all scenarios named in and below a suite before the suite's setup runs.
 
-    A suite without a scenario of its own has that of the suite above it. A wrong scenario fails its tests
-    with the mistakes as their message, and no cluster is started. A test that judges fails if no scenario is
-    named, or if nothing has run it.
+    A suite without a scenario has that of the suite above it. A wrong scenario fails its tests with the
+    errors as their message, and no cluster is started. A test that judges fails if no scenario is named, or
+    if none has been run.
     """
 
     ROBOT_LISTENER_API_VERSION = 3
@@ -51,13 +51,14 @@ class SuiteScenarios:
         self._item: Item | None = None
         # Whether a scenario has been run, for each suite from the root to the running one.
         self._recorded = [False]
-        # Full name of a test or suite -> what it lacks; and each message -> the test that has shown it.
+        # Full name of a test or suite -> the message why it cannot judge; "" if it can.
         self._lacks: dict[str, str] = {}
+        # Message -> the first test that failed with it.
         self._shown: dict[str, str] = {}
 
     @property
     def errors(self) -> str:
-        """What is wrong with the scenarios read so far, one mistake a line; empty if nothing is."""
+        """The errors in the scenarios read so far, one a line; "" without errors."""
         return "\n".join(named.error for named in self._read.values() if named.error)
 
     def file(self) -> Path:
@@ -115,18 +116,18 @@ class SuiteScenarios:
     def _named(self, item: Item | None, *, final: bool = True) -> Named:
         """The scenario named by the item, or by the nearest suite above it.
 
-        Unless this is `final`, a variable without a value is no error: a suite below may give it one.
+        An unknown variable in the name is an error only if this is `final`: a suite below may define it.
         """
-        holder = next((one for one in _upwards(item) if METADATA in one.metadata), None)
-        if holder is None:
+        owner = next((suite for suite in _upwards(item) if METADATA in suite.metadata), None)
+        if owner is None:
             return NONE_NAMED
-        name = holder.metadata[METADATA].strip()
+        name = owner.metadata[METADATA].strip()
         try:
             name = str(BuiltIn().replace_variables(name))
         except DataError:
             if not final:
                 return NONE_NAMED
-        source = Path(holder.source or "")
+        source = Path(owner.source or "")
         key = name, source if source.is_dir() else source.parent
         if key not in self._read:
             self._read[key] = _read(*key)
