@@ -161,10 +161,10 @@ def test_the_suite_passes_where_the_ui_agrees_and_fails_where_it_does_not(judged
     assert "6 tests, 0 passed, 6 failed" in done.stdout, done.stdout
     for told in (
         "404",
-        "brokers: Kafka UI shows 2, the brokers say 1",
+        "brokers: Kafka UI shows 2, the brokers report 1",
         "end of async-test-low-volume.",
         "consumerLag of async-test-high-volume.",
-        "consumerLag of the group: Kafka UI shows 4, the brokers say 0",
+        "consumerLag of the group: Kafka UI shows 4, the brokers report 0",
     ):
         assert told in done.stdout, done.stdout
 
@@ -175,21 +175,21 @@ def test_a_cluster_that_is_not_ours_or_not_online():
     assert cluster_differences({"code": 4000}, "mine", 1) == ["cluster 'mine' is not listed, only: nothing"]
     offline = {**ONLINE, "status": "OFFLINE", "lastError": {"message": "Timed out"}}
     assert cluster_differences([offline], "fairpoll", 1) == [
-        "status: Kafka UI shows OFFLINE, the brokers say ONLINE; its last error: Timed out"
+        "status: Kafka UI shows OFFLINE, the brokers report ONLINE; its last error: Timed out"
     ]
 
 
 def test_a_topic_with_other_partitions_or_ends():
     assert topic_differences(topic_answer("t", [3, 4]), "t", [3, 4]) == []
     assert topic_differences(topic_answer("t", [3]), "t", [3, 4]) == [
-        "partitions of t: Kafka UI shows 1, the brokers say 2",
-        "partitions listed of t: Kafka UI shows ['0'], the brokers say ['0', '1']",
-        "end of t/1: Kafka UI shows None, the brokers say 4",
+        "partitions of t: Kafka UI shows 1, the brokers report 2",
+        "partitions listed of t: Kafka UI shows ['0'], the brokers report ['0', '1']",
+        "end of t/1: Kafka UI shows None, the brokers report 4",
     ]
     assert topic_differences(topic_answer("t", [3]), "t", [2]) == [
-        "end of t/0: Kafka UI shows 3, the brokers say 2"
+        "end of t/0: Kafka UI shows 3, the brokers report 2"
     ]
-    assert "name: Kafka UI shows None, the brokers say t" in topic_differences([], "t", [])
+    assert "name: Kafka UI shows None, the brokers report t" in topic_differences([], "t", [])
 
 
 def test_a_group_with_another_lag_or_other_partitions():
@@ -197,12 +197,12 @@ def test_a_group_with_another_lag_or_other_partitions():
     committed, ends = {("t", 0): 2, ("u", 0): 7}, {("t", 0): 5, ("u", 0): 7}
     assert group_differences(answer, "g", committed, ends) == []
     assert group_differences(answer, "g", {("t", 0): 3}, ends) == [
-        "currentOffset of t/0: Kafka UI shows 2, the brokers say 3",
-        "consumerLag of t/0: Kafka UI shows 3, the brokers say 2",
+        "currentOffset of t/0: Kafka UI shows 2, the brokers report 3",
+        "consumerLag of t/0: Kafka UI shows 3, the brokers report 2",
         "u/0 is shown, but nothing is committed of it",
-        "consumerLag of the group: Kafka UI shows 3, the brokers say 2",
+        "consumerLag of the group: Kafka UI shows 3, the brokers report 2",
     ]
     answer["consumerLag"] = None
     assert group_differences(answer, "g", committed, ends) == [
-        "consumerLag of the group: Kafka UI shows None, the brokers say 3"
+        "consumerLag of the group: Kafka UI shows None, the brokers report 3"
     ]

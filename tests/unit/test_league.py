@@ -204,7 +204,9 @@ class League_(League):  # noqa: N801
     def _record(self, batch, condition, scenario_file):
         self.tell("run of " + " ".join(one.key for one in batch))
         if any(one.key == "bad" for one in batch):
-            raise ConsumerError(f"bad ended on its own; its last words ({self.folder}/bad/client.log):\n  no")
+            raise ConsumerError(
+                f"bad ended on its own; its last output ({self.folder}/bad/client.log):\n  no"
+            )
         return [Row(one, condition, "served", "") for one in batch]
 
 
@@ -227,7 +229,7 @@ def test_who_ends_a_run_is_found_by_running_each_alone(tmp_path: Path):
     backlog = [(row.contestant.key, row.outcome) for row in rows if row.condition == BACKLOG]
     assert backlog == [("sync", "served"), ("async", "served"), ("bad", "failed"), ("good", "served")]
     (why,) = {row.why for row in rows if row.outcome == "failed"}
-    assert why == "bad ended on its own; its last words (bad/client.log):\n  no"
+    assert why == "bad ended on its own; its last output (bad/client.log):\n  no"
     runs = [text.removeprefix("run of ") for text in told if text.startswith("run of")]
     assert runs[:5] == ["sync async bad", "sync", "async", "bad", "good"]
     assert written == [3, 4, 7, 8, 11, 12]

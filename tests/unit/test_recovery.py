@@ -132,20 +132,20 @@ def test_the_network_can_be_isolated_and_responses_dropped_and_delayed(tmp_path:
                     return b""
 
             assert says(b"one") == b"one"
-            network.order("isolate", 1)
+            network.send_command("isolate", 1)
             assert says(b"two") == b""
-            network.order("heal", 1)
+            network.send_command("heal", 1)
             assert client.recv(100) == b"two"  # held back, not lost
-            network.order("drop-responses", 1)
+            network.send_command("drop-responses", 1)
             assert says(b"three") == b""
-            network.order("heal", 1)
+            network.send_command("heal", 1)
             assert client.recv(100) == b"three"
-            network.order("delay", 1, "400")
+            network.send_command("delay", 1, "400")
             assert says(b"four") == b""
             client.settimeout(5)
             assert client.recv(100) == b"four"
-        with pytest.raises(ClusterError, match="there is no broker 4; the cluster has 1 to 1"):
-            network.order("isolate", 4)
+        with pytest.raises(ClusterError, match="broker 4 does not exist; the cluster has 1 to 1"):
+            network.send_command("isolate", 4)
     finally:
         network.stop()
         echo.close()
@@ -166,6 +166,6 @@ def test_an_unknown_order_ends_the_proxy_with_an_error(tmp_path: Path):
     (front,) = free_ports(1)
     network = Network({1: (front, front)}, tmp_path / "proxy.log")
     with pytest.raises(ClusterError, match="ended on its own"):
-        network.order("explode", 1)
+        network.send_command("explode", 1)
     network.stop()
-    assert "unknown order 'explode" in (tmp_path / "proxy.log").read_text("utf-8")
+    assert "unknown command 'explode" in (tmp_path / "proxy.log").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Where the Kafka cluster comes from: one choice, behind one small protocol."""
+"""Kafka clusters of four kinds, behind one small protocol."""
 
 from collections.abc import Callable
 
@@ -22,8 +22,8 @@ def open_cluster(
 ) -> Cluster:
     """Start the cluster of this kind and return it.
 
-    No kind given ("") is local, and mock with one warning where no local one can run. Before it
-    starts, what killed runs have left behind is cleared. Raises ClusterError.
+    Without a kind ("") it is local, or mock, with a warning, if no local one can run. What killed runs left
+    behind is cleared before. Raises ClusterError.
     """
     if options.brokers not in (1, 3):
         raise ClusterError(f"a cluster has 1 or 3 brokers, not {options.brokers}")
@@ -49,7 +49,7 @@ def _new(kind: str, options: ClusterOptions, registry: Registry, warn: Tell, pro
         case "external":
             return ExternalCluster(options, warn)
         case "compose":
-            # Only here: the other kinds need not load the Docker SDK.
+            # Imported here, because other kinds do not need the Docker SDK.
             try:
                 from fairpoll.cluster.compose.cluster import ComposeCluster  # noqa: PLC0415
             except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What both real brokers and foreign clusters are asked through Kafka's admin client."""
+"""Requests to a cluster through Kafka's admin client."""
 
 import logging
 from collections.abc import Collection, Mapping
@@ -24,11 +24,13 @@ from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.base import wrong_partitions
 
 REQUEST_SECONDS = 10.0
+# Number of replicas of a new topic: the broker's own default.
+BROKER_DEFAULT = -1
 # Metadata spreads to every broker within a few heartbeats; a busy machine may need much longer.
 VISIBLE_SECONDS = 30.0
 # The client gives up by itself first, with a reason; this margin is for its answer to reach us.
 ANSWER_MARGIN_SECONDS = 5.0
-# By default the client waits ever longer, up to 10 s, before it tries again a broker that is starting.
+# By default the client retries a starting broker at growing intervals of up to 10 s.
 RECONNECT = {"reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "500"}
 
 
@@ -38,7 +40,7 @@ class Admin:
     def __init__(self, client_config: Mapping[str, str], log_file: Path) -> None:
         """Raises ClusterError when the client does not accept the settings."""
         log_file.parent.mkdir(parents=True, exist_ok=True)
-        # Not by getLogger, which would keep it for ever.
+        # A Logger of its own, because getLogger would keep it forever.
         self._logger = logging.Logger("fairpoll.admin")
         self._handler = logging.FileHandler(log_file, delay=True)
         self._logger.addHandler(self._handler)
@@ -58,12 +60,12 @@ class Admin:
 
     def close(self) -> None:
         """Close the log, and let go of the client, which has threads and sockets of its own."""
-        self._client = None  # it knows us by its callback: left alone, the two would keep one another
+        self._client = None  # breaks the reference cycle through its callback
         self._logger.removeHandler(self._handler)
         self._handler.close()
 
     def metadata(self, timeout_seconds: float = REQUEST_SECONDS) -> ClusterMetadata | None:
-        """The cluster's metadata, or None when it did not answer in time; then see `last_error`."""
+        """The cluster's metadata; None if it did not answer in time, for which see `last_error`."""
         self._client.poll(0)
         try:
             metadata: ClusterMetadata = self._client.list_topics(timeout=timeout_seconds)
@@ -76,12 +78,12 @@ class Admin:
     def create_topics(
         self,
         partitions: Mapping[str, int],
-        replication_factor: int,
+        replication_factor: int = BROKER_DEFAULT,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """Create topics and wait until they are seen with their partitions. Raises ClusterError.
+        """Create topics and wait until they are visible with their partitions. Raises ClusterError.
 
-        `settings` are those of the topics, such as `message.timestamp.type`, where not the broker's.
+        `settings` are topic properties, such as `message.timestamp.type`; default: the broker's.
         """
         if not partitions:
             return  # the client raises ValueError for an empty list
@@ -123,7 +125,7 @@ class Admin:
         metadata = self.metadata()
         found = metadata.topics.get(topic) if metadata else None
         if found is None or partition not in found.partitions or found.partitions[partition].leader < 0:
-            raise ClusterError(f"{topic}/{partition} has no leader, by what the brokers say")
+            raise ClusterError(f"{topic}/{partition} has no leader, as reported by the brokers")
         return int(found.partitions[partition].leader)
 
     def coordinator(self, group: str) -> int:
@@ -154,7 +156,7 @@ class Admin:
         return {(p.topic, p.partition) for partitions in assigned for p in partitions}
 
     def committed_offsets(self, group: str) -> dict[tuple[str, int], int]:
-        """What the group has committed, by topic and partition. Raises ClusterError."""
+        """The group's committed offsets, by topic and partition. Raises ClusterError."""
         asked = self._client.list_consumer_group_offsets(
             [ConsumerGroupTopicPartitions(group)], request_timeout=REQUEST_SECONDS
         )
@@ -191,14 +193,14 @@ class Admin:
         return left
 
     def _on_error(self, error: KafkaError) -> None:
-        # "0/2 brokers are down" says nothing; the reason that comes with it (refused, login) does.
+        # The reason (refused, login) is a separate error beside "0/2 brokers are down".
         if self.last_error is None and error.code() != KafkaError._ALL_BROKERS_DOWN:
             self.last_error = error
 
 
 def _result_of(future: "Future[Any]", what: str) -> Any:
     if (error := _error_of(future)) is not None:
-        raise ClusterError(f"{what} could not be had: {_reason(error)}")
+        raise ClusterError(f"{what} could not be read: {_reason(error)}")
     return future.result()
 
 

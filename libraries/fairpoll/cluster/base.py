@@ -104,6 +104,11 @@ class Cluster(Protocol):
         """Delete the run's topics and groups on a cluster that outlives the run; a no-op elsewhere."""
 
 
+def brokers_text(count: int) -> str:
+    """`1 broker`, `3 brokers`."""
+    return f"{count} broker{'' if count == 1 else 's'}"
+
+
 def wrong_partitions(topic: str, found: int, wanted: int) -> str:
     """The message for a topic that exists with another number of partitions."""
     return (

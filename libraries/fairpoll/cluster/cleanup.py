@@ -1,4 +1,4 @@
-"""Clears what killed runs have left behind, by the files of `leftovers`."""
+"""Clears processes, folders and projects that killed runs left behind, by the files of `leftovers`."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ def clear_leftovers() -> list[str]:
         try:
             noted = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError):
-            continue  # being written by a run that lives, or cleared by another run just now
+            continue  # a running run is writing it, or another run has just cleared it
         if _find(noted["owner"]):
             continue
         for identity in noted["processes"]:
@@ -54,13 +54,13 @@ def _clear_projects(projects: list[str]) -> list[str]:
 
 
 def _kill(process: psutil.Process) -> None:
-    """With its children: a command may be a shell with the real consumer inside."""
+    """Kill it with its children: a command may be a shell that runs the real consumer."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        family = [process, *process.children(recursive=True)]
-        for one in family:
+        processes = [process, *process.children(recursive=True)]
+        for each in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
-        psutil.wait_procs(family, KILL_WAIT_SECONDS)
+                each.kill()
+        psutil.wait_procs(processes, KILL_WAIT_SECONDS)
 
 
 def _find(identity: tuple[int, float]) -> psutil.Process | None:

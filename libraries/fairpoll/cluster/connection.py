@@ -1,4 +1,4 @@
-"""Short questions to a cluster, each with an admin client of its own."""
+"""Single requests to a cluster, each with an admin client of its own."""
 
 import contextlib
 import tempfile
@@ -8,8 +8,6 @@ from pathlib import Path
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster.admin import Admin
 
-# Number of replicas of a new topic: the broker's own default.
-BROKER_DEFAULT = -1
 # Twice what a login over TLS to a distant broker may take.
 ANSWER_SECONDS = 10.0
 
@@ -35,7 +33,7 @@ def create_missing_topics(
     `topic_config` holds Kafka's topic properties; default: the broker's. Raises ClusterError.
     """
     with admin_client(client_config) as admin:
-        admin.create_topics(partitions, BROKER_DEFAULT, topic_config)
+        admin.create_topics(partitions, settings=topic_config)
 
 
 def require_broker(client_config: Mapping[str, str]) -> None:

@@ -9,13 +9,12 @@ from confluent_kafka import KafkaError
 from fairpoll.base.errors import ClusterError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
-from fairpoll.cluster.base import ClusterOptions
+from fairpoll.cluster.base import ClusterOptions, brokers_text
 from fairpoll.contract.client_config import check_servers
 
 PROBE_SECONDS = 1.0
 # Longer than a broker takes to be replaced by another as leader, shorter than people wait.
 GONE_SECONDS = 20.0
-BROKER_DEFAULT = -1
 
 
 class ExternalCluster:
@@ -32,7 +31,7 @@ class ExternalCluster:
         except ValueError as error:
             raise ClusterError(f"BOOTSTRAP_SERVERS: {error}") from None
         authorities = (options.security or {}).get("ssl.ca.location", "")
-        if authorities and not Path(authorities).exists():  # OpenSSL's own words for it name no file
+        if authorities and not Path(authorities).exists():  # OpenSSL's message has no file name
             raise ClusterError(f"SSL_CA_LOCATION: {authorities}: there is no such file or folder")
         self._options = options
         self._warn = warn
@@ -42,8 +41,7 @@ class ExternalCluster:
 
     @property
     def description(self) -> str:
-        brokers = f"{self._brokers} broker{'s' if self._brokers != 1 else ''}"
-        return f"external cluster at {self._options.bootstrap_servers}, {brokers}"
+        return f"external cluster at {self._options.bootstrap_servers}, {brokers_text(self._brokers)}"
 
     @property
     def client_config(self) -> dict[str, str]:
@@ -91,7 +89,7 @@ class ExternalCluster:
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create topics with the cluster's default replication. Raises ClusterError."""
-        self._connected().create_topics(partitions, replication_factor=BROKER_DEFAULT)
+        self._connected().create_topics(partitions)
 
     def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
         """Delete the run's topics and groups; warn about what cannot be deleted."""
@@ -111,7 +109,7 @@ class ExternalCluster:
             return (
                 f"{servers} refused the login: check SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD{reason}"
             )
-        # A broker that does not speak TLS at all hangs up: to the client a matter of transport.
+        # A broker without TLS closes the connection, which the client reports as a transport error.
         if code == KafkaError._SSL or "SSL handshake failed" in reason or "SSL_HANDSHAKE" in reason:
             return f"{servers}: TLS failed: check SECURITY_PROTOCOL and SSL_CA_LOCATION{reason}"
         if code == KafkaError._RESOLVE:
@@ -122,5 +120,5 @@ class ExternalCluster:
         )
 
 
-# Waiting does not mend these.
+# These errors do not go away by waiting.
 HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)

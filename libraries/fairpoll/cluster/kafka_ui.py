@@ -59,7 +59,7 @@ def group_differences(
 
 
 def _differ(what: str, shown: object, expected: object) -> list[str]:
-    return [] if shown == expected else [f"{what}: Kafka UI shows {shown}, the brokers say {expected}"]
+    return [] if shown == expected else [f"{what}: Kafka UI shows {shown}, the brokers report {expected}"]
 
 
 def _numbers(count: int) -> list[str]:
@@ -67,4 +67,4 @@ def _numbers(count: int) -> list[str]:
 
 
 def _dicts(answer: Any) -> list[dict[str, Any]]:
-    return [one for one in answer if isinstance(one, dict)] if isinstance(answer, list) else []
+    return [entry for entry in answer if isinstance(entry, dict)] if isinstance(answer, list) else []

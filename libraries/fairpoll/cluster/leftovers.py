@@ -1,8 +1,7 @@
-"""The file in which a run notes what it has started, so that a later run can clear it (`cleanup`).
+"""The registry of a run: a small file from which a later run clears what a killed one left (`cleanup`).
 
-Each run keeps a small file with its own process, its children, its temporary folders and its Compose
-projects. A process is known by its id and the moment it was created: an id alone may have been given to
-another since.
+It lists the run's own process, its children, temporary folders and Compose projects. A process is identified
+by its id and its creation time, because an id may be used again.
 """
 
 import contextlib
@@ -16,13 +15,13 @@ import psutil
 
 
 def state_folder() -> Path:
-    """Where running runs are written down; `XDG_STATE_HOME` is honoured."""
+    """The folder of the registries of running runs, in `XDG_STATE_HOME`."""
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(home) / "fairpoll" / "running"
 
 
 class Registry:
-    """The file of this run. Everything added is cleared by a later run if this one dies first."""
+    """The file of this run. If the run is killed, a later one clears all that was added."""
 
     def __init__(self) -> None:
         folder = state_folder()
@@ -37,7 +36,7 @@ class Registry:
         self._write()
 
     def add_process(self, pid: int) -> None:
-        """Note a child process; one that is gone already is passed over."""
+        """Note a child process, unless it has ended already."""
         with contextlib.suppress(psutil.NoSuchProcess):
             self._processes.append(_identity(pid))
             self._write()
@@ -53,13 +52,13 @@ class Registry:
         self._write()
 
     def forget_project(self, project: str) -> None:
-        """It has been taken down, or is to stay."""
+        """Remove a Compose project, which has been taken down or must be kept."""
         if project in self._projects:
             self._projects.remove(project)
             self._write()
 
     def close(self) -> None:
-        """The run has stopped what it started; nothing is left to clear."""
+        """Delete the file: the run has stopped what it started."""
         self._path.unlink(missing_ok=True)
 
     def _write(self) -> None:

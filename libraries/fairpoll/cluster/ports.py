@@ -1,5 +1,6 @@
-"""Ports on loopback: free ones, and who holds one that is not."""
+"""Ports on loopback: free ones, and the processes that hold others."""
 
+import contextlib
 import socket
 
 import psutil
@@ -8,35 +9,30 @@ HOST = "127.0.0.1"
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports without a listener; all are held open at the same time, so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Different ports without a listener."""
+    with contextlib.ExitStack() as stack:
+        # All are held open at the same time, so that they differ.
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 def is_free(port: int) -> bool:
-    """Whether it can be bound now; what a closed connection still holds does not count."""
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Whether the port can be bound now, also if a closed connection still holds it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            one.bind((HOST, port))
+            probe.bind((HOST, port))
         except OSError:
             return False
     return True
 
 
 def listening_process(port: int) -> str:
-    """The process that listens there, as `java (process 123)`; "" when this user may not know."""
-    try:
-        connections = psutil.net_connections("tcp")
-        for one in connections:
-            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
-                return f"{psutil.Process(one.pid).name()} (process {one.pid})"
-    except psutil.Error:
-        pass
+    """The process that listens there, as `java (process 123)`; "" if this user may not see it."""
+    with contextlib.suppress(psutil.Error):
+        for c in psutil.net_connections("tcp"):
+            if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port and c.pid:
+                return f"{psutil.Process(c.pid).name()} (process {c.pid})"
     return ""

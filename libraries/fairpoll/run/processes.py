@@ -66,11 +66,10 @@ class ChildProcess:
         """Raise ConsumerError with the end of its log if it has ended, or has printed too much."""
         self.check_printed()
         if not self.running:
-            spoke = self.log if self.log.stat().st_size else self.events
+            output = self.log if self.log.stat().st_size else self.events
             raise ConsumerError(
                 f"{self.name} ({' '.join(self.command)}) ended on its own with exit code "
-                f"{self._process.returncode}; "
-                f"its last words ({spoke}):\n{last_lines(spoke)}"
+                f"{self._process.returncode}; its last output ({output}):\n{last_lines(output)}"
             )
 
     def check_printed(self) -> None:

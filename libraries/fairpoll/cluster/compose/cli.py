@@ -1,4 +1,4 @@
-"""Docker Compose's command line: found, checked for its age, and run for one project."""
+"""Docker Compose's command line: finds it, checks its version, and runs it for one project."""
 
 import os
 import re
@@ -22,7 +22,7 @@ CONFIG_SECONDS = 30.0
 # An image is some hundred MB; the limit ends a download that no longer makes progress.
 PULL_SECONDS = 600.0
 DOWN_SECONDS = 120.0
-# Brokers that are thrown away with their data need no time to stop well.
+# Brokers whose data is deleted need no time for a clean stop.
 STOP_SECONDS = 2
 # Compose reads these as well; a run has its own file and project.
 OTHER_PROJECTS = ("COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "COMPOSE_PATH_SEPARATOR")
@@ -30,7 +30,7 @@ OTHER_PROJECTS = ("COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "C
 
 @dataclass(frozen=True)
 class ComposeCommand:
-    """How Compose is called here: `docker compose` or `docker-compose`; and its version."""
+    """The command of Compose, `docker compose` or `docker-compose`, and its version."""
 
     words: tuple[str, ...]
     version: str
@@ -101,7 +101,7 @@ class ComposeProject:
         self._started = started
 
     def images(self) -> dict[str, str]:
-        """Service -> image, as the file says, services of every profile too. Raises ClusterError."""
+        """Service -> image, from the Compose file with all its profiles. Raises ClusterError."""
         code, text, errors = self._run(["--profile", "*", "config"], CONFIG_SECONDS)
         if code != 0:  # Compose 1 knows no "*"
             code, text, errors = self._run(["--profile", "three-brokers", "config"], CONFIG_SECONDS)
@@ -120,32 +120,32 @@ class ComposeProject:
             )
 
     def up(self, services: Sequence[str], timeout_seconds: float) -> str:
-        """Start the services. Returns "" or what Compose said when it did not work."""
+        """Start the services. Returns Compose's errors, "" if none."""
         profile = ["--profile", "three-brokers"] if "kafka-1" in services else []
         code, text, errors = self._run([*profile, "up", "-d", "--no-build", *services], timeout_seconds)
         return "" if code == 0 else (errors or text or f"exit code {code}")
 
     def down(self) -> str:
-        """Stop and remove all of it, volumes too. Returns "" or what Compose said when it did not work."""
+        """Stop and remove the project with its volumes. Returns Compose's errors, "" if none."""
         code, text, errors = self._run([*self._down, "-t", str(STOP_SECONDS)], DOWN_SECONDS)
         return "" if code == 0 else (errors or text or f"exit code {code}")
 
     @property
     def down_command(self) -> str:
-        """What a person types to take it down."""
+        """The command for people to take it down."""
         return shlex.join([*self._command, *self._down])
 
-    def _run(self, order: Sequence[str], timeout_seconds: float) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error; past the timeout it is killed, with code -9."""
+    def _run(self, arguments: Sequence[str], timeout_seconds: float) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error; after the timeout it is killed, with code -9."""
         process = subprocess.Popen(
-            [*self._command, *order],
+            [*self._command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
             env=self._environment,
-            start_new_session=True,  # Ctrl-C reaches only us, and we decide what is taken down when
+            start_new_session=True,  # Ctrl-C must not reach it
         )
         self._started(process.pid)
         try:
@@ -162,7 +162,7 @@ class ComposeProject:
 
 
 def last_words(output: str) -> str:
-    """The line that says why: the last that speaks of an error, else the last."""
+    """The reason of a failure: the last line with an error, else the last line."""
     lines = [re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line).strip() for line in output.splitlines()]
     lines = [line for line in lines if line]
     errors = [line for line in lines if re.search(r"\berror\b|denied|failed", line, re.IGNORECASE)]

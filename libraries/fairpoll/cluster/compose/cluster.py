@@ -12,7 +12,7 @@ from typing import Any
 from fairpoll.base.errors import ClusterError, DeadlineError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
-from fairpoll.cluster.base import ClusterOptions
+from fairpoll.cluster.base import ClusterOptions, brokers_text
 from fairpoll.cluster.compose.cli import ComposeProject, find_compose, last_words
 from fairpoll.cluster.compose.containers import ProjectContainers
 from fairpoll.cluster.compose.engine import (
@@ -33,7 +33,7 @@ COMPOSE_FILE = (Path(__file__).parents[2] / "docker-compose.yml").resolve()
 # Where both kinds of broker keep their data, the cluster's id with it.
 META_FILE = "/var/lib/kafka/data/meta.properties"
 PROBE_SECONDS = 1.0
-# A free port may be taken by somebody between our choosing it and the engine's binding it.
+# Another process may take a free port before the engine binds it.
 START_TRIES = 3
 PORT_TAKEN = re.compile(r"port is already allocated|address already in use|ports are not available")
 PORT_OF_ERROR = re.compile(r"(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)")
@@ -43,8 +43,8 @@ UI, UI_PORT = "kafka-ui", "FAIRPOLL_UI_PORT"
 class ComposeCluster:
     """Brokers in containers: one with ZooKeeper, or three of KRaft; stopped and removed at the end.
 
-    Each broker's port is the one that its environment variable names (FAIRPOLL_BROKER_PORT, or
-    FAIRPOLL_BROKER_PORT_1 to _3), else a free one, so that two runs side by side do not meet.
+    Each broker's port is that of its environment variable (FAIRPOLL_BROKER_PORT, or FAIRPOLL_BROKER_PORT_1 to
+    _3), else a free one, so that runs side by side do not collide.
     """
 
     kind = "compose"
@@ -91,9 +91,9 @@ class ComposeCluster:
         return self.client_config
 
     def start(self) -> None:
-        """Fetch the images, start the containers, wait until they are healthy and ours that answer.
+        """Fetch the images, start the containers, and wait until they are healthy and answer.
 
-        Raises ClusterUnavailableError where Docker cannot be used here, else ClusterError.
+        Raises ClusterUnavailableError if Docker cannot be used here, else ClusterError.
         """
         command = find_compose()
         with engine() as client:
@@ -105,7 +105,7 @@ class ComposeCluster:
                 images = self._fetch(client, self._compose, self.services)
                 image = images[self.brokers[0]]
                 made = f"{image}, stand-in" if is_stand_in(client, image) else image
-                brokers = f"{len(self.brokers)} broker{'s' if len(self.brokers) > 1 else ''}"
+                brokers = brokers_text(len(self.brokers))
                 self._description = f"Kafka in Docker ({made}), {brokers}, Compose {command.version}"
                 try:
                     self._start_once(client, self._compose)
@@ -125,7 +125,7 @@ class ComposeCluster:
             )
 
     def stop(self) -> None:
-        """Keep the containers' logs, then remove all of the project, unless it is to be kept."""
+        """Collect the containers' logs, then remove the project, unless `keep` is set."""
         if self._admin:
             self._admin.close()
             self._admin = None
@@ -137,7 +137,7 @@ class ComposeCluster:
     def start_ui(self) -> str:
         """Start Kafka UI beside the brokers, unless it runs, and return its address once it is healthy.
 
-        Raises ClusterUnavailableError where its image cannot be had, else ClusterError.
+        Raises ClusterUnavailableError if its image cannot be pulled, else ClusterError.
         """
         if self._compose is None or not self._up:
             raise ClusterError("the compose cluster is not running")
@@ -174,12 +174,12 @@ class ComposeCluster:
         self._admin.create_topics(partitions, replication_factor=len(self.brokers))
 
     def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
-        """Remove a run's topics and groups from a cluster that is kept; else they go with it."""
+        """Remove a run's topics and groups from a cluster that is kept; otherwise they end with it."""
         if self._options.keep and self._admin:
             self._admin.delete(topics, groups)
 
     def _environment(self, client: Any) -> dict[str, str]:
-        """What the Compose file leaves open. Raises ClusterError when a port that was asked for is taken."""
+        """The variables of the Compose file. Raises ClusterError if a port that the user chose is taken."""
         self._ports = [
             int(os.environ[name]) if os.environ.get(name) else port
             for name, port in zip(self._port_names, free_ports(len(self._port_names)), strict=True)
@@ -194,7 +194,7 @@ class ComposeCluster:
         return {**ports, "FAIRPOLL_CLUSTER_ID": cluster_id}
 
     def _fetch(self, client: Any, compose: ComposeProject, services: Collection[str]) -> dict[str, str]:
-        """Service -> image; what these services need and is not here yet is pulled."""
+        """Service -> image; missing images of these services are pulled."""
         images = compose.images()
         for service in services:
             if not is_here(client, images[service]):
@@ -215,7 +215,7 @@ class ComposeCluster:
             )
         self._containers.wait_until_healthy(client, self.services, self._options.start_timeout_seconds)
         self._wait_until_ours(client)
-        if len(self.brokers) == 3:  # fewer do not survive the loss of one
+        if len(self.brokers) == 3:  # a smaller cluster does not survive the loss of a broker
             self.faults = ComposeFaults(self.project)
 
     def _wait_until_ours(self, client: Any) -> None:
@@ -253,7 +253,7 @@ class ComposeCluster:
         return _PortTakenError(_taken(client, port, ports[port]), bool(os.environ.get(ports[port])))
 
     def _take_down(self) -> None:
-        """Logs first; then Compose, and by hand what Compose leaves. Safe to call twice."""
+        """Collect the logs, then take the project down, by Compose and by hand. Safe to call twice."""
         if self._admin:
             self._admin.close()
             self._admin = None
@@ -268,14 +268,14 @@ class ComposeCluster:
         try:
             remove_project(self.project)
         except ClusterError as error:
-            # Noted in the registry still: the next run clears it.
+            # It stays in the registry, so that the next run clears it.
             self._warn(f"project {self.project} may be left behind: {last_words(said)}; {error}")
             return
         self._registry.forget_project(self.project)
 
 
 class _PortTakenError(Exception):
-    """A port that was free when we looked is not any more."""
+    """A free port was taken before the engine bound it."""
 
     def __init__(self, message: str, chosen_by_user: bool) -> None:
         super().__init__(message)

@@ -9,7 +9,7 @@ from fairpoll.base.logs import QUOTED_LINES
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.compose.engine import containers_of, engine, service_of
 
-# Asking the engine is a request for each container.
+# Each check is one request to the engine for each container.
 HEALTH_INTERVAL_SECONDS = 0.5
 
 
@@ -38,7 +38,7 @@ class ProjectContainers:
             ) from None
 
     def states(self, client: Any) -> dict[str, str]:
-        """Service -> healthy, unhealthy, starting; or what its container does instead of running."""
+        """Service -> healthy, unhealthy, starting; or the container's state if it is not running."""
         states = {}
         for container in containers_of(client, self._project):
             state = container.attrs["State"]
@@ -67,10 +67,10 @@ class ProjectContainers:
 
 
 def _last_words(log: Path) -> str:
-    """The end of a container's log without the engine's time stamps, and without the tail of a Java trace."""
+    """The end of a container's log, without the engine's timestamps and without Java's stack frames."""
     lines = [line.partition(" ")[2] for line in log.read_text("utf-8", "replace").splitlines()]
-    telling = [line for line in lines if line.strip() and not line.lstrip().startswith("at ")]
-    return "\n".join(f"  {line[:300]}" for line in telling[-QUOTED_LINES:]) or "  (nothing)"
+    lines = [line for line in lines if line.strip() and not line.lstrip().startswith("at ")]
+    return "\n".join(f"  {line[:300]}" for line in lines[-QUOTED_LINES:]) or "  (nothing)"
 
 
 def _named(services: Collection[str]) -> str:

@@ -1,4 +1,4 @@
-"""The Docker engine, asked through its SDK: whether it answers, and what belongs to a Compose project."""
+"""The Docker engine through its SDK: whether it answers, and the resources of a Compose project."""
 
 import contextlib
 import os
@@ -24,8 +24,8 @@ OTHER_WAYS = "or run with CLUSTER:local, which needs no Docker"
 def engine() -> Iterator[Any]:
     """A client of the engine that DOCKER_HOST names, or of this machine's.
 
-    Raises ClusterUnavailableError where none answers or this user may not ask it, and ClusterError for
-    what the engine refuses later on.
+    Raises ClusterUnavailableError if none answers or this user may not use it, and ClusterError if the engine
+    refuses a request in the block.
     """
     try:
         client = docker.from_env(timeout=REQUEST_SECONDS)
@@ -53,7 +53,7 @@ def service_of(container: Any) -> str:
 
 
 def is_here(client: Any, image: str) -> bool:
-    """Whether the engine has the image, so that nothing needs to be pulled."""
+    """Whether the engine has the image."""
     try:
         client.images.get(image)
     except ImageNotFound:
@@ -62,7 +62,7 @@ def is_here(client: Any, image: str) -> bool:
 
 
 def is_stand_in(client: Any, image: str) -> bool:
-    """Whether it is one of ours, made where no registry can be reached."""
+    """Whether it is one of our images, which are built if no registry can be reached."""
     try:
         return STAND_IN_LABEL in (client.images.get(image).labels or {})
     except ImageNotFound:
@@ -88,18 +88,17 @@ def remove_project(project: str) -> bool:
             *client.networks.list(filters=label),
             *client.volumes.list(filters=label),
         ]
-        for one in found:
-            # Gone in the meantime is what was wanted.
+        for resource in found:
             with contextlib.suppress(NotFound):
-                if hasattr(one, "image"):
-                    one.remove(v=True, force=True)
+                if hasattr(resource, "image"):
+                    resource.remove(v=True, force=True)
                 else:
-                    one.remove()
+                    resource.remove()
     return bool(found)
 
 
 def reason_of(error: DockerException) -> str:
-    """The engine's own sentence."""
+    """The engine's own message."""
     return str(error.explanation) if isinstance(error, APIError) and error.explanation else str(error)
 
 

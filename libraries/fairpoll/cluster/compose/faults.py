@@ -1,4 +1,4 @@
-"""Faults of the `compose` cluster with three brokers, done through the Docker engine."""
+"""Faults of the `compose` cluster with three brokers, injected through the Docker engine."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,14 +15,13 @@ STOP_SECONDS = 20
 class ComposeFaults:
     """See `base.Faults`. Broker n is the container of service kafka-n.
 
-    A cut takes the container off its network, and so cuts it off from the other brokers as well.
+    Isolation takes the container off its network, and so isolates it from the other brokers too.
     """
 
     def __init__(self, project: str) -> None:
         self._project = project
-        # Brokers that were ended on purpose.
         self.down: set[int] = set()
-        # Cut brokers -> the network they were taken off, and the names they had there.
+        # Isolated brokers -> their network, and their names in it.
         self._networks: dict[int, tuple[str, list[str]]] = {}
 
     def kill(self, node: int) -> None:
@@ -82,4 +81,4 @@ class ComposeFaults:
                     except APIError as error:
                         raise ClusterError(f"broker {node}: {error.explanation or error}") from None
                     return
-        raise ClusterError(f"there is no broker {node} in project {self._project}")
+        raise ClusterError(f"broker {node} does not exist in project {self._project}")

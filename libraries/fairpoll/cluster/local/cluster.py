@@ -13,7 +13,7 @@ from fairpoll.base.errors import ClusterError, DeadlineError
 from fairpoll.base.logs import last_lines
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
-from fairpoll.cluster.base import ClusterOptions
+from fairpoll.cluster.base import ClusterOptions, brokers_text
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.broker import LOG_CONFIG, Broker, server_properties
 from fairpoll.cluster.local.faults import LocalFaults, Network
@@ -21,10 +21,10 @@ from fairpoll.cluster.local.jars import KafkaInstallation, find_kafka
 from fairpoll.cluster.ports import HOST
 from fairpoll.cluster.ports import free_ports as _free_ports
 
-# A free port may be taken by somebody between our choosing it and the broker's binding it.
+# Another process may take a free port before the broker binds it.
 START_TRIES = 3
-# One broker ends in under a second. Of three, those that are last wait 5 s for a quorum that is gone;
-# their data is thrown away, so killing them loses nothing.
+# One broker ends in under a second. The last of three would wait 5 s for a lost quorum; they are killed
+# instead, since their data is deleted anyway.
 STOP_SECONDS = 2.0
 FORMAT_SECONDS = 60.0
 PROBE_SECONDS = 1.0
@@ -47,7 +47,7 @@ class LocalCluster:
         server_properties: Mapping[str, str] | None = None,
         login: Mapping[str, str] | None = None,
     ) -> None:
-        """`server_properties` go on top of ours and `login` to clients: for clusters that want one."""
+        """`server_properties` are added to ours; `login` are client properties, for clusters with a login."""
         self._options = options
         self._registry = registry
         self._progress = progress
@@ -62,10 +62,9 @@ class LocalCluster:
 
     @property
     def description(self) -> str:
-        kafka, count = self._kafka, self._options.brokers
+        kafka, brokers = self._kafka, brokers_text(self._options.brokers)
         if kafka is None:
             return "Apache Kafka, not started"
-        brokers = f"{count} broker{'s' if count > 1 else ''}"
         return f"Apache Kafka {kafka.kafka_version} (KRaft), {brokers}, Java {kafka.java_version}"
 
     @property
@@ -95,7 +94,7 @@ class LocalCluster:
                 raise
 
     def stop(self) -> None:
-        """SIGTERM to all, SIGKILL to those that do not end; then the data is removed."""
+        """Send SIGTERM to all brokers, SIGKILL to those that do not end; then remove the data."""
         if self._admin:
             self._admin.close()
             self._admin = None
@@ -123,8 +122,8 @@ class LocalCluster:
             code = broker.process.poll() if broker.process else None
             if code is not None and not (self.faults and broker.node_id in self.faults.down):
                 raise ClusterError(
-                    f"broker {broker.node_id} ended on its own with exit code {code}; its last words "
-                    f"({broker.log}):\n{last_lines(broker.log)}"
+                    f"broker {broker.node_id} ended on its own with exit code {code}; its log "
+                    f"({broker.log}) ends with:\n{last_lines(broker.log)}"
                 )
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
@@ -162,7 +161,7 @@ class LocalCluster:
         self._format(kafka)
         for broker in self.brokers:
             self.launch(broker)
-        if len(self.brokers) == 3:  # fewer do not survive the loss of one
+        if len(self.brokers) == 3:  # a smaller cluster does not survive the loss of a broker
             ways = {b.node_id: (b.proxy_port, b.consumer_port) for b in self.brokers}
             self._network = Network(ways, self._options.log_folder / "proxy.log")
             self._registry.add_process(self._network.pid)
@@ -178,10 +177,10 @@ class LocalCluster:
 
     def _format(self, kafka: KafkaInstallation) -> None:
         """Give every broker's storage our cluster id, side by side."""
-        # With "=": an id may begin with a hyphen, and would be taken for an option.
-        order = ("kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster_id}", "--config")
+        # With "=", because an id may begin with a hyphen and would be read as an option.
+        command = ("kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster_id}", "--config")
         tools = [
-            (broker, self._java(kafka, broker, *order, str(broker.data / "server.properties")))
+            (broker, self._java(kafka, broker, *command, str(broker.data / "server.properties")))
             for broker in self.brokers
         ]
         try:
@@ -208,7 +207,7 @@ class LocalCluster:
         return process
 
     def _wait_until_ready(self) -> None:
-        """Wait until all brokers answer with this cluster's id, which another holder of the port has not."""
+        """Wait until all brokers answer with this cluster's id, not another cluster on the same port."""
         self._admin = admin = Admin(self.client_config, self._options.log_folder / "admin.log")
         seen = "no answer yet"
 
@@ -240,4 +239,4 @@ class LocalCluster:
 
 
 class _PortTakenError(Exception):
-    """A port that was free when we looked is not any more."""
+    """A free port was taken before the broker bound it."""

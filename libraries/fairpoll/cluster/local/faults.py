@@ -55,22 +55,22 @@ class LocalFaults:
             self._process(node).send_signal(signal.SIGCONT)
 
     def isolate(self, node: int) -> None:
-        self._network.order("isolate", node)
+        self._network.send_command("isolate", node)
 
     def drop_responses(self, node: int) -> None:
-        self._network.order("drop-responses", node)
+        self._network.send_command("drop-responses", node)
 
     def delay(self, node: int, seconds: float) -> None:
-        self._network.order("delay", node, f"{seconds * 1000:g}")
+        self._network.send_command("delay", node, f"{seconds * 1000:g}")
 
     def heal(self, node: int) -> None:
-        self._network.order("heal", node)
+        self._network.send_command("heal", node)
 
     def _broker(self, node: int) -> "Broker":
         for broker in self._cluster.brokers:
             if broker.node_id == node:
                 return broker
-        raise ClusterError(f"there is no broker {node}; the cluster has 1 to {len(self._cluster.brokers)}")
+        raise ClusterError(no_broker(node, len(self._cluster.brokers)))
 
     def _process(self, node: int) -> subprocess.Popen[bytes]:
         process = self._broker(node).process
@@ -83,6 +83,11 @@ class LocalFaults:
         if process.poll() is not None:
             raise ClusterError(f"broker {node} is not running")
         return process
+
+
+def no_broker(node: int, count: int) -> str:
+    """The message for a node id that the cluster does not have."""
+    return f"broker {node} does not exist; the cluster has 1 to {count}"
 
 
 class Network:
@@ -110,9 +115,10 @@ class Network:
         """Where the brokers are reached through the proxy."""
         return ",".join(f"{HOST}:{front}" for front, _ in self._ports.values())
 
-    def order(self, verb: str, node: int, *more: str) -> None:
+    def send_command(self, verb: str, node: int, *more: str) -> None:
+        """Send the proxy one of its commands, and wait for its answer. Raises ClusterError."""
         if node not in self._ports:
-            raise ClusterError(f"there is no broker {node}; the cluster has 1 to {len(self._ports)}")
+            raise ClusterError(no_broker(node, len(self._ports)))
         line = " ".join([verb, str(self._ports[node][0]), *more])
         if self._process.stdin:
             with contextlib.suppress(BrokenPipeError):
@@ -129,6 +135,6 @@ class Network:
                     stream.close()
 
     def _expect(self, line: str) -> None:
-        said = self._process.stdout.readline().strip() if self._process.stdout else ""
-        if said != line:
-            raise ClusterError(f"the proxy before the brokers ended on its own; see {self._log}")
+        answer = self._process.stdout.readline().strip() if self._process.stdout else ""
+        if answer != line:
+            raise ClusterError(f"the proxy between consumers and brokers ended on its own; see {self._log}")

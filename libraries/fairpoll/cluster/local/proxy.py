@@ -1,16 +1,15 @@
-"""The network between the consumers and the brokers of one machine, with faults that can be ordered.
+"""A proxy between consumers and brokers on one machine, which injects network faults.
 
 `python -m fairpoll.cluster.local.proxy LISTEN:TARGET ...` forwards each listening port of loopback to its
-target. Orders come one a line on standard input; the end of the input ends the process:
+target. Each line of standard input is a command; the end of the input ends the process:
 
-    isolate PORT           hold back everything, both ways
+    isolate PORT           hold back all data, both ways
     drop-responses PORT    hold back the target's responses
     delay PORT MS          add this latency each way, in order
     heal PORT              end all of these
 
-What is held back is delivered once the fault ends, as TCP sends again what a network has lost in the
-meantime; until then neither side can tell, which is what a broken network is like. Each order is
-answered by the same line on standard output.
+Data that is held back is delivered when the fault ends, as TCP sends lost segments again; until then neither
+side notices, as with a broken network. Each command is answered by the same line on standard output.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ CHUNK_BYTES = 65_536
 
 @dataclass
 class Line:
-    """One port and what is wrong with it now. A gate that is not set holds back its direction."""
+    """One port and its faults. `requests` and `answers`, while not set, hold back their direction."""
 
     target: int
     delay_seconds: float = 0.0
@@ -84,9 +83,9 @@ class Line:
             delivering.cancel()
 
 
-def obey(order: str, lines: dict[int, Line]) -> None:
-    """Carry one order out. Raises ValueError for one that is not known."""
-    match order.split():
+def carry_out(command: str, lines: dict[int, Line]) -> None:
+    """Carry out one command. Raises ValueError for an unknown one."""
+    match command.split():
         case ["isolate", port]:
             lines[int(port)].requests.clear()
             lines[int(port)].answers.clear()
@@ -97,7 +96,7 @@ def obey(order: str, lines: dict[int, Line]) -> None:
         case ["heal", port]:
             lines[int(port)].heal()
         case _:
-            raise ValueError(f"unknown order '{order}'")
+            raise ValueError(f"unknown command '{command}'")
 
 
 async def serve(pairs: list[str]) -> None:
@@ -108,9 +107,9 @@ async def serve(pairs: list[str]) -> None:
         line.heal()
         await asyncio.start_server(line.serve, HOST, int(port))
     print("ready", flush=True)
-    while order := (await asyncio.to_thread(sys.stdin.readline)).strip():
-        obey(order, lines)
-        print(order, flush=True)
+    while command := (await asyncio.to_thread(sys.stdin.readline)).strip():
+        carry_out(command, lines)
+        print(command, flush=True)
 
 
 if __name__ == "__main__":

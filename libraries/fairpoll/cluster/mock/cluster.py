@@ -1,9 +1,9 @@
 """The `mock` cluster: librdkafka's own, which needs nothing but the confluent-kafka wheel.
 
-Good for a first look and for tests of the suite itself. Its bounds, which its API cannot raise: a
-partition keeps about 5 MB or 100,000 batches, older ones are dropped silently; there is no CreateTopics
-and no DescribeGroups; a fetch is answered with one batch a partition, and one that found nothing only
-when its wait (`fetch.wait.max.ms`) is over, whatever arrives in the meantime.
+It is meant for a first try and for tests of the suite itself. Its limits cannot be raised through its API: a
+partition keeps about 5 MB or 100,000 batches, and older ones are dropped silently; CreateTopics and
+DescribeGroups are missing; a fetch returns one batch for each partition; an empty fetch returns after
+`fetch.wait.max.ms`, even if records arrive meanwhile.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import confluent_kafka
 
 from fairpoll.base.errors import ClusterError
 from fairpoll.base.logs import last_lines
-from fairpoll.cluster.base import ClusterOptions, wrong_partitions
+from fairpoll.cluster.base import ClusterOptions, brokers_text, wrong_partitions
 from fairpoll.cluster.leftovers import Registry
 
 STOP_SECONDS = 5.0
@@ -40,8 +40,7 @@ class MockCluster:
     @property
     def description(self) -> str:
         version = confluent_kafka.libversion()[0]
-        count = self._options.brokers
-        return f"librdkafka {version} mock cluster, {count} broker{'s' if count > 1 else ''}"
+        return f"librdkafka {version} mock cluster, {brokers_text(self._options.brokers)}"
 
     @property
     def client_config(self) -> dict[str, str]:
@@ -72,7 +71,7 @@ class MockCluster:
             raise
 
     def stop(self) -> None:
-        """End its input, which ends the process; kill it if that does not help."""
+        """Close its standard input, on which the process ends; kill it if it does not."""
         if self._process is None:
             return
         process, self._process = self._process, None
@@ -95,14 +94,14 @@ class MockCluster:
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Create topics; they can be used at once. Raises ClusterError."""
-        # Whoever orders has to read the answer before the next one orders.
+        # Each command is followed by its answer, before another thread sends one.
         with self._asking:
             for name, count in partitions.items():
                 if self._topics.get(name, count) != count:
                     raise ClusterError(wrong_partitions(name, self._topics[name], count))
                 if name in self._topics:
                     continue
-                self._order({"topic": name, "partitions": count})
+                self._send_command({"topic": name, "partitions": count})
                 if error := self._answer()["error"]:
                     raise ClusterError(f"topic {name} could not be created: {error}")
                 self._topics[name] = count
@@ -110,12 +109,12 @@ class MockCluster:
     def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
         """Nothing to do: they go with the cluster."""
 
-    def _order(self, order: Mapping[str, object]) -> None:
+    def _send_command(self, command: Mapping[str, object]) -> None:
         if self._process is None or self._process.stdin is None:
             raise ClusterError("the mock cluster is not running")
         # A mock process that has ended is noticed by its missing answer.
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.write(json.dumps(command) + "\n")
             self._process.stdin.flush()
 
     def _answer(self) -> dict[str, str]:

@@ -1,11 +1,10 @@
 """librdkafka's mock cluster in a process of its own: `python -m fairpoll.cluster.mock.process BROKERS`.
 
-It speaks the Kafka protocol on loopback. The confluent-kafka wheel carries it, but its Python API has
-no way to make topics, so the library's C API is called through ctypes.
+It serves the Kafka protocol on loopback. It is part of the confluent-kafka wheel, whose Python API cannot
+create topics in it; so the library's C API is called through ctypes.
 
-Orders come as one JSON object a line on standard input, `{"topic": NAME, "partitions": N}`, and are
-answered by a line on standard output. The end of the input ends the process: when its parent
-is killed, the mock goes too.
+A command is a JSON object on a line of standard input, `{"topic": NAME, "partitions": N}`; a line on standard
+output is its answer. The end of the input ends the process, also if its parent is killed.
 """
 
 import ctypes
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import confluent_kafka
 
-# The mock holds a group's first members back to wait for more; tests know who comes.
+# The mock delays a group's first rebalance to wait for more members, which the suites do not need.
 REBALANCE_DELAY_MS = 100
 _PRODUCER = 0
 _ERROR_BYTES = 512
@@ -41,7 +40,7 @@ class MockCluster:
             getattr(self._lib, name).restype = ctypes.c_void_p
         self._lib.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
         error = ctypes.create_string_buffer(_ERROR_BYTES)
-        # The mock wants a client instance to live in; nothing is ever sent through it.
+        # The mock needs a client instance, which sends nothing.
         client = self._lib.rd_kafka_new(
             _PRODUCER, ctypes.c_void_p(self._lib.rd_kafka_conf_new()), error, ctypes.c_size_t(_ERROR_BYTES)
         )
@@ -63,7 +62,7 @@ class MockCluster:
         return servers.decode()
 
     def create_topic(self, name: str, partitions: int) -> str | None:
-        """Create a topic; returns what was wrong, or None."""
+        """Create a topic; return the error, if any."""
         code = self._lib.rd_kafka_mock_topic_create(
             self._cluster, name.encode(), ctypes.c_int(partitions), ctypes.c_int(self._replication)
         )
@@ -74,9 +73,9 @@ def main() -> None:
     cluster = MockCluster(int(sys.argv[1]))
     print(json.dumps({"bootstrap_servers": cluster.bootstrap_servers}), flush=True)
     for line in sys.stdin:
-        order = json.loads(line)
-        error = cluster.create_topic(order["topic"], order["partitions"])
-        print(json.dumps({"topic": order["topic"], "error": error}), flush=True)
+        command = json.loads(line)
+        error = cluster.create_topic(command["topic"], command["partitions"])
+        print(json.dumps({"topic": command["topic"], "error": error}), flush=True)
 
 
 if __name__ == "__main__":
