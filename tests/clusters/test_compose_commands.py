@@ -113,7 +113,7 @@ def test_four_producers_share_the_traffic(settings: Mapping[str, str], tmp_path:
     assert done.returncode == 0, done.stderr
     again = judge_again(fetched(settings, tmp_path / "recording"))
     assert again.verdict.worst == "pass", [f.sentence for f in again.verdict.findings]
-    assert again.verdict.recording.facts["shards"] == 4
+    assert again.verdict.recording.facts.shards == 4
     assert len(again.verdict.recording.acked) == 2_000 + 12 * 20 + 2
 
 

@@ -125,7 +125,7 @@ def test_producers_started_together_share_the_traffic(parts: Parts, tmp_path: Pa
     parts.run("evidence", "pull", str(tmp_path / "second"))
     second = load_recording(tmp_path / "second")
     assert second.run_id != again.verdict.recording.run_id
-    assert second.facts["shards"] == 1
+    assert second.facts.shards == 1
 
 
 def shifted(folder: Path) -> str:
@@ -151,27 +151,28 @@ def test_a_planned_run_with_a_consumer_whose_clock_is_wrong(
     parts.ended()
     first = judge_again(folder)
     assert first.verdict.worst == "pass", [f.sentence for f in first.verdict.findings]
-    recording = first.verdict.recording
-    assert abs(recording.facts["clocks"]["async"]["offset_ms"] - SHIFT_SECONDS * 1000) < 100
+    run_text = (folder / layout.RUN).read_text("utf-8")
+    facts = json.loads(run_text)
+    assert abs(first.verdict.recording.facts.clocks["async"].offset_ms - SHIFT_SECONDS * 1000) < 100
 
     def waited(**clock: float) -> tuple[str, float]:
-        clocks = {**recording.facts["clocks"], "async": {"offset_ms": 0.0, "error_ms": 0.0, **clock}}
+        clocks = {**facts["clocks"], "async": {"offset_ms": 0.0, "error_ms": 0.0, **clock}}
         path = folder / layout.RUN
-        path.write_text(json.dumps({**recording.facts, "clocks": clocks}), "utf-8")
+        path.write_text(json.dumps({**facts, "clocks": clocks}), "utf-8")
         finding = Verdict(load_recording(folder)).judge(
             "oldest_wait_at_most", "async", volume="low", seconds=2
         )
         return finding.status, float(str(finding.figures.get("oldest_wait_seconds", 0)))
 
     # As measured; as if it had not been; and as if nobody could tell.
-    status, wait = waited(**recording.facts["clocks"]["async"])
+    status, wait = waited(**facts["clocks"]["async"])
     assert (status, wait < 2) == ("pass", True)
     status, wait = waited()
     assert (status, wait > 2) == ("fail", True)
     assert waited(error_ms=3_000.0)[0] == "inconclusive"
 
     # The recording handed in as it lies there, and fetched again: the same bytes, the same verdict.
-    (folder / layout.RUN).write_text(json.dumps(recording.facts), "utf-8")
+    (folder / layout.RUN).write_text(run_text, "utf-8")
     first.verdict.write()
     parts.run("evidence", "push", str(folder), FAIRPOLL_RUN_ID="once-more")
     parts.run("evidence", "pull", str(tmp_path / "again"), FAIRPOLL_RUN_ID="once-more")
