@@ -1,4 +1,4 @@
-"""`fairpoll init`: writes a small project of one's own."""
+"""`fairpoll init`: writes a small project for one's own consumer."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -22,8 +22,8 @@ FILES = {
 def init(folder: Path) -> None:
     """Write a suite, its scenario, profiles and a workflow into FOLDER (default: this one).
 
-    The suite judges a built-in consumer until its variable CONSUMER names another. Nothing is written where
-    one of the files is there already. Exit code 1 then.
+    The suite judges a built-in consumer until its variable CONSUMER names another. If one of the files exists
+    already, nothing is written, and the exit code is 1.
     """
     there = [place for place in FILES.values() if (folder / place).exists()]
     if there:

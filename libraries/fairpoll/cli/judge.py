@@ -22,7 +22,6 @@ def judge(places: tuple[Path, ...], write: bool) -> None:
     verdict, byte for byte. One without, of a run that was cut off, is judged by what must hold in any
     scenario. Exit code 0 if every verdict is pass and the same as before, else 1.
     """
-
     good = True
     for folder in (folder for place in places for folder in recordings_in(place)):
         try:

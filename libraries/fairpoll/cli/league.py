@@ -1,4 +1,4 @@
-"""The command `fairpoll league`: its options and its help. What it does is in `command`."""
+"""`fairpoll league`: its options and help; see `league.command` for its work."""
 
 from pathlib import Path
 from typing import Any
@@ -36,28 +36,28 @@ from fairpoll.league import command
     "--output-folder",
     type=click.Path(file_okay=False, path_type=Path),
     default="results/league",
-    help="Where league.md, league.html, league.json and the evidence go.",
+    help="The folder for league.md, league.html, league.json and the evidence.",
 )
 @option(
     "--examples-folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default="examples",
-    help="Whose folders with an example.yaml are the contestants.",
+    help="The folder of the contestants: each folder in it with an example.yaml.",
 )
 @option(
     "--scenario",
     "scenario_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     default="resources/scenarios/specified.yaml",
-    help="The scenario that all are put to, with its backlog and without.",
+    help="The scenario that all contestants run, with its backlog and without.",
 )
 @option("--list", "only_list", is_flag=True, help="Only print who would take part.")
 def league(only_list: bool, **values: Any) -> None:
-    """Run many Kafka clients on the same traffic and say which of them starve the low-volume topic.
+    """Run many Kafka clients on the same traffic and report which of them starve the low-volume topic.
 
-    Each example is built in its folder, once, and run under three conditions: behind a backlog, with no
-    backlog, and behind a backlog with its prefetch tuned down. Run it in the repository's folder. All
-    contestants take five minutes, at --speed 1 half an hour; --speed 1 --together 7 takes a quarter.
+    Each example is built in its folder, once, and run under three conditions: with a backlog, without one,
+    and with a backlog and its smallest prefetch. Run the command in the repository's folder. All contestants
+    take five minutes; with --speed 1 half an hour, with --speed 1 --together 7 a quarter of an hour.
 
     Exit code 0: every contestant whose tools are here was judged. 1: one failed, or a run proved nothing.
     """

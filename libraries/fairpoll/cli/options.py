@@ -17,7 +17,7 @@ from fairpoll.contract.settings import PollSettings, allowed, default
 RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-# A verdict.json, or a folder that has one.
+# A verdict.json, or its folder.
 VERDICT = click.Path(exists=True, path_type=Path)
 # An option's variable is FAIRPOLL_<OPTION> for every command: the parts of a run share their environment.
 SHARED_ENVIRONMENT: dict[str, Any] = {"auto_envvar_prefix": "FAIRPOLL"}
@@ -66,13 +66,12 @@ def checked_servers(_context: click.Context, _option: click.Parameter, text: str
     return text
 
 
-bootstrap_option = click.option(
+bootstrap_option = option(
     "--bootstrap-servers",
     required=True,
     callback=checked_servers,
     metavar="HOST:PORT[,...]",
     help="Addresses of the cluster's brokers.",
-    show_envvar=True,
 )
 
 
@@ -92,6 +91,16 @@ def checked_run_id(_context: click.Context, _option: click.Parameter, text: str 
     return text or None
 
 
+scenario_option = option(
+    "--scenario",
+    "scenario_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The scenario file, such as resources/scenarios/specified.yaml.",
+)
+speed_option = option(
+    "--speed", type=FiniteRange(min=0, min_open=True), default=1.0, help="Divides every interval."
+)
 run_id_option = option(
     "--run-id", callback=checked_run_id, required=True, help="The run id that `fairpoll plan` printed."
 )
@@ -99,13 +108,12 @@ run_id_option = option(
 
 def evidence_topic_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The option --evidence-topic; if required, it has a default."""
-    return click.option(
+    return option(
         "--evidence-topic",
         callback=checked_topic,
         default="fairpoll-evidence" if required else None,
         metavar="NAME",
         help="Topic through which the parts of a run agree and hand in their evidence.",
-        show_envvar=True,
     )
 
 

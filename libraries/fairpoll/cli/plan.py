@@ -6,13 +6,16 @@ import click
 
 from fairpoll.cli.options import (
     SHARED_ENVIRONMENT,
-    FiniteRange,
     bootstrap_option,
     checked_run_id,
     evidence_topic_option,
+    option,
+    scenario_option,
+    speed_option,
 )
 from fairpoll.cli.process import connection
 from fairpoll.cluster.connection import require_broker
+from fairpoll.producer.shards import MOST_SHARDS
 from fairpoll.run.distributed import plan as planning
 from fairpoll.run.distributed.run_topic import RunTopic
 from fairpoll.run.names import new_run_id, topic_names
@@ -24,37 +27,11 @@ from fairpoll.scenarios.file import load_scenario
 )
 @bootstrap_option
 @evidence_topic_option(required=True)
-@click.option(
-    "--scenario",
-    "scenario_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    show_envvar=True,
-    help="The scenario file, such as resources/scenarios/specified.yaml.",
-)
-@click.option(
-    "--speed",
-    type=FiniteRange(min=0, min_open=True),
-    default=1.0,
-    show_envvar=True,
-    help="Divides every interval.",
-)
-@click.option(
-    "--run-id",
-    callback=checked_run_id,
-    show_envvar=True,
-    help="A name for the run.  [default: the date and time]",
-)
-@click.option(
-    "--shards", type=click.IntRange(1, 10_000), default=1, show_envvar=True, help="Number of producers."
-)
-@click.option(
-    "--consumer",
-    "consumers",
-    multiple=True,
-    show_envvar=True,
-    help="Name of a consumer, such as sync. Repeatable.",
-)
+@scenario_option
+@speed_option
+@option("--run-id", callback=checked_run_id, help="A name for the run.  [default: the date and time]")
+@option("--shards", type=click.IntRange(1, MOST_SHARDS), default=1, help="Number of producers.")
+@option("--consumer", "consumers", multiple=True, help="Name of a consumer, such as sync. Repeatable.")
 def plan(
     *,
     bootstrap_servers: str,
@@ -67,10 +44,9 @@ def plan(
 ) -> None:
     """Create a run's topics, publish its plan, and print its name.
 
-    Its parts, `fairpoll produce --shard`, `fairpoll run-consumer` and `fairpoll evidence pull`, take that
-    name and find the plan by it. They can be started in any order, also before this command.
+    Its parts, `fairpoll produce --shard`, `fairpoll run-consumer` and `fairpoll evidence pull`, find the plan
+    by that name. They can be started in any order, also before this command.
     """
-
     scenario = load_scenario(scenario_file)
     name = run_id or new_run_id()
     topics = topic_names(scenario, name)

@@ -1,4 +1,4 @@
-"""What the commands that run for long share: connection, signals, commands on standard input."""
+"""Functions that long-running commands share: connection, signals, commands on standard input."""
 
 import os
 import signal

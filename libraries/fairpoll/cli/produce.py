@@ -10,12 +10,13 @@ import click
 from fairpoll.base import clock
 from fairpoll.cli.options import (
     SHARED_ENVIRONMENT,
-    FiniteRange,
     bootstrap_option,
     checked_run_id,
     controlled_option,
     evidence_topic_option,
     option,
+    scenario_option,
+    speed_option,
 )
 from fairpoll.cli.process import connection, read_commands, stop_on_signals
 from fairpoll.cluster.connection import create_missing_topics, require_broker
@@ -40,14 +41,8 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(short_help="Produce a scenario's traffic.", context_settings=SHARED_ENVIRONMENT)
 @bootstrap_option
-@option(
-    "--scenario",
-    "scenario_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="The scenario file, such as resources/scenarios/specified.yaml.",
-)
-@option("--speed", type=FiniteRange(min=0, min_open=True), default=1.0, help="Divides every interval.")
+@scenario_option
+@speed_option
 @option("--only-volume", type=click.Choice(["high", "low"]), help="Only the topics of this volume.")
 @option("--run-id", callback=checked_run_id, help="The run id in every message.  [default: manual]")
 @option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
@@ -102,17 +97,17 @@ def produce(  # noqa: PLR0913 - an argument an option
     if only_volume:
         scenario, scaled = scenario.alone(only_volume), scaled.alone(only_volume)
     part = Shard.parse(shard) if shard and not controlled else None
-    stop, ordered = threading.Event(), threading.Event()
+    stop, commanded = threading.Event(), threading.Event()
     start_at: list[float] = []
 
     def handle(line: str) -> None:
         match line.split():
             case ["start", seconds]:
                 start_at.append(float(seconds))
-                ordered.set()
+                commanded.set()
             case ["stop"]:
                 stop.set()
-                ordered.set()
+                commanded.set()
 
     stop_on_signals(lambda: handle("stop"))
     names = {topic.name: topic.name + topic_suffix for topic in scenario.topics}
@@ -134,7 +129,7 @@ def produce(  # noqa: PLR0913 - an argument an option
         producer.produce_backlog()
     if controlled:
         read_commands(handle)
-        ordered.wait()
+        commanded.wait()
     if not stop.is_set():
         start = start_at[0] if start_at else clock.now_seconds()
         producer.produce_live(start, stop, acked_before=None if ledger is None else acked_in(ledger))

@@ -32,14 +32,14 @@ Example: fairpoll query FOLDER "select topic, max(waited) from deliveries group 
 )
 @click.argument("folder", type=FOLDER)
 @click.argument("sql")
-@click.option("--format", "spelling", type=click.Choice(["table", "csv", "json"]), default="table")
-def query(folder: Path, sql: str, spelling: str) -> None:
-    """Print what the query gives."""
+@click.option("--format", "output", type=click.Choice(["table", "csv", "json"]), default="table")
+def query(folder: Path, sql: str, output: str) -> None:
+    """Print the result of the query."""
     answered = answer(load_recording(folder), sql)
-    if spelling == "csv":
+    if output == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerows([answered.columns, *answered.rows])
-    elif spelling == "json":
+    elif output == "json":
         rows = [dict(zip(answered.columns, map(_plain, row), strict=True)) for row in answered.rows]
         click.echo(json.dumps(rows, ensure_ascii=False, default=str))
     else:

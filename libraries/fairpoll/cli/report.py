@@ -1,4 +1,4 @@
-"""The command that makes pages again from what is stored beside the recordings."""
+"""`fairpoll report`: makes pages again from the files beside the recordings."""
 
 from pathlib import Path
 

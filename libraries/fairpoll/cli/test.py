@@ -35,7 +35,7 @@ class _NotRun(click.UsageError):
 
 
 class _Judging(click.Command):
-    """A wrong option has the exit code of whatever could not be run."""
+    """A command whose wrong options have the exit code COULD_NOT_RUN."""
 
     def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
         try:
@@ -49,7 +49,7 @@ class _Judging(click.Command):
 def _checked(
     parse: Callable[[str], object],
 ) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
-    """A callback that refuses what `parse` refuses."""
+    """A callback that rejects a value for which `parse` raises ValueError."""
 
     def check(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
         if text:
@@ -174,9 +174,9 @@ def test(**options: Any) -> None:
 
 
 def robot_arguments(options: Mapping[str, Any]) -> list[str]:
-    """The command line of `robot` for these options. Raises FairpollError for what cannot be run."""
+    """The command line of `robot` for these options. Raises FairpollError if they cannot be run."""
     text = {name: options[name] or "" for name in ("command", "fields", "name", "shows")}
-    Yours(**text).as_mode("yours")  # refuses what cannot be read
+    Yours(**text).as_mode("yours")  # raises for an invalid value
     scenario = find_scenario(options["scenario"]).resolve() if options["scenario"] else None
     if scenario:
         load_scenario(scenario)
@@ -221,9 +221,9 @@ def _suites(names: Iterable[str], by_tag: bool) -> list[Path]:
 
 
 def _run(command: list[str]) -> int:
-    """Run Robot until its end; it gets each signal once, and then stops what it has started.
+    """Run Robot until its end, and return its exit code; it gets each signal once.
 
-    Its console goes to standard error: on standard output stands the verdict.
+    Its console goes to standard error, since standard output is for the verdict.
     """
     with subprocess.Popen(command, stdout=sys.stderr, start_new_session=True) as robot, _forwarding(robot):
         return robot.wait()

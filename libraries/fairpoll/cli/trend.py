@@ -20,9 +20,8 @@ from fairpoll.reports.trend import trend as trend_page
 def trend(folder: Path, output: Path | None) -> None:
     """Draw the oldest low-volume wait and the throughput of every scenario and consumer over its runs.
 
-    Looked at is each verdict.json at or below FOLDER, in the order of the runs' dates.
+    Reads each verdict.json at or below FOLDER; the runs are ordered by their dates.
     """
-
     runs, passed_over = read_all(folder)
     path = output or folder / "trend.html"
     with writing_to(path.parent):

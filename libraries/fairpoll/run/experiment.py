@@ -2,7 +2,7 @@
 
 The recording is one folder:
 
-    run.json               what was run, on what, and when each phase began (see `history`)
+    run.json               scenario, consumers, cluster, and the time of each phase (see `evidence.facts`)
     ledger.jsonl           the producer's events: each acked message
     samples.jsonl          committed offsets and memory, sampled from outside
     <consumer>/            events.jsonl, client.log, its output files; member-2/ with the same
@@ -84,7 +84,7 @@ class Experiment:
         self._processes = ChildProcesses(self.registry)
 
     def run(self) -> None:
-        """Produce and consume, then drain and stop. Raises FairpollError; always stops what it started."""
+        """Produce and consume, then drain and stop. Raises FairpollError; always stops its processes."""
         with writing_to(self.folder):
             self._run()
 
@@ -163,8 +163,8 @@ class Experiment:
     def note_fault(self, target: str, what: str, from_ms: float, until_ms: float | None = None) -> None:
         """Record a fault that was injected into the `target` (broker, network, consumer, producer, output).
 
-        `what` describes it, such as `killed broker 2`. It lasted from `from_ms` to `until_ms` (epoch;
-        default: an instant, and the cluster recovered by itself).
+        `what` describes it, such as `killed broker 2`. It lasted from `from_ms` to `until_ms` (epoch); by
+        default it is instantaneous.
         """
         with self._lock:
             known = self._facts.get("faults", [])
@@ -199,9 +199,9 @@ class Experiment:
         self._processes.stop()
 
     def _check(self) -> None:
-        """Raise FairpollError if the run was aborted or the cluster is gone."""
+        """Raise FairpollError if the run was aborted or the cluster has ended."""
         if self._aborted:
-            raise FairpollError("the run was broken off")
+            raise FairpollError("the run was aborted")
         if time.monotonic() >= self._cluster_checked + CLUSTER_CHECK_SECONDS:
             self.cluster.check()
             self._cluster_checked = time.monotonic()

@@ -1,6 +1,6 @@
 """The life of consumer groups whose members run on this machine, in a suite or in a distributed run.
 
-They are started, given their partitions, observed while the timeline's steps are done, drained and stopped.
+Start, assignment, observation during the timeline, drain and stop.
 """
 
 import time
@@ -25,7 +25,7 @@ from fairpoll.scenarios.model import Scenario
 
 # The producers' last messages must be acked within this time after the end of the traffic.
 PRODUCED_SECONDS = 60.0
-# A consumer whose sink has no limit any more and that delivers nothing for this long has stalled.
+# A consumer that delivers nothing for this long, with an unlimited sink, has stalled.
 DRAIN_STALL_SECONDS = 10.0
 DRAIN_SECONDS = 300.0
 
@@ -36,9 +36,9 @@ Progress = Callable[[str], None]
 class ConsumerGroups:
     """`scenario` is at its speed; `topics` maps its topics to those on the cluster.
 
-    `check` raises an error that ends the run, `check_cluster` one if the cluster is gone; both are called
-    several times a second. `note` adds facts to run.json. `begun` is called when the live traffic begins.
-    Who calls `run` stops the `processes`, however it ends.
+    `check` raises an error that ends the run, `check_cluster` one if the cluster does not answer; both are
+    called several times a second. `note` adds facts to run.json. `begun` is called when the live traffic
+    begins. The caller of `run` must stop the `processes`.
     """
 
     consumers: Sequence[ConsumerUnderTest]
@@ -106,7 +106,7 @@ class ConsumerGroups:
         return self.members[consumer].pids()
 
     def _watch(self, start: float) -> None:
-        """Until live traffic and timeline end: do its steps, report progress, notice ended processes."""
+        """Until live traffic and timeline end, do its steps, report progress and check the processes."""
         places = {name: (group.folder, group.consumer.fields) for name, group in self.members.items()}
         outputs = self.outputs = DeliveryCounter(self.folder, self.scenario, places, self.topics)
         duration = self.scenario.duration_seconds
@@ -139,9 +139,9 @@ class ConsumerGroups:
         self.note(host=host.figures())
 
     def _drain(self, to_deliver: int) -> None:
-        """Remove the sinks' limits and wait until each consumer has this many messages, or has stalled.
+        """Remove the sinks' limits and wait until each consumer has this many messages, or all have stalled.
 
-        What is missing then is lost or stuck, not late. A stall does not end the run: the judge reports it.
+        A message that is missing then is lost or stuck, not late. A stall is left to the judge.
         """
         assert self.outputs is not None
         outputs = self.outputs

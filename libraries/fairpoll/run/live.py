@@ -88,7 +88,7 @@ class LiveCounts:
 
 
 def table(rows: Sequence[LiveRow], caption: str) -> Table:
-    """The rows under their headings, with the run's own progress line below."""
+    """The rows under their headings, with the run's progress line below."""
     shown = rows
     if len(rows) > MOST_ROWS:
         longest = sorted(rows, key=lambda row: row.oldest_wait_seconds, reverse=True)[:MOST_ROWS]

@@ -10,7 +10,7 @@ from pathlib import Path
 from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_RATES, ConsumerEnvironment
 from fairpoll.contract.events import Event, Tail
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
-from fairpoll.contract.records import Partition
+from fairpoll.contract.records import Partition, partitions_of
 from fairpoll.evidence import layout
 from fairpoll.run.processes import ChildProcess, ChildProcesses
 from fairpoll.scenarios.model import Scenario
@@ -24,10 +24,9 @@ SECRET = re.compile(r"((?:password|passwd|secret|token|api[-_]?key)\S*?[= ]+)('[
 class ConsumerUnderTest:
     """A consumer's name in findings, reports and the recording, and the command that starts it.
 
-    The command learns all it needs from environment variables (`fairpoll consume --help`). `fields` maps
-    its output format, unless it writes the built-in one. `mode` is the word that suites use for the
-    consumer; empty: its name. Only a consumer of a user has one. `shows` are the kinds of evidence that it
-    declared (see `verdicts.shown`).
+    The command gets its task from environment variables (`fairpoll consume --help`). `fields` maps its output
+    format. `mode` is the word that suites use for a user's consumer; "" for others, whose word is their name.
+    `shows` are the kinds of evidence that it declared (see `verdicts.shown`).
     """
 
     name: str
@@ -69,7 +68,7 @@ def environment_of(scenario: Scenario, topic_names: Mapping[str, str], group: st
 class AssignmentWatch:
     """Whether a member has partitions, by its own events.
 
-    `reports` is false as long as the consumer has reported no assignment at all.
+    `reports` is false until the consumer has reported an assignment.
     """
 
     tail: Tail
@@ -78,31 +77,30 @@ class AssignmentWatch:
     _partitions: set[Partition] = field(default_factory=set)
 
     def update(self) -> None:
-        """Read what the member has reported since the last time."""
+        """Read the events since the last call."""
         while events := self.tail.read():
             for event in events:
                 self._take(event)
 
     def _take(self, event: Event) -> None:
-        partitions = {(p["topic"], p["partition"]) for p in event.get("partitions", ())}
+        partitions = partitions_of(event)
         match event.get("name"):
             case "startup_complete" | "shutdown_complete":
                 self.assigned = False
                 self._partitions.clear()
             case "partitions_assigned":
-                self._partitions |= partitions
+                self._partitions.update(partitions)
                 self.assigned = self.reports = True
             case "partitions_revoked":
-                self._partitions -= partitions
+                self._partitions.difference_update(partitions)
                 self.assigned = bool(self._partitions)
 
 
 @dataclass
 class Members:
-    """One consumer group: the `environment` of its members, all but their output folder, and its processes.
+    """One consumer group: its processes and their `environment`, without the output folders.
 
-    The first member writes to the consumer's own folder, also when it is started anew; the second to
-    a folder within it.
+    The first member and its successors write to the consumer's folder, the second to a folder within it.
     """
 
     consumer: ConsumerUnderTest
@@ -120,9 +118,9 @@ class Members:
         return self.first
 
     def ready_for(self, action: Action) -> bool:
-        """Whether the member that this step of the timeline concerns has its partitions.
+        """Whether the member of this step of the timeline has its partitions.
 
-        A second member that leaves while it is still starting would change nothing. A consumer that does not
+        A second member that leaves before its assignment would have no effect. A consumer that does not
         report its assignments is always ready.
         """
         for watch in self._watches.values():
@@ -135,20 +133,18 @@ class Members:
         return self._watches[member.events].assigned
 
     def act(self, action: Action) -> None:
-        """Do one step of the timeline to this group; none of them waits for its effect."""
+        """Do one step of the timeline, without waiting for its effect."""
         match action.verb:
             case "join":
                 self.second = self._launch(
                     f"{self.consumer.name}, second member", self.folder / layout.SECOND_MEMBER
                 )
             case "leave" if self.second:
-                self.second.terminate()
-                self._ended.append(self.second)
-                self.second = None
+                second, self.second = self.second, None
+                self._terminate(second)
             case "stop" if self.first:
-                self.first.terminate()
-                self._ended.append(self.first)
-                self.first = None
+                first, self.first = self.first, None
+                self._terminate(first)
             case "kill" if self.first:
                 # Set aside before it dies, so that `check` does not report its end.
                 if killed := self.set_aside():
@@ -159,6 +155,10 @@ class Members:
                 self.start()
             case "sink":
                 self.set_sink(action.rate)
+
+    def _terminate(self, member: ChildProcess) -> None:
+        member.terminate()
+        self._ended.append(member)
 
     def set_aside(self) -> ChildProcess | None:
         """Return the first member, whose end is not an error from now on; `start` replaces it."""
@@ -193,7 +193,7 @@ class Members:
             process.check()
 
     def check_printed(self) -> None:
-        """Raise ConsumerError if a member has printed too much, also one that was stopped."""
+        """Raise ConsumerError if a member, also a stopped one, has printed too much."""
         for process in (*self.running, *self._ended):
             process.check_printed()
 

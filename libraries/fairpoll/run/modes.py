@@ -21,7 +21,7 @@ MODES = get_args(Mode)
 KINDS_OF_EVIDENCE = (*get_args(Evidence), "buffers")
 # A name becomes a folder of the recording and a part of a group's name on the cluster.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
-# Names that stand for something else in a recording or in a suite.
+# Names with another meaning in a recording or in a suite.
 TAKEN = {*MODES[:-1], "producer", "run", "charts", "ledger", "samples"}
 
 
@@ -30,9 +30,9 @@ class Yours:
     """The consumer of a user: mode `yours` runs it, and mode `async` in place of the built-in consumer.
 
     `command` is a line as for a shell; `fields` maps its output format (`output_fields.Fields`);
-    `bizon_config` is a file that the Bizon modes begin from; `name` is shown in findings, pages and
+    `bizon_config` is a configuration file that the Bizon modes extend; `name` is shown in findings, pages and
     verdict.json (default: the command's last word that is not an option); `shows` lists the kinds of evidence
-    that it declares (default: those of output files where `fields` are given). All empty: not given.
+    that it declares (default: those of output files if there are `fields`). "" stands for no value.
     """
 
     command: str = ""
@@ -42,7 +42,7 @@ class Yours:
     shows: str = ""
 
     def as_mode(self, mode: str) -> ConsumerUnderTest:
-        """The command in the place of this mode. Raises ConsumerError when a setting cannot be read."""
+        """The command as the consumer of this mode. Raises ConsumerError for an invalid setting."""
         try:
             command = tuple(shlex.split(self.command))
         except ValueError as error:
@@ -64,7 +64,7 @@ class Yours:
         return tuple(kinds) or (("records", "contents", "places") if self.fields else ())
 
     def name_for(self, command: Sequence[str]) -> str:
-        """The name given, or one made from the command. Raises ConsumerError for one that cannot be used."""
+        """The given name, or one made from the command. Raises ConsumerError for an unusable name."""
         if not self.name:
             return name_of_command(command)
         if not NAME.fullmatch(self.name):

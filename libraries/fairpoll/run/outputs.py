@@ -1,4 +1,4 @@
-"""Counts the records that the consumers have delivered so far, from the best evidence of each."""
+"""Counts the records that the consumers have delivered so far, by the best evidence of each."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -64,8 +64,8 @@ class DeliveryCounter:
         topic, partition, offset = message["topic"], message["partition"], message["offset"]
         seen = self._consumers[consumer].seen
         if seen:
-            spots = seen.get(topic, set())
-            return (partition, offset) in spots or (str(message["sequence"]), 0) in spots
+            of_topic = seen.get(topic, set())
+            return (partition, offset) in of_topic or (str(message["sequence"]), 0) in of_topic
         return offset is not None and offset < self._committed.get(consumer, {}).get(topic, {}).get(
             partition, 0
         )
@@ -99,7 +99,7 @@ class DeliveryCounter:
 
 
 class _Delivered:
-    """The records of one consumer, by its output files, or by its events as long as there are none."""
+    """The records of one consumer, by its output files, or by its events if there are no files."""
 
     def __init__(self, folder: Path, fields: Fields, outputs: list[str], names: Mapping[str, str]) -> None:
         places = (folder, folder / SECOND_MEMBER)
@@ -119,10 +119,10 @@ class _Delivered:
                 for event in tail.read():
                     if event.get("name") == "records_consumed":
                         self._add(event.get("records", []))
-        return {topic: len(spots) for topic, spots in self.seen.items()}
+        return {topic: len(records) for topic, records in self.seen.items()}
 
     def _in_our_fields(self, line: Event) -> Event:
-        """The line in our format; {} for one that cannot be read, which the judge reports later."""
+        """The line in our format; {} for an invalid line, which the judge will report."""
         try:
             read = self._fields.read(line)
         except (KeyError, ValueError):
@@ -133,6 +133,6 @@ class _Delivered:
         return read
 
     def _add(self, records: Iterable[Event]) -> None:
-        for one in records:
-            spot = (one.get("partition", -1), one.get("offset", -1))
-            self.seen.setdefault(self._names.get(one.get("topic", ""), ""), set()).add(spot)
+        for record in records:
+            topic = self._names.get(record.get("topic", ""), "")
+            self.seen.setdefault(topic, set()).add((record.get("partition", -1), record.get("offset", -1)))

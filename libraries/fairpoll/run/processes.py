@@ -24,9 +24,8 @@ MOST_PRINTED_BYTES = 256 * 1024 * 1024
 class ChildProcess:
     """A child with its standard output in `events`, its standard error in `log`, commands on standard input.
 
-    It runs in a session of its own, so that Ctrl-C does not reach it and we decide when it stops. If this
-    process is killed, the child's standard input ends, on which the built-in programs stop. Raises
-    ConsumerError when the program cannot be started.
+    It runs in a session of its own, out of reach of Ctrl-C. If this process is killed, the child's standard
+    input ends, on which the built-in programs stop. Raises ConsumerError if it cannot be started.
     """
 
     def __init__(
@@ -154,9 +153,9 @@ class ChildProcesses:
         return process
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
-        """Stop all side by side, the last one first; kill those that run on after the timeout.
+        """Stop all at the same time, the last one first; kill those that are running after the timeout.
 
-        An error does not keep the others running; it is raised when all are stopped.
+        An error is raised when all are stopped.
         """
         deadline = time.monotonic() + timeout_seconds
 

@@ -11,12 +11,12 @@ from fairpoll.base.logs import last_lines
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
 from fairpoll.contract.events import Event, Tail, dump
-from fairpoll.contract.records import Partition
+from fairpoll.contract.records import Partition, partitions_of
 from fairpoll.evidence import layout
 from fairpoll.evidence.strict import check_event
 from fairpoll.run.processes import ChildProcess
 
-# Joining a group takes a broker's session of a few rounds, a cold Python and its client a second.
+# Joining a group takes some seconds, and the start of Python and the client another one.
 READY_SECONDS = 60.0
 # A program ends within this time after its last output.
 LAST_OUTPUT_SECONDS = 0.5
@@ -29,9 +29,8 @@ def wait_for_event(
 ) -> Event:
     """Wait until the producer has printed an event of this name, and return it.
 
-    Only lines with the name are parsed: a ledger can have a million others.
-    `check` raises when something else has gone wrong. Raises TrafficError when the process ends first,
-    and DeadlineError.
+    Only lines with the name are parsed: a ledger can have a million others. `check` raises an error that ends
+    the wait. Raises TrafficError if the process ends before, and DeadlineError.
     """
     marker, position = f'"name":{dump(name)}'.encode(), 0
 
@@ -84,12 +83,11 @@ def wait_until_assigned(
         check()  # first: the reason for a consumer's end explains more than its output
         for name, tail in tails.items():
             for event in _events(tail, check):
-                spots = {(p["topic"], p["partition"]) for p in event.get("partitions", [])}
                 if event.get("name") == "partitions_assigned":
-                    owned[name] |= spots
+                    owned[name].update(partitions_of(event))
                     silent.discard(name)
                 elif event.get("name") == "partitions_revoked":
-                    owned[name] -= spots
+                    owned[name].difference_update(partitions_of(event))
         if silent and time.monotonic() >= ask_at:
             for name in silent:
                 # The group does not exist yet, or the broker (the mock) cannot describe groups.

@@ -26,7 +26,7 @@ class RunningExperiment:
         return not self._thread.is_alive()
 
     def wait_for_traffic(self) -> None:
-        """Wait for the start of the live traffic. Raises the error that ended the run before."""
+        """Wait for the start of the live traffic. Raises the error that ended the run, if any."""
 
         def begun() -> bool:
             self.check()

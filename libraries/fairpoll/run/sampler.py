@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 from fairpoll.base.background import Repeating
 from fairpoll.contract.events import EventWriter
 
-# Often enough to see a commit before what it covers is delivered; a request takes about a millisecond.
+# Often enough to record a commit ahead of its deliveries; a request takes about a millisecond.
 INTERVAL_SECONDS = 0.25
 REQUEST_SECONDS = 5.0
 

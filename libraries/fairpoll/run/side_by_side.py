@@ -1,4 +1,4 @@
-"""Runs several experiments on one cluster, a few at a time: a scenario leaves most of a machine idle."""
+"""Runs several experiments on one cluster, a few at a time, because one leaves most of a machine idle."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -43,17 +43,17 @@ def _run_together(experiments: Sequence[Experiment], progress: Progress) -> list
     running = [RunningExperiment(experiment) for experiment in experiments]
 
     def over() -> bool:
-        if any(one.over and not one.experiment.started.is_set() for one in running):
+        if any(run.over and not run.experiment.started.is_set() for run in running):
             meeting.abort()  # it ended early; the others start without it
         progress("; ".join(f"{name}: {text}" for name, text in states.items()))
-        return all(one.over for one in running)
+        return all(run.over for run in running)
 
     try:
         wait_until(over, RUN_SECONDS, f"{len(running)} scenarios to end", interval_seconds=0.2)
     finally:
-        for one in running:
-            one.abort()
-    return [one.error for one in running]
+        for run in running:
+            run.abort()
+    return [run.error for run in running]
 
 
 def _meet(meeting: threading.Barrier) -> None:

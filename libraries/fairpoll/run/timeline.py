@@ -8,10 +8,10 @@ from fairpoll.scenarios.model import Scenario
 
 
 class Timeline:
-    """A step waits until the members that it concerns have their partitions, and delays those after it.
+    """A step waits until its members have their partitions, which delays later steps.
 
-    At the end of the live traffic no step waits any longer. `scenario` is at its speed. `done` has a line
-    for run.json for each step.
+    No step waits beyond the end of the live traffic. `scenario` is at its speed. `done` has an entry of
+    run.json for each step.
     """
 
     def __init__(self, scenario: Scenario, groups: Sequence[Members]) -> None:
@@ -19,7 +19,7 @@ class Timeline:
         self._duration = scenario.duration_seconds
         self._groups = groups
         self._left = sorted(scenario.timeline, key=lambda step: step.at_seconds)
-        # By how much the steps are late, and whether the next one waits.
+        # The delay of the steps in seconds, and whether the next one waits.
         self._delay = 0.0
         self._waiting = False
 

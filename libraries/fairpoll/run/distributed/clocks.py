@@ -1,13 +1,13 @@
-"""The offset of a process's clock from the broker's, in which all times of a run are recorded, and its error.
+"""The offset of a process's clock from the broker's, the clock of a run, and its error.
 
-The broker stamps a record between our sending it and our receiving the ack (Cristian's algorithm). Each
-round bounds the offset from both sides; the intersection of all bounds is the result (Marzullo's).
+The broker stamps a record after it is sent and before its ack is received (Cristian's algorithm). Each round
+bounds the offset from both sides; the intersection of all bounds is the result (Marzullo's).
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
-# On a quiet network the first rounds suffice; on a busy one, some are needed to get a quick answer.
+# On a busy network only some of the rounds get a quick answer.
 ROUNDS = 16
 # The broker's timestamps are truncated to whole milliseconds.
 STAMP_MS = 1.0
@@ -27,14 +27,14 @@ class ClockOffset:
 
 def measure(ask: Callable[[], tuple[float, float, float]], rounds: int = ROUNDS) -> ClockOffset:
     """The offset from this many calls of `ask`, each (asked ms, the broker's timestamp ms, answered ms)."""
-    found: ClockOffset | None = None
+    measured: ClockOffset | None = None
     for _ in range(rounds):
         asked, stamp, answered = ask()
-        one = _between(asked - stamp - STAMP_MS, answered - stamp)
-        found = one if found is None else _met(found, one)
-    if found is None:
+        offset = _between(asked - stamp - STAMP_MS, answered - stamp)
+        measured = offset if measured is None else _met(measured, offset)
+    if measured is None:
         raise ValueError("an offset is measured in one round at least")
-    return found
+    return measured
 
 
 def over_a_run(measured: Iterable[ClockOffset]) -> ClockOffset:
@@ -42,12 +42,12 @@ def over_a_run(measured: Iterable[ClockOffset]) -> ClockOffset:
 
     If the clock drifted or was set in between, the error includes that.
     """
-    found = list(measured)
-    return _between(min(_low(one) for one in found), max(_high(one) for one in found))
+    offsets = list(measured)
+    return _between(min(map(_low, offsets)), max(map(_high, offsets)))
 
 
 def _met(one: ClockOffset, other: ClockOffset) -> ClockOffset:
-    """The intersection of both; if it is empty, since a clock was set meanwhile, the union."""
+    """The intersection of both, or the union if a clock was set meanwhile and the intersection is empty."""
     low, high = max(_low(one), _low(other)), min(_high(one), _high(other))
     return _between(low, high) if low <= high else over_a_run((one, other))
 

@@ -1,4 +1,4 @@
-"""A consumer of a run that is spread over machines, with all its members on this one."""
+"""A consumer of a distributed run, with all its members on this machine."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -40,9 +40,9 @@ def run_consumer(
 
 
 class _ConsumerPart:
-    """Keeps the life of a consumer group in step with the other parts of the run.
+    """Synchronizes the life of a consumer group with the other parts of the run.
 
-    `facts` are those that it reports at its end, with times by the broker's clock.
+    `facts` are reported at its end, with times by the broker's clock.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class _ConsumerPart:
         )
 
     def files(self) -> list[tuple[Path, str]]:
-        """The files that it has left, and the names under which they are handed in."""
+        """The files of the consumer, and the names under which they are handed in."""
         name = self._crew.who
         paths = [path for path in sorted((self._folder / name).rglob("*")) if path.is_file()]
         files = [(path, path.relative_to(self._folder).as_posix()) for path in paths]
@@ -82,7 +82,7 @@ class _ConsumerPart:
     def may_start(self) -> bool | None:
         """True when every backlog is acked and every consumer can start; None until then.
 
-        A consumer that waited for another machine would have worked off the backlog by the start.
+        A consumer that waited for another machine would have read the backlog before the start.
         """
         self._crew.check_all_there()
         run = self._crew.run
@@ -106,17 +106,17 @@ class _ConsumerPart:
             return True if set(run.producers) <= set(run.produced) else None
 
         def missing() -> str:
-            return f"the traffic of {', '.join(one for one in run.producers if one not in run.produced)}"
+            return f"the traffic of {', '.join(name for name in run.producers if name not in run.produced)}"
 
         try:
             self._crew.wait(produced, PRODUCED_SECONDS, missing)
         except DeadlineError as error:
-            self.facts["error"] = str(error)  # the evidence so far is worth having all the same
+            self.facts["error"] = str(error)  # the evidence so far is handed in all the same
         self._say(f"{self._crew.who}: the traffic has ended")
         return sum(run.produced.values())
 
     def _note(self, **facts: object) -> None:
-        """Keep facts of the run, with the times in them by the broker's clock."""
+        """Keep facts of the run, with their times by the broker's clock."""
         for name, value in facts.items():
             if name.endswith("_ms") and isinstance(value, float):
                 self.facts[name] = self._crew.broker_ms(value)

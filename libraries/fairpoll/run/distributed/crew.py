@@ -18,15 +18,13 @@ from fairpoll.run.distributed.run_topic import RunTopic
 
 T = TypeVar("T")
 
-# Containers that are started together join within this time of one another. A later one gets no shard, and
-# the run goes on without it.
+# Containers that are started together join within this time of one another. A later one gets no shard.
 SETTLE_SECONDS = 3.0
 # If the producer that should close the join round dies, the next one takes over after this delay.
 TAKE_OVER_SECONDS = 10.0
 # Longest wait for all parts to be ready: machines may have to pull an image first.
 READY_SECONDS = 600.0
-# The start is announced this long ahead: a note reaches all parts within milliseconds, and the consumers are
-# reading the backlog already.
+# The start is announced this long ahead; a note reaches all parts within milliseconds.
 LEAD_SECONDS = 1.0
 
 
@@ -45,7 +43,7 @@ class Crew:
     def run(self) -> RunNotes:
         """The run of this part. Raises TrafficError before `find` or `join`."""
         if self._run is None:
-            raise TrafficError("this is a part of no run yet")
+            raise TrafficError("this part has not joined a run yet")
         return self._run
 
     def find(self, run_id: str, who: str) -> RunNotes:
@@ -71,8 +69,8 @@ class Crew:
             nonlocal known, quiet_since
             if full := self.roster.too_many(member):
                 raise TrafficError(
-                    f"all {full.shards} shards of run {full.run_id} were taken when this producer came; "
-                    "it is not needed, and the others go on"
+                    f"all {full.shards} shards of run {full.run_id} were taken before this producer joined; "
+                    "it is not needed, and the others continue"
                 )
             forming = self.roster.forming
             if member in forming:

@@ -1,7 +1,7 @@
-"""Files handed in through the run's topic, and written back byte for byte where the run is judged.
+"""Sends files through the run's topic, and writes them byte for byte on the machine that judges.
 
-A file is sent in chunks, each with its position. Handing it in again resumes where it ended; duplicate
-chunks are harmless. The last chunk has the size of the file and its CRC-32.
+A file is sent in chunks, each with its position. Handing it in again sends the rest; duplicate chunks are
+harmless. The last chunk has the size of the file and its CRC-32.
 """
 
 import zlib
@@ -15,7 +15,7 @@ from fairpoll.run.distributed.run_topic import RunTopic
 
 # Well below the million bytes that brokers take by default, also where it does not compress.
 CHUNK_BYTES = 512 * 1024
-# A recording has some MB; far more is another topic by mistake, or an attempt to fill the disk.
+# A recording has some MB; far more is a mistake, or an attempt to fill the disk.
 MOST_BYTES = 8 * 1024**3
 MOST_NAME_CHARACTERS = 400
 
@@ -94,7 +94,7 @@ def pull(topic: RunTopic, run_id: str, folder: Path) -> list[str]:
         position = _number(headers, "position")
         if position > state.received:
             raise HistoryError(f"{path}: nothing was handed in between {state.received:,} and {position:,}")
-        if sum(one.received for one in files.values()) + len(chunk) > MOST_BYTES:
+        if sum(file.received for file in files.values()) + len(chunk) > MOST_BYTES:
             raise HistoryError(f"run {run_id}: more than {MOST_BYTES:,} bytes were handed in")
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("r+b" if path.exists() and state.received else "wb") as file:
@@ -103,7 +103,7 @@ def pull(topic: RunTopic, run_id: str, folder: Path) -> list[str]:
         _count(state, chunk, headers)
     for name, state in files.items():
         if state.is_whole and _crc_of(folder / name, state.received) != state.crc:
-            raise HistoryError(f"{folder / name}: is not what was handed in (its CRC-32 differs)")
+            raise HistoryError(f"{folder / name}: differs from the file that was handed in (by its CRC-32)")
     return sorted(name for name, state in files.items() if not state.is_whole)
 
 
@@ -121,7 +121,7 @@ def _number(headers: dict[str, str], name: str) -> int:
 
 
 def _checked(name: str) -> PurePosixPath:
-    """The name if it stays within the folder: anybody who can write to the topic may have sent it."""
+    """The name, if it stays within the folder: anybody can write to the topic. Raises HistoryError."""
     path = PurePosixPath(name)
     short = len(name) <= MOST_NAME_CHARACTERS and name.isprintable() and "\\" not in name
     if not short or path.is_absolute() or not path.parts or ".." in path.parts or str(path) != name:

@@ -1,7 +1,6 @@
 """The plan of a distributed run, and its producers. `consumer_part` has the consumers.
 
-Each part runs by itself; `crew` keeps them in step. A part writes its evidence to a folder of its own and
-hands it in at its end.
+`crew` synchronizes the parts. A part writes its evidence to a folder of its own and hands it in at its end.
 """
 
 import os
@@ -60,7 +59,7 @@ def plan(topic: RunTopic, config: Mapping[str, str], facts: Mapping[str, Any]) -
     """Create a run's topics and publish its plan. Raises ClusterError."""
     topic.create()
     scenario = Scenario.from_json(facts["scenario"])
-    create_missing_topics({facts["topics"][one.name]: one.partitions for one in scenario.topics}, config)
+    create_missing_topics({facts["topics"][t.name]: t.partitions for t in scenario.topics}, config)
     topic.publish("plan", facts=facts)
 
 
@@ -102,7 +101,7 @@ def produce_together(
     index = index if index.isdecimal() else ""
     shard = wanted.shard
     if (shard or index) and not wanted.run_id:
-        raise ScenarioError("a shard is one of a planned run: give its --run-id")
+        raise ScenarioError("a shard is part of a planned run: give the plan's --run-id")
     topic = RunTopic(config, evidence_topic)
     topic.create()
     crew = Crew(topic, stop.is_set)
@@ -130,7 +129,7 @@ def produce_share(
     run = crew.run
     scenario = run.scenario.at_speed(run.speed)
     if create_topics:
-        create_missing_topics({run.topics[one.name]: one.partitions for one in scenario.topics}, config)
+        create_missing_topics({run.topics[t.name]: t.partitions for t in scenario.topics}, config)
     with tempfile.TemporaryDirectory(prefix="fairpoll-producer-") as folder:
         ledger = Path(folder) / layout.LEDGER
         facts: dict[str, object] = {}

@@ -22,8 +22,8 @@ from fairpoll.run.distributed.clocks import ClockOffset
 from fairpoll.run.distributed.run_topic import Note
 from fairpoll.scenarios.model import Scenario
 
-# A run whose parts have not ended this long after its end was given up.
-GIVEN_UP_SECONDS = 300.0
+# A run whose parts have not ended this long after its end is abandoned.
+ABANDONED_SECONDS = 300.0
 
 
 @dataclass
@@ -63,8 +63,8 @@ class RunNotes:
         return [name for name in self.parts if name not in known]
 
     def is_over(self, now_ms: float) -> bool:
-        """Whether all producers have ended, or the run was given up."""
-        lasts = self.scenario.duration_seconds / self.speed + GIVEN_UP_SECONDS
+        """Whether all producers have ended, or the run is abandoned."""
+        lasts = self.scenario.duration_seconds / self.speed + ABANDONED_SECONDS
         return all(name in self.done for name in self.producers) or now_ms > self.planned_at_ms + lasts * 1000
 
 

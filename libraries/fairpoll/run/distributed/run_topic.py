@@ -1,8 +1,7 @@
-"""The topic through which the parts of a run, on whatever machines, agree and hand in their evidence.
+"""The topic through which the parts of a run agree and hand in their evidence, wherever they run.
 
-The parts share nothing else: all of them can reach the broker. Partition 0 has the notes, in an order on
-which all parts agree, and partition 1 the chunks of files. The broker's timestamps (LogAppendTime) are the
-clock of the run.
+They share nothing else. Partition 0 has the notes, in the same order for all parts, and partition 1 the
+chunks of files. The broker's timestamps (LogAppendTime) are the clock of the run.
 """
 
 import json
@@ -107,7 +106,7 @@ class RunTopic:
                 if messages:
                     heard_at = time.monotonic()
                 elif time.monotonic() > heard_at + ANSWER_SECONDS:
-                    raise ClusterError(f"topic {self.name}: nothing more came for {ANSWER_SECONDS:g} s")
+                    raise ClusterError(f"topic {self.name}: no record was read for {ANSWER_SECONDS:g} s")
                 for message in messages:
                     if error := message.error():
                         self._raise_unless_passing(error)
@@ -167,8 +166,8 @@ class RunTopic:
             raise ClusterError(f"topic {self.name} cannot be written: {error.str()}")
         if kind != TIMESTAMP_LOG_APPEND_TIME:
             raise ClusterError(
-                f"topic {self.name} has message.timestamp.type CreateTime, needed is LogAppendTime; "
-                "set that, or name a topic that is not there yet"
+                f"topic {self.name} has message.timestamp.type CreateTime, not LogAppendTime; "
+                "change that, or name a topic that does not exist yet"
             )
         return sent, float(stamp), at
 
