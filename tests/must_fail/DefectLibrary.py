@@ -28,7 +28,7 @@ from fairpoll.verdicts.verdict import Verdict
 HERE = Path(__file__).parent
 NO_MORE = "-"
 # A run that is inconclusive whoever is judged is repeated. After that the machine is too busy for the table.
-ATTEMPTS = 3
+ATTEMPTS = 4
 
 # Every criterion with the thresholds of its scenario; the suites judge with the same functions.
 GUARANTEES: dict[str, dict[str, object]] = {
