@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from fairpoll.reports.charts import COLORS, Limit, Panel, Point, Series, line_chart, panels
+from fairpoll.reports.charts import COLORS, Limit, Panel, Point, Series, panels
 from fairpoll.reports.svg import standalone
 
 RAMP = Series("sync", [(0, 0), (120, 120)], "orange")
@@ -19,7 +19,7 @@ HOSTILE = ["<script>x()</script>", 'a" onload="alert(1)', "$x_1$", "&amp;", "#01
 
 
 def chart(*series: Series, limit: Limit | None = None) -> str:
-    return line_chart("Waiting", "seconds", "age, seconds", series, limit=limit)
+    return panels("Waiting", "seconds", [Panel("", "age, seconds", series, limit)])
 
 
 def texts(svg: str) -> list[str]:
@@ -91,9 +91,9 @@ def test_whatever_a_label_says_is_shown_and_does_nothing(text: str) -> None:
 def test_equal_input_gives_equal_bytes_also_in_another_process() -> None:
     program = (
         "from fairpoll.reports.charts import *;"
-        "print(line_chart('t', 'x', 'y', [Series('a', [(0, 0), (9, 9)])], limit=Limit(5, 'b')), end='')"
+        "print(panels('t', 'x', [Panel('', 'y', [Series('a', [(0, 0), (9, 9)])], Limit(5, 'b'))]), end='')"
     )
-    here = line_chart("t", "x", "y", [Series("a", [(0, 0), (9, 9)])], limit=Limit(5, "b"))
+    here = panels("t", "x", [Panel("", "y", [Series("a", [(0, 0), (9, 9)])], Limit(5, "b"))])
     assert subprocess.check_output([sys.executable, "-c", program], text=True, encoding="utf-8") == here
 
 
@@ -114,7 +114,9 @@ def test_two_charts_in_one_page_share_no_id_and_refer_to_nothing() -> None:
 
 def test_charts_that_differ_only_in_a_title_still_share_no_id() -> None:
     long = "x" * 150
-    assert not set(ids(line_chart(long + "1", "", "", []))) & set(ids(line_chart(long + "2", "", "", [])))
+    assert not set(ids(panels(long + "1", "", [Panel("", "", [])]))) & set(
+        ids(panels(long + "2", "", [Panel("", "", [])]))
+    )
 
 
 @pytest.mark.parametrize("step", [True, False])
@@ -230,7 +232,7 @@ def test_a_file_of_its_own_has_a_size_a_namespace_and_both_themes() -> None:
     assert file.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" ')
     assert "prefers-color-scheme:dark" in file
     assert ET.fromstring(file.encode()).get("width") == "932"
-    with pytest.raises(ValueError, match="takes what line_chart"):
+    with pytest.raises(ValueError, match="takes a chart that panels"):
         standalone("<p>")
 
 

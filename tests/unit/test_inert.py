@@ -17,7 +17,7 @@ from fairpoll.evidence.history import Recording
 from fairpoll.keywords import judging
 from fairpoll.keywords.session import SESSION
 from fairpoll.reports import summary_page
-from fairpoll.reports.charts import Limit, Panel, Series, line_chart, panels
+from fairpoll.reports.charts import Limit, Panel, Series, panels
 from fairpoll.reports.run_charts import run_charts
 from fairpoll.reports.svg import standalone
 from fairpoll.reports.tables import criteria_table
@@ -105,7 +105,7 @@ def generated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     drawn = run_charts(Verdict(hostile_recording(folder)).stored(curves=True), ["async"])
     return {
         "table": criteria_table([row(HOSTILE, HOSTILE, HOSTILE, "fail")], HOSTILE),
-        "chart": line_chart(HOSTILE, HOSTILE, HOSTILE, PANEL.series, limit=PANEL.limit),
+        "chart": panels(HOSTILE, HOSTILE, [PANEL]),
         "panels": panels(HOSTILE, HOSTILE, [PANEL, PANEL]),
         "file": standalone(panels(HOSTILE, HOSTILE, [PANEL])),
         **drawn,

@@ -97,7 +97,7 @@ def test_markdown_ranks_by_the_wait_and_says_why_there_is_no_verdict():
     assert "- rusty: not run: needs cargo" in lines
     assert "| late | client 1.2 | Go | served\\*, 9.0 s | - | - |" in lines
     assert any(line.startswith(r"- \* late, backlog 2,000: waited more than 5 s, but no") for line in lines)
-    assert "at this speed, with what speed cannot divide, 14 s" in page
+    assert "at this speed, with the delays that speed does not scale, 14 s" in page
 
 
 def test_json_has_every_row_with_its_figures():
@@ -202,7 +202,7 @@ class League_(League):  # noqa: N801
     """Without runs: a batch with `bad` in it ends, others are served."""
 
     def _record(self, batch, condition, scenario_file):
-        self.tell("run of " + " ".join(one.key for one in batch))
+        self.report("run of " + " ".join(one.key for one in batch))
         if any(one.key == "bad" for one in batch):
             raise ConsumerError(
                 f"bad ended on its own; its last output ({self.folder}/bad/client.log):\n  no"
@@ -218,7 +218,7 @@ def league(tmp_path: Path, told: list[str], **changes: object) -> League:
         "together": 2,
         "folder": tmp_path,
     }
-    return League_(**{**fields, "registry": None, "tell": told.append, **changes})
+    return League_(**{**fields, "registry": None, "report": told.append, **changes})
 
 
 def test_who_ends_a_run_is_found_by_running_each_alone(tmp_path: Path):
@@ -299,7 +299,7 @@ def test_a_plain_poll_loop_starves_and_the_built_in_async_does_not(
     (poll,) = chosen(load_examples(EXAMPLES), ["confluent-kafka-poll"])
     program = (sys.executable, str(EXAMPLES / "confluent-kafka-poll" / "consumer.py"))
     everybody = [built_in()[1], replace(poll, command=program, build="")]
-    small = League(cluster, SPECIFIED, 20.0, 4, tmp_path, registry, tell=print)
+    small = League(cluster, SPECIFIED, 20.0, 4, tmp_path, registry, report=print)
     rows = small.run(everybody, lambda so_far: write_pages(tmp_path, so_far, SETTING))
     found = {(row.contestant.key, row.condition.key): row for row in rows}
     assert [found["async", condition.key].outcome for condition in CONDITIONS] == ["served"] * 3

@@ -62,7 +62,7 @@ def written(folder: Path, *findings: Finding, **more: Any) -> Path:
         (
             [PASSED, UNSURE],
             "inconclusive",
-            "INCONCLUSIVE: mine: not decided: 1 of 2 criteria could not be judged, on a broker at SPEED 10. "
+            "INCONCLUSIVE: mine: 1 of 2 criteria could not be judged, on a broker at SPEED 10. "
             "Run again, or with a lower SPEED",
         ),
     ],

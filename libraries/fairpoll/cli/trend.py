@@ -22,8 +22,8 @@ def trend(folder: Path, output: Path | None) -> None:
 
     Reads each verdict.json at or below FOLDER; the runs are ordered by their dates.
     """
-    runs, passed_over = read_all(folder)
+    runs, ignored = read_all(folder)
     path = output or folder / "trend.html"
     with writing_to(path.parent):
-        path.write_text(trend_page(runs, passed_over), "utf-8")
+        path.write_text(trend_page(runs, ignored), "utf-8")
     click.echo(path)

@@ -1,4 +1,4 @@
-"""Bars side by side: a group for each contestant, a bar for each condition, as SVG to stand in a page."""
+"""A bar chart as SVG: a group for each contestant, a bar for each condition."""
 
 import io
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ NAME_COLUMNS = 30
 
 @dataclass(frozen=True)
 class Bar:
-    """One value: whose it is, and under which condition."""
+    """One value of a contestant under a condition."""
 
     name: str
     condition: str
@@ -26,7 +26,7 @@ def bar_chart(title: str, x_label: str, conditions: Sequence[str], bars: Sequenc
     """An `<svg>` element; the groups come from top to bottom in the order of `bars`. No bars, no chart."""
     if not bars:
         return ""
-    import matplotlib as mpl  # noqa: PLC0415 - half a second, which only those who draw should pay
+    import matplotlib as mpl  # noqa: PLC0415 - takes half a second, and few commands draw
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     names = list(dict.fromkeys(bar.name for bar in bars))

@@ -1,4 +1,4 @@
-"""What `fairpoll league` does, from its options to its exit code."""
+"""The work of `fairpoll league`, from its options to its exit code."""
 
 import os
 import shlex
@@ -19,8 +19,6 @@ from fairpoll.league.rows import Row
 from fairpoll.league.runs import League
 from fairpoll.run.progress import ConsoleProgress
 from fairpoll.scenarios.file import load_scenario
-
-SPECIFIED = Path("resources/scenarios/specified.yaml")
 
 
 @dataclass(frozen=True)
@@ -49,33 +47,29 @@ class LeagueOptions:
 
 
 def contestants(options: LeagueOptions) -> list[Contestant]:
-    """All that take part: the built-in consumers and the examples, or those that were chosen.
-
-    Contestants of other kinds join the list here: whatever a command starts can be one.
-    """
+    """The contestants: the built-in consumers, Bizon's modes and the examples, or those of them in `only`."""
     return chosen([*built_in(), *bizon_modes(), *load_examples(options.examples_folder)], options.only)
 
 
 def list_contestants(found: Sequence[Contestant]) -> None:
-    """Print who there is, and what is missing to run them."""
-    for one in found:
-        missing = one.missing()
+    """Print the contestants, and the commands that they lack."""
+    for c in found:
+        missing = c.missing()
         state = f"needs {', '.join(missing)}" if missing else "can run"
-        click.echo(f"{one.key}: {one.name}, {one.client} {one.version}, {one.language}; {state}")
+        click.echo(f"{c.key}: {c.name}, {c.client} {c.version}, {c.language}; {state}")
 
 
 def run_league(options: LeagueOptions, found: Sequence[Contestant]) -> list[Row]:
     """Start the cluster, run these contestants on it, write the pages after each batch, stop everything.
 
-    Raises FairpollError. SIGTERM ends it as Ctrl-C does, also where whoever started it has Ctrl-C ignored:
-    what was started is stopped on the way out.
+    Raises FairpollError. SIGTERM and Ctrl-C stop everything too, even if the parent process ignores Ctrl-C.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     folder = options.output_folder.resolve()
     progress = ConsoleProgress(lambda text: click.echo(text, nl=False))
 
-    def tell(text: str) -> None:
+    def report(text: str) -> None:
         progress.clear()
         click.echo(text)
 
@@ -87,8 +81,8 @@ def run_league(options: LeagueOptions, found: Sequence[Contestant]) -> list[Row]
             bootstrap_servers=options.bootstrap_servers,
             security=client_config.from_environment(os.environ),
         )
-        cluster = open_cluster(options.cluster, where, registry, warn=tell, progress=progress)
-        tell(f"cluster: {cluster.description}")
+        cluster = open_cluster(options.cluster, where, registry, warn=report, progress=progress)
+        report(f"cluster: {cluster.description}")
         title = load_scenario(options.scenario_file).title
         setting = Setting.now(title, options.speed, cluster.description, options.command)
         league = League(
@@ -98,10 +92,10 @@ def run_league(options: LeagueOptions, found: Sequence[Contestant]) -> list[Row]
             together=options.together,
             folder=folder,
             registry=registry,
-            tell=tell,
+            report=report,
             progress=progress,
         )
-        # After each batch, for whoever ends it early.
+        # After each batch, in case the league is ended early.
         rows = league.run(found, lambda so_far: write_pages(folder, so_far, setting))
         paths = write_pages(folder, rows, setting)
     finally:
@@ -115,6 +109,6 @@ def run_league(options: LeagueOptions, found: Sequence[Contestant]) -> list[Row]
 
 
 def finish(rows: Sequence[Row]) -> None:
-    """Exit code 1 when somebody who could be run failed, or when a run proved nothing."""
+    """Exit with code 1 if a contestant failed or a run was inconclusive."""
     if any(row.outcome in ("failed", "inconclusive") for row in rows):
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""Who takes part: the built-in consumers, and the programs of an examples folder."""
+"""The contestants: the built-in consumers, and the programs of an examples folder."""
 
 import hashlib
 import os
@@ -24,17 +24,16 @@ from fairpoll.scenarios.model import CONTROL
 KEYS = ("name", "client", "version", "language", "needs", "build", "run", "documentation")
 # Compiling librdkafka, the longest of them, takes two minutes on two cores.
 BUILD_SECONDS = 1200.0
-# In an example's folder: what was built there, so that it is not built again.
+# A file in an example's folder with the fingerprint of its build, so that it is not built again.
 STAMP = ".built"
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A consumer with what the tables say of it. `key` names it in folders and options.
+    """A consumer with its description for the tables. `key` is its name in folders and options.
 
-    `command` is run as any consumer under test, with TUNED=1 in its environment where its prefetch is
-    to be small. `needs` are commands that must be on the PATH; `build`, a shell command, is run once in
-    `folder` before.
+    `command` is run as any consumer under test, with TUNED=1 in its environment for a small prefetch. `needs`
+    are commands that must be on the PATH; `build`, a shell command, is run once in `folder` before.
     """
 
     key: str
@@ -59,7 +58,7 @@ class Contestant:
 
 
 def built_in() -> list[Contestant]:
-    """Fairpoll's own two."""
+    """Fairpoll's own two consumers."""
     its_version = str(confluent_kafka.version())
     return [
         Contestant(
@@ -98,7 +97,7 @@ def bizon_modes() -> list[Contestant]:
 
 
 def load_examples(folder: Path) -> list[Contestant]:
-    """Each folder in it that holds an example.yaml. Raises LeagueError naming the file and what is wrong."""
+    """The examples: each folder with an example.yaml. Raises LeagueError with the file and its error."""
     return [_load(path) for path in sorted(folder.glob("*/example.yaml"))]
 
 
@@ -113,25 +112,25 @@ def _load(path: Path) -> Contestant:
         raise LeagueError(f"{path}: needs: must be a list of commands, such as [go]")
     folder = path.parent.resolve()
     text: dict[str, Any] = {key: str(data[key]) for key in KEYS if key not in ("needs", "run")}
-    # The shell gives way to the program, so that signals and the look at its memory reach that.
+    # With `exec` the program replaces the shell, so that signals reach it and its memory is measured.
     command = ("sh", "-c", f'cd "$0" && exec {data["run"]}', str(folder))
     needs = tuple(str(one) for one in data["needs"])
     return Contestant(key=folder.name, command=command, needs=needs, folder=folder, **text)
 
 
 def chosen(contestants: Sequence[Contestant], only: Sequence[str]) -> list[Contestant]:
-    """Those named in `only`, by key or name; all when nobody is. Raises LeagueError for unknown names."""
-    known = {name for one in contestants for name in (one.key, one.name)}
+    """The contestants in `only`, by key or name; all if it is empty. Raises LeagueError for unknown names."""
+    known = {name for c in contestants for name in (c.key, c.name)}
     if unknown := [name for name in only if name not in known]:
-        keys = ", ".join(one.key for one in contestants)
+        keys = ", ".join(c.key for c in contestants)
         raise LeagueError(f"no contestant '{unknown[0]}'; there are: {keys}")
-    return [one for one in contestants if not only or {one.key, one.name} & set(only)]
+    return [c for c in contestants if not only or {c.key, c.name} & set(only)]
 
 
 def build(contestant: Contestant, log: Path) -> bool:
-    """Build it in its folder unless the same has been built there. False when there was nothing to do.
+    """Build it in its folder, unless it has been built. Return False if there was nothing to build.
 
-    Raises LeagueError with the end of its log; the build is ended with us, also by Ctrl-C.
+    Raises LeagueError with the end of its log. Ctrl-C ends the build too.
     """
     if not contestant.build or contestant.folder is None:
         return False

@@ -1,9 +1,9 @@
-"""What people and programs read of a league: league.md, league.html, league.json, and a text table."""
+"""The pages of a league: league.md, league.html, league.json, and a text table."""
 
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -38,7 +38,7 @@ DETAILS = (
 
 @dataclass(frozen=True)
 class Setting:
-    """What the rows were measured with; stands in every page."""
+    """The conditions of the measurement, for every page."""
 
     scenario: str
     speed: float
@@ -67,7 +67,7 @@ def write_pages(folder: Path, rows: Sequence[Row], setting: Setting) -> list[Pat
 
 
 def as_json(rows: Sequence[Row], setting: Setting) -> dict[str, Any]:
-    """Everything: the setting, the criterion, and each row with its figures."""
+    """The content of league.json: the setting, the criteria, and each row with its figures."""
     return {
         **vars(setting),
         "fairpoll": version("fairpoll"),
@@ -90,7 +90,7 @@ def markdown(rows: Sequence[Row], setting: Setting) -> str:
 
 
 def html(rows: Sequence[Row], setting: Setting) -> str:
-    """The same as a page that needs nothing but itself, with a chart."""
+    """The whole league as a self-contained HTML page, with a chart."""
     prose = "".join(f"<p>{escape(text.replace('`', ''))}</p>" for text in _prose(setting))
     body = f"<h1>{HEADING}</h1>{prose}"
     bars = [
@@ -114,7 +114,7 @@ def console(rows: Sequence[Row]) -> str:
 
 
 def _allowed_seconds(speed: float) -> float:
-    """The longest wait that still counts as served, with what speed cannot divide."""
+    """The longest wait of a served topic, with the delays that speed does not scale."""
     return WAIT_SECONDS + UNSCALED_SECONDS * max(speed - 1, 0)
 
 
@@ -124,20 +124,20 @@ def _prose(setting: Setting) -> list[str]:
         f"Scenario: {setting.scenario}. Made on {setting.made} with Fairpoll {version('fairpoll')} at speed "
         f"{setting.speed:g} on {setting.cluster}, {setting.cores} cores. To make it again: "
         f"`{setting.command}`",
-        f"A contestant starves the low-volume topic when one of its messages waits longer than "
-        f"{WAIT_SECONDS:g} s; at this speed, with what speed cannot divide, {allowed:g} s. "
-        "All times are the scenario's. Each is written as its client's documentation tells people to write "
-        "it; tuned, with the smallest prefetch that the client offers and, where it has that, partitions "
-        "handled side by side (Fairpoll's own two have nothing to tune). What a client counts in real time, "
-        "such as a back-off or a timeout, speed does not divide; --speed 1 settles what hangs on it.",
-        "Throughput is what it delivered against Fairpoll's sync loop in the same run. Lost and duplicated "
-        f"are counted after the drain. Stalled: nothing delivered for {STALL_SECONDS:g} s while messages "
-        "waited. Backlog left: what of the backlog was undelivered when the live traffic began.",
+        f"A contestant starves the low-volume topic if one of its messages waits longer than "
+        f"{WAIT_SECONDS:g} s; at this speed, with the delays that speed does not scale, {allowed:g} s. "
+        "All times are the scenario's. Each contestant follows its client's documentation; tuned, it has the "
+        "smallest prefetch that the client offers and, if possible, handles partitions side by side "
+        "(Fairpoll's own two have nothing to tune). Speed does not divide a client's real times, such as a "
+        "back-off or a timeout; --speed 1 settles verdicts that depend on them.",
+        "Throughput is relative to Fairpoll's sync loop in the same run. Lost and duplicated records are "
+        f"counted after the drain. Stalled: nothing was delivered for {STALL_SECONDS:g} s while messages "
+        "waited. Backlog left: messages of the backlog that were undelivered when the live traffic began.",
     ]
 
 
 def _ranked(rows: Sequence[Row]) -> list[Row]:
-    """Who waited least with a backlog comes first; who did not run comes last."""
+    """Sorted by the oldest wait with a backlog, shortest first; contestants that did not run are last."""
     first = {
         row.contestant.key: row.figures.oldest_wait_seconds
         for row in rows
@@ -152,33 +152,32 @@ def _summary(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     for row in _ranked(rows):
         found.setdefault(row.contestant.key, {})[row.condition.key] = row
     lines = [
-        [*_who(next(iter(by_condition.values())).contestant), *map(_told, _in_order(by_condition))]
+        [
+            *_identity(next(iter(by_condition.values())).contestant),
+            *(_cell(by_condition.get(condition.key)) for condition in CONDITIONS),
+        ]
         for by_condition in found.values()
     ]
     return ["contestant", "client", "language", *(condition.title for condition in CONDITIONS)], lines
 
 
-def _in_order(by_condition: Mapping[str, Row]) -> list[Row | None]:
-    return [by_condition.get(condition.key) for condition in CONDITIONS]
+def _identity(contestant: Contestant) -> list[str]:
+    return [contestant.name, f"{contestant.client} {contestant.version}", contestant.language]
 
 
-def _who(one: Contestant) -> list[str]:
-    return [one.name, f"{one.client} {one.version}", one.language]
-
-
-def _told(row: Row | None) -> str:
+def _cell(row: Row | None) -> str:
     if row is None:
         return NOTHING
     return f"{_outcome(row)}, {row.figures.oldest_wait_seconds:.1f} s" if row.figures else row.outcome
 
 
-def _hangs_on_speed(row: Row) -> bool:
-    """Served, but only by what is allowed for on top of the budget at this speed."""
+def _depends_on_speed(row: Row) -> bool:
+    """Whether it is served only because of the allowance for delays that speed does not scale."""
     return row.outcome == "served" and bool(row.figures and row.figures.oldest_wait_seconds > WAIT_SECONDS)
 
 
 def _outcome(row: Row) -> str:
-    return row.outcome + ("*" if _hangs_on_speed(row) else "")
+    return row.outcome + ("*" if _depends_on_speed(row) else "")
 
 
 def _details(rows: Sequence[Row], condition: Condition) -> list[list[str]]:
@@ -205,13 +204,13 @@ def _detail(row: Row) -> list[str]:
 
 
 def _remarks(rows: Sequence[Row], speed: float) -> list[str]:
-    """Why there is no verdict, where there is none; and which verdict hangs on the speed."""
+    """The reasons for missing verdicts, and the verdicts that depend on the speed."""
     found = []
     for row in rows:
         where = f"{row.contestant.name}, {row.condition.title}"
         if row.outcome in ("inconclusive", "failed"):
             found.append(f"{where}: {row.outcome}: {plain(row.why)}")
-        elif _hangs_on_speed(row):
+        elif _depends_on_speed(row):
             found.append(
                 f"* {where}: waited more than {WAIT_SECONDS:g} s, but no more than the "
                 f"{_allowed_seconds(speed):g} s allowed at speed {speed:g}; --speed 1 decides"

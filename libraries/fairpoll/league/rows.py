@@ -1,4 +1,4 @@
-"""The rows of the league: what one recording says of each contestant in it."""
+"""The rows of the league: each contestant of a recording, judged and measured."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from fairpoll.league.contestants import Contestant
 from fairpoll.scenarios.model import CONTROL
 from fairpoll.verdicts.verdict import Verdict
 
-# Starved means that the criterion of the specified scenario fails: some low-volume message waits longer.
+# A contestant that lets a low-volume message wait longer has starved it.
 WAIT_SECONDS = 5.0
 STALL_SECONDS = 10.0
 
@@ -21,7 +21,7 @@ _OUTCOMES: dict[str, Outcome] = {"pass": "served", "fail": "starved", "inconclus
 
 @dataclass(frozen=True)
 class Condition:
-    """What all contestants are put to: with a backlog or none, as documented or tuned."""
+    """A condition for all contestants: with or without a backlog, as documented or tuned."""
 
     key: str
     title: str
@@ -38,10 +38,10 @@ CONDITIONS = (
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured, in the scenario's own time. None: its evidence does not tell.
+    """The figures of a contestant, in the scenario's own time; None without the evidence.
 
-    `throughput` is against the control of the same run, `backlog_left` the part of the backlog that was
-    still undelivered when the live traffic began.
+    `throughput` is relative to the control of the same run, `backlog_left` the number of messages of the
+    backlog that were undelivered when the live traffic began.
     """
 
     oldest_wait_seconds: float
@@ -59,7 +59,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Row:
-    """One contestant under one condition. `why` is the sentence of the judge, or why there is none."""
+    """One contestant under one condition; `why` is the finding's sentence, or the reason for having none."""
 
     contestant: Contestant
     condition: Condition
@@ -86,8 +86,8 @@ class Row:
 
 
 def rows_of(verdict: Verdict, contestants: Sequence[Contestant], condition: Condition) -> list[Row]:
-    """Judge each of these contestants on one recording, which holds the control too."""
-    return [_row(verdict, one, condition) for one in contestants]
+    """Judge each of these contestants on one recording, in which the control took part."""
+    return [_row(verdict, contestant, condition) for contestant in contestants]
 
 
 def _row(verdict: Verdict, contestant: Contestant, condition: Condition) -> Row:
@@ -121,5 +121,5 @@ def _count(figures: Mapping[str, float | int | str | None], name: str) -> int | 
 
 
 def _backlog_left(recording: Recording, consumer: str) -> int:
-    # What never was delivered was left all the same: its first delivery is infinitely late.
+    # A message that was never delivered has an infinite time of delivery.
     return int(np.count_nonzero(recording.acked.backlog & (recording.first(consumer) >= 0)))

@@ -1,4 +1,4 @@
-"""Runs the league: builds the contestants, puts batches of them on the same traffic, judges each run."""
+"""Runs the league: builds the contestants, runs batches of them on the same traffic, judges each run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,16 +18,16 @@ from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import CONTROL
 from fairpoll.verdicts.verdict import Verdict
 
-Tell = Callable[[str], None]
-# What one contestant may do to its batch; anything else that goes wrong ends the league.
+Report = Callable[[str], None]
+# Errors that a contestant may cause; any other error ends the league.
 CONTESTANTS_OWN = (ConsumerError, DeadlineError, HistoryError)
 
 
 @dataclass
 class League:
-    """Where and how it is run. `folder` takes the evidence and the logs of the builds.
+    """A league on one cluster; `folder` gets the evidence and the logs of the builds.
 
-    `tell` is given what happens, a line each; `progress` the state of the run in hand, often.
+    `report` is called with a line for each step, `progress` often with the state of the current run.
     """
 
     cluster: Cluster
@@ -36,8 +36,8 @@ class League:
     together: int
     folder: Path
     registry: Registry
-    tell: Tell = lambda _text: None
-    progress: Tell = lambda _text: None
+    report: Report = lambda _text: None
+    progress: Report = lambda _text: None
     _control: Contestant = field(default_factory=lambda: built_in()[0])
 
     def run(self, contestants: Sequence[Contestant], done: Callable[[list[Row]], object]) -> list[Row]:
@@ -72,16 +72,16 @@ class League:
                     self.progress(f"building {one.name}")
                 try:
                     if build(one, self.folder / "builds" / f"{one.key}.log"):
-                        self.tell(f"built {one.name}")
+                        self.report(f"built {one.name}")
                     able.append(one)
                 except LeagueError as error:
                     reasons[one.key] = str(error)
             if one.key in reasons:
-                self.tell(f"{one.name} is not run: {reasons[one.key]}")
+                self.report(f"{one.name} is not run: {reasons[one.key]}")
         return able, reasons
 
     def _batches(self, able: Sequence[Contestant]) -> list[list[Contestant]]:
-        """The control is in every run; here it stands only where it is a contestant, in the first."""
+        """Batches of at most `together`. The control runs in all of them, and is judged in the first."""
         others = [one for one in able if one.key != CONTROL]
         batches = [others[at : at + self.together] for at in range(0, len(others), self.together)]
         if len(others) < len(able):
@@ -97,20 +97,20 @@ class League:
         return path
 
     def _run_batch(self, batch: Sequence[Contestant], condition: Condition, scenario: Path) -> list[Row]:
-        """One run of all of them; should that fail, one run of each, to see whose doing it was."""
+        """One run of all of them; if it fails, one run of each, to find the contestant that caused it."""
         names = ", ".join(one.name for one in batch)
-        self.tell(f"{condition.title}: {names}")
+        self.report(f"{condition.title}: {names}")
         try:
             return self._record(batch, condition, scenario)
         except CONTESTANTS_OWN as error:
             if len(batch) == 1:
-                self.tell(f"{names} failed: {error}")
+                self.report(f"{names} failed: {error}")
                 return [Row(batch[0], condition, "failed", self._without_folders(str(error), batch[0]))]
-            self.tell("the run was ended by one of them, so each is run alone")
+            self.report("one of them ended the run, so each is run alone")
             return [row for one in batch for row in self._run_batch([one], condition, scenario)]
 
     def _without_folders(self, error: str, contestant: Contestant) -> str:
-        """The same without the folders of this machine, which mean nothing in a page that is kept."""
+        """The message without the folders of this machine, for pages that are published."""
         for folder in (self.folder, contestant.folder):
             error = error.replace(f"{folder}/", "").replace(f" {folder}", "")
         return error
@@ -141,7 +141,7 @@ class League:
 
 
 def write_without_backlog(source: Path, target: Path) -> None:
-    """The same scenario without a backlog; nothing is then asked of the control."""
+    """Write the scenario without a backlog, and so without a minimum wait of the control."""
     data = yaml.safe_load(source.read_text("utf-8"))
     data["title"] += ", without a backlog"
     data.pop("control_waits_at_least", None)

@@ -1,11 +1,10 @@
-"""Charts for the log: plain data in, SVG text out.
+"""Charts as SVG text, from plain data.
 
-Every label comes out as inert text. Equal input gives equal bytes. See `svg` for how a chart stands
-in a page.
+Every label is inert text. Equal input gives equal bytes. `svg` embeds a chart in a page.
 
-Convention of this project: what was produced is "neutral" (a wide pale band that the others are
-drawn upon), the sync consumer "orange", the async consumer "blue", and dashed where the two may lie
-on one another, as counts do. Dashes make nonsense of a sawtooth: ages are solid.
+Conventions: produced messages are "neutral" (a wide pale band under the other lines), the sync consumer is
+"orange", the async consumer "blue". Lines that may cover one another, such as counts, are dashed; ages,
+which have the shape of a sawtooth, are solid.
 """
 
 import io
@@ -22,6 +21,7 @@ import numpy.typing as npt
 
 from fairpoll.base.text import plain
 from fairpoll.reports.svg import INK, WIDTH, inline
+from fairpoll.scenarios.model import CONTROL
 from fairpoll.verdicts.series import Point, thin
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ COLORS: dict[Color, str] = {
     "purple": "#b868ae",
 }
 DASHES = {"solid": "-", "dashed": (0, (5, 2.5)), "dotted": (0, (1.5, 2))}
-# A place counted in px from a point of the axes, for Axes.annotate.
+# Arguments of Axes.annotate: an offset in px from a point of the axes.
 AXES_PX: Any = {"xycoords": "axes fraction", "textcoords": "offset pixels"}
 
 # The picture's measures, in px at its full width.
@@ -48,7 +48,11 @@ LEFT, HEADING, GAP, FOOT = 62, 30, 20, 50
 PANEL_HEIGHT, ONLY_PANEL_HEIGHT, LINE_HEIGHT = 160, 260, 16
 LABEL_COLUMNS = 24  # characters; longer labels take a second line, then an ellipsis
 VERTICES = 2_700  # of all lines together: about 35 kB, which leaves room for the rest within 50 kB
-LARGEST = 1e15  # beyond it, coordinates lose whole units and then overflow; drawn as this much
+LARGEST = 1e15  # larger values are drawn as this one: coordinates would lose whole units, then overflow
+
+# The colours of the built-in consumers; other consumers take one of the others.
+KNOWN_COLORS: dict[str, Color] = {CONTROL: "orange", "async": "blue"}
+OTHER_COLORS: tuple[Color, ...] = ("green", "purple")
 
 # matplotlib's settings are global to the process: one chart is drawn at a time.
 _drawing = threading.Lock()
@@ -56,10 +60,10 @@ _drawing = threading.Lock()
 
 @dataclass(frozen=True)
 class Series:
-    """One line. Points need not be sorted; those that are not finite numbers are left out.
+    """One line. Points may be unsorted; those that are not finite are omitted.
 
-    A `step` line keeps each value until the next point, and its last one to the end of the chart: a count
-    that never rose is `[(0, 0)]`; without any points the label has "no data".
+    A `step` line keeps each value until the next point, and the last one to the end of the chart: a count
+    that stayed 0 is `[(0, 0)]`. Without points the label has "no data".
     """
 
     label: str
@@ -80,7 +84,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Panel:
-    """One plot of a chart, with a y axis of its own that reaches down to 0."""
+    """One plot of a chart, with a y axis of its own that begins at 0."""
 
     title: str
     y_label: str
@@ -88,21 +92,9 @@ class Panel:
     limit: Limit | None = None
 
 
-def line_chart(
-    title: str,
-    x_label: str,
-    y_label: str,
-    series: Sequence[Series],
-    *,
-    limit: Limit | None = None,
-) -> str:
-    """One plot, as an `<svg>` element to stand in a page."""
-    return panels(title, x_label, [Panel("", y_label, series, limit)])
-
-
 def panels(title: str, x_label: str, stack: Sequence[Panel]) -> str:
     """Plots one above the other on one x axis, each with its own y axis, as an `<svg>` element."""
-    # One line may be drawn twice: once itself, once as the edge of its shading.
+    # With a limit each line is drawn twice: itself, and as the edge of its shading.
     lines = sum(len(panel.series) * (2 if panel.limit else 1) for panel in stack)
     data = [
         [thin(_clean(series.points), VERTICES // max(lines, 1)) for series in panel.series] for panel in stack
@@ -135,12 +127,12 @@ def _label_lines(panel: Panel, data: list[list[Point]]) -> list[list[str]]:
 
 def _draw(title: str, x_label: str, stack: Sequence[Panel], data: list[list[list[Point]]]) -> str:
     """Matplotlib's SVG document, drawn in INK and with its own ids."""
-    import matplotlib as mpl  # noqa: PLC0415 - half a second, which only those who draw should pay
+    import matplotlib as mpl  # noqa: PLC0415 - takes half a second, and few commands draw
     from matplotlib.figure import Figure  # noqa: PLC0415
     from matplotlib.textpath import TextPath  # noqa: PLC0415
 
     with mpl.rc_context():
-        mpl.rcdefaults()  # whatever matplotlibrc this machine has
+        mpl.rcdefaults()  # ignores this machine's matplotlibrc
         mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "fairpoll", "text.parse_math": False})
         mpl.rcParams.update(dict.fromkeys(("text.color", "xtick.color", "ytick.color"), INK))
         sides = [_label_lines(panel, lines) for panel, lines in zip(stack, data, strict=True)]
@@ -246,7 +238,7 @@ def _scale(axes: "Axes", panel: Panel, data: list[list[Point]]) -> None:
 
 
 def _number(value: float, _position: int | None = None) -> str:
-    """As people write it: 0.5, 1,200, 3.4M, 2e+15."""
+    """A number for an axis: 0.5, 1,200, 3.4M, 2e+15."""
     if abs(value) < 1e6:
         return f"{value:,.6g}"
     return f"{value / 1e6:,.6g}M" if abs(value) < 1e12 else f"{value:.3g}"
@@ -261,7 +253,7 @@ def _label_size(lines: list[str]) -> float:
 
 
 def _spread(wanted: list[float], sizes: list[float], height: float) -> list[float]:
-    """Middles near the wanted ones, so that labels do not overlap and hardly leave the panel."""
+    """Middles near the wanted ones, so that labels do not overlap and stay in the panel if they fit."""
     raised = _raise(wanted, sizes)
     lowered = _raise([height - middle for middle in raised], sizes)  # the same again, upside down
     return [height - middle for middle in lowered]

@@ -11,7 +11,7 @@ from fairpoll.verdicts.verdict_json import JudgedRun, worst
 
 Kind = Literal["worse", "went", "appeared", "better", "same"]
 ORDER: tuple[Kind, ...] = ("worse", "went", "appeared", "better", "same")  # the most important first
-# Inconclusive ranks before fail: it accuses nobody.
+# Inconclusive is better than fail, since it blames no consumer.
 RANK = {"pass": 0, "inconclusive": 1, "fail": 2}
 NOTHING = "-"
 
@@ -55,7 +55,7 @@ def comparison(
     names: tuple[str, str],
     everything: bool = False,
 ) -> str:
-    """Both runs and what changed between them as Markdown; with `everything`, what did not as well."""
+    """Both runs and the changes between them as Markdown; with `everything`, unchanged criteria too."""
     found = changes(before, after)
     count = Counter(change.kind for change in found)
     parts = [
@@ -105,7 +105,7 @@ def _text(finding: Finding | None) -> str:
 def _heads(
     before: Sequence[JudgedRun], after: Sequence[JudgedRun], names: tuple[str, str]
 ) -> list[tuple[str, str, str]]:
-    """The conditions of both runs: a difference may explain a change."""
+    """The conditions of both runs, which may explain a change."""
     both = (before, after)
     rows = {
         "verdicts of": names,

@@ -1,4 +1,4 @@
-"""The verdict of a run in a sentence: who serves the low-volume topics, and what was counted."""
+"""The verdict of a run in a sentence: which consumers serve the low-volume topics, and criteria passed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MOST_MODES = 4
 
 
 def headline(runs: Sequence[StoredRun], not_judged: int = 0) -> str:
-    """The verdict in a few sentences: who is served in the first run, and the count of criteria in all.
+    """The verdict in a few sentences: the service in the first run, and the count of criteria in all runs.
 
     `not_judged` is the number of scenarios and tests that could not be run or judged.
     """
@@ -27,8 +27,9 @@ def headline(runs: Sequence[StoredRun], not_judged: int = 0) -> str:
 
 
 def served(stored: StoredRun) -> str:
-    """Who serves the low-volume topics and how long they waited; "" without low-volume topics or with more
-    than MOST_MODES consumers.
+    """Which consumers serve the low-volume topics, and how long these waited.
+
+    "" without low-volume topics or with more than MOST_MODES consumers.
     """
     consumers = list(stored.run.figures)
     if not stored.series.low or len(consumers) > MOST_MODES:

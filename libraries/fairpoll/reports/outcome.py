@@ -1,4 +1,4 @@
-"""The verdict of a folder of results in a few lines, for a terminal."""
+"""The verdict of a results folder in a few lines, for a terminal."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -61,6 +61,6 @@ def _verdict(runs: Sequence[JudgedRun], findings: Sequence[Finding], incomplete:
     if count["fail"]:
         return f"FAIL: {about}{count['fail']} of {len(findings)} criteria do not hold, {where}"
     if count["inconclusive"] or incomplete:
-        undecided = f"{count['inconclusive']} of {len(findings)} criteria could not be judged"
-        return f"INCONCLUSIVE: {about}not decided: {undecided}, {where}. Run again, or with a lower SPEED"
+        open_criteria = f"{count['inconclusive']} of {len(findings)} criteria could not be judged"
+        return f"INCONCLUSIVE: {about}{open_criteria}, {where}. Run again, or with a lower SPEED"
     return f"PASS: {about}all {len(findings)} criteria hold, {where}"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fairpoll.reports.charts import Color, Limit, Panel, Series, Style, panels
+from fairpoll.reports.charts import KNOWN_COLORS, OTHER_COLORS, Limit, Panel, Series, Style, panels
 from fairpoll.reports.svg import standalone
 from fairpoll.scenarios.model import CONTROL
 from fairpoll.verdicts.series import Curve, RunSeries, StoredRun, TopicCurves
@@ -62,12 +62,12 @@ def _waiting(stored: StoredRun, shown: Sequence[TopicCurves], consumers: Sequenc
         series = {name: _series(stored, name, curves.waiting[name]) for name in consumers}
         budget = stored.budget_of(curves.topics)
         limit = None if budget is None else Limit(budget, f"at most {budget:g} s")
-        # The judged consumer is shaded; a control beside it is not.
+        # A single consumer is shaded; one beside a control is not.
         beside = limit and replace(limit, shaded=len(consumers) == 1)
         drawn.append(Panel(curves.title, "seconds", list(series.values()), beside))
         tested = [name for name in consumers if name != CONTROL]
         if curves.volume != "high" and len(consumers) > 1 and len(tested) == 1:
-            # Seconds cannot be seen beside a control that waits for minutes.
+            # Seconds are invisible beside a control that waits for minutes.
             drawn.append(Panel(f"{curves.title}, {tested[0]} alone", "seconds", [series[tested[0]]], limit))
     return drawn
 
@@ -88,14 +88,13 @@ def _latency(stored: StoredRun, curves: TopicCurves, consumers: Sequence[str]) -
 
 def _series(stored: StoredRun, consumer: str, curve: Curve) -> Series:
     """A solid line, in the colour that the consumer has in every chart of the run."""
-    known: dict[str, Color] = {"sync": "orange", "async": "blue"}
-    others: tuple[Color, ...] = ("green", "purple")
-    color = known.get(consumer) or others[list(stored.run.figures).index(consumer) % len(others)]
+    rank = list(stored.run.figures).index(consumer)
+    color = KNOWN_COLORS.get(consumer) or OTHER_COLORS[rank % len(OTHER_COLORS)]
     return Series(curve.label, curve.points, color)
 
 
 def _style(consumer: str) -> Style:
-    """Where two consumers serve a topic alike, one line lies on the other: the dashes show both."""
+    """Dashes for all but the control, because lines of equal values cover one another."""
     return "solid" if consumer == CONTROL else "dashed"
 
 

@@ -1,4 +1,4 @@
-"""Where the time of a whole Robot run went."""
+"""Measures how long the parts of a whole Robot run take."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ REST = "all else"
 
 
 class Stopwatch:
-    """Adds up what each part took. A part within another one counts once, as the inner one."""
+    """Adds up the time of each part. Time in a nested part counts for the inner part only."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -19,7 +19,7 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
-        """The time of the block counts as this part."""
+        """Count the time of the block as this part."""
         began = time.monotonic()
         self._inside.append(0.0)
         try:
@@ -34,8 +34,8 @@ class Stopwatch:
     def parts(self, recorded: str, live: Sequence[tuple[float, float]]) -> dict[str, float]:
         """Part -> seconds, the whole last. Live traffic is taken out of the part `recorded`.
 
-        `live` are the start and end of each recording's live traffic in milliseconds; time that recordings
-        made side by side have in common counts once.
+        `live` has the start and end of each recording's live traffic in milliseconds; where recordings
+        overlap, time counts once.
         """
         spent = dict(self._spent)
         around = spent.pop(recorded, 0.0)

@@ -78,7 +78,7 @@ def page(
 
 
 def versions() -> str:
-    """The versions of the packages that take part in a judgement, as far as they are installed."""
+    """The versions of the installed packages that take part in a judgement."""
     return ", ".join(f"{name} {version}" for name, version in installed_versions().items())
 
 
@@ -131,7 +131,7 @@ def _overview(runs: Sequence[Shown]) -> str:
 def _faults(runs: Sequence[Shown]) -> str:
     rows = [row for shown in runs for row in fault_rows(shown.stored.run)]
     return (
-        f"<h2>Faults</h2>{wide(html_table(HEAD, rows, 'What was done, and what came of it'))}" if rows else ""
+        f"<h2>Faults</h2>{wide(html_table(HEAD, rows, 'Injected faults and their effect'))}" if rows else ""
     )
 
 
@@ -170,7 +170,7 @@ def _conditions(series: RunSeries, run_id: str) -> str:
 
 
 def _judged(run: JudgedRun) -> str:
-    """The command of each consumer that is not built in, and, once, the evidence that it cannot show."""
+    """The command of each consumer that is not built in, and the evidence that it cannot show."""
     texts = [f"{inert(name)}: <code>{inert(judged.command)}</code>" for name, judged in run.judged.items()]
     texts += [inert(cannot_show(consumer, kinds)) for consumer, kinds in run.not_shown.items()]
     return "".join(f"<p>{one}</p>" for one in texts)

@@ -1,7 +1,7 @@
 """From a matplotlib drawing to SVG that can be embedded in any page or saved as a file.
 
-The page is Robot's log.html, light or dark: ink becomes `currentColor`, ids carry a prefix of the
-chart's own, and nothing is left that would be fetched, run, or reach beyond the picture.
+The page may be Robot's log.html, light or dark: ink becomes `currentColor`, and ids have a prefix of the
+chart's own. The SVG fetches and runs nothing, and has no effect on the rest of the page.
 """
 
 import hashlib
@@ -10,16 +10,15 @@ import xml.etree.ElementTree as ET
 
 from fairpoll.base.text import plain
 
-INK = "#010203"  # what text, axes and grid are drawn in; becomes currentColor
+INK = "#010203"  # the colour of text, axes and grid; becomes currentColor
 FONT = "Helvetica,Arial,sans-serif"
-# In px: a chart's full width, the least at which it can be read (a page that is narrower is moved
-# sideways), and the border of a chart in a file of its own.
+# In px: a chart's full width, its minimum width (narrower pages scroll), and the border of a chart's file.
 WIDTH, LEAST_WIDTH, MARGIN = 900, 640, 16
 _IN_A_PAGE = f"min-width:{LEAST_WIDTH}px;max-width:{WIDTH}px;"
 
 
 def inline(drawn: str, title: str, description: str) -> str:
-    """The drawing cut down to one element that can stand in any page."""
+    """The drawing as one element that can be embedded in any page."""
     prefix = "chart-" + hashlib.sha256((drawn + title + description).encode()).hexdigest()[:10]
     source = ET.fromstring(drawn)
     root = ET.Element("svg", {"viewBox": source.attrib["viewBox"], "width": "100%", "role": "img"})
@@ -37,10 +36,10 @@ def inline(drawn: str, title: str, description: str) -> str:
 
 
 def standalone(svg: str) -> str:
-    """The same chart as a file of its own, with a background that follows the reader's theme."""
+    """A chart from `panels` as a file of its own, with a background that follows the reader's theme."""
     size = re.match(r'<svg viewBox="0 0 (\d+)\S* (\d+)\S*" width="100%"', svg)
     if not size:
-        raise ValueError("standalone() takes what line_chart() or panels() returned")
+        raise ValueError("standalone() takes a chart that panels() returned")
     width, height = int(size[1]) + 2 * MARGIN, int(size[2]) + 2 * MARGIN
     opening = (
         '<?xml version="1.0" encoding="UTF-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" '
@@ -55,7 +54,7 @@ def standalone(svg: str) -> str:
 
 
 def _tidy(element: ET.Element) -> None:
-    """Without namespaces, layout blanks and matplotlib's ids, to which nothing here refers."""
+    """Remove namespaces, layout blanks and matplotlib's unused ids."""
     element.tag = element.tag.split("}")[-1]
     element.tail = None
     if element.tag not in ("text", "title", "desc"):

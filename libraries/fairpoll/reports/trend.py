@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.evidence import layout
-from fairpoll.reports.charts import Color, Panel, Series, Style, panels
+from fairpoll.reports.charts import KNOWN_COLORS, OTHER_COLORS, Panel, Series, Style, panels
 from fairpoll.reports.page import html_page, wide
 from fairpoll.reports.tables import html_table
 from fairpoll.verdicts.series import Point
@@ -18,8 +18,6 @@ from fairpoll.verdicts.verdict_json import ConsumerFigures, JudgedRun, read_runs
 
 COLUMNS = ("run", "made (UTC)", "cluster", "consumer", "oldest low-volume wait (s)", "records/s", "verdict")
 HEADING = "Waiting and throughput over the runs"
-KNOWN: dict[str, Color] = {"sync": "orange", "async": "blue"}
-OTHERS: tuple[Color, ...] = ("green", "purple")
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,10 @@ class Dated:
 def read_all(folder: Path) -> tuple[list[Dated], list[str]]:
     """Every run at or below the folder, the oldest first, and the reasons why files were ignored.
 
-    A run is in its recording's verdict.json and in that of the Robot run; it counts once. Raises HistoryError
-    without a run.
+    A run counts once, also if it is in two verdict.json files. Raises HistoryError if there is no run.
     """
     found: dict[str, Dated] = {}
-    passed_over = []
+    ignored = []
     for path in sorted(folder.rglob(layout.VERDICT)):
         try:
             for run in read_runs(path):
@@ -45,14 +42,14 @@ def read_all(folder: Path) -> tuple[list[Dated], list[str]]:
                     continue  # could not be run
                 found.setdefault(run.run_id, Dated(_made(run.run_id), run))
         except HistoryError as error:
-            passed_over.append(str(error))
+            ignored.append(str(error))
     if not found:
-        why = f": {'; '.join(passed_over)}" if passed_over else ""
+        why = f": {'; '.join(ignored)}" if ignored else ""
         raise HistoryError(f"{folder}: no run with a {layout.VERDICT} at or below it{why}")
-    return sorted(found.values(), key=lambda dated: (dated.made, dated.run.run_id)), passed_over
+    return sorted(found.values(), key=lambda dated: (dated.made, dated.run.run_id)), ignored
 
 
-def trend(runs: Sequence[Dated], passed_over: Sequence[str] = ()) -> str:
+def trend(runs: Sequence[Dated], ignored: Sequence[str] = ()) -> str:
     """The page: for each scenario a chart of its runs in the order of time, and their figures."""
     groups: dict[str, list[Dated]] = {}
     for dated in runs:
@@ -62,15 +59,13 @@ def trend(runs: Sequence[Dated], passed_over: Sequence[str] = ()) -> str:
     body = f"<h1>{HEADING}</h1><p>{made}</p>"
     for title in sorted(groups):
         body += wide(_chart(title, groups[title])) + wide(_table(title, groups[title]))
-    if passed_over:
-        body += (
-            "<p>Passed over:</p><ul>" + "".join(f"<li>{escape(why)}</li>" for why in passed_over) + "</ul>"
-        )
+    if ignored:
+        body += "<p>Ignored files:</p><ul>" + "".join(f"<li>{escape(why)}</li>" for why in ignored) + "</ul>"
     return html_page(HEADING, body)
 
 
 def _made(run_id: str) -> datetime:
-    """When the run began: its id begins with it. Raises HistoryError."""
+    """The start of the run, with which its id begins. Raises HistoryError."""
     match = re.match(r"\d{8}-\d{6}(?=-|$)", run_id)
     try:
         return datetime.strptime(match[0] if match else "", "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
@@ -79,7 +74,7 @@ def _made(run_id: str) -> datetime:
 
 
 def _title(run: JudgedRun) -> str:
-    """Runs of one title can be compared: at another speed, unscaled delays weigh differently."""
+    """The title of comparable runs. At another speed, delays that are not scaled have another weight."""
     return run.name + (f", at speed {run.speed:g}" if run.speed != 1 else "")
 
 
@@ -103,7 +98,7 @@ def _chart(title: str, runs: Sequence[Dated]) -> str:
 def _series(runs: Sequence[Dated], figure: Callable[[ConsumerFigures], float]) -> list[Series]:
     """One line a consumer, with a colour of its own, then (without more colours) another style."""
     consumers = sorted({consumer for dated in runs for consumer in dated.run.figures})
-    colors = cycle(OTHERS)
+    colors = cycle(OTHER_COLORS)
     series = []
     for rank, consumer in enumerate(consumers):
         points: list[Point] = [
@@ -111,8 +106,9 @@ def _series(runs: Sequence[Dated], figure: Callable[[ConsumerFigures], float]) -
             for number, dated in enumerate(runs, start=1)
             if consumer in dated.run.figures
         ]
-        style: Style = "solid" if rank < len(KNOWN) + len(OTHERS) else "dashed"
-        series.append(Series(consumer, points, KNOWN[consumer] if consumer in KNOWN else next(colors), style))
+        style: Style = "solid" if rank < len(KNOWN_COLORS) + len(OTHER_COLORS) else "dashed"
+        color = KNOWN_COLORS[consumer] if consumer in KNOWN_COLORS else next(colors)
+        series.append(Series(consumer, points, color, style))
     return series
 
 
