@@ -63,12 +63,12 @@ class Faults(Protocol):
 
 
 class Cluster(Protocol):
-    """A running Kafka cluster, ours or somebody's. Several experiments may use it at the same time.
+    """A Kafka cluster, started by us or external. Several experiments may use it at the same time.
 
-    `kind` is one of local, mock, compose, external. `description` says which broker judges, for
-    people: "Apache Kafka 4.3.1 (KRaft), 1 broker, Java 17". `client_config` holds everything a
-    confluent-kafka client needs to connect, as string properties; `consumer_config` the same for the
-    consumers under test, whose network can be broken. `faults` is None where faults cannot be injected.
+    `kind` is local, mock, compose or external. `description` names the brokers, for people: "Apache Kafka
+    4.3.1 (KRaft), 1 broker, Java 17". `client_config` has the properties with which a confluent-kafka client
+    connects; `consumer_config` those of the consumers under test, whose network can have faults. `faults` is
+    None if faults cannot be injected.
     """
 
     kind: str

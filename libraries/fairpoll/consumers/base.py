@@ -60,7 +60,7 @@ class Consumer:
         self.stopping = threading.Event()
         self.sink = self.open_sink()
         self.assigned: set[Partition] = set()
-        # Next offset to read, for each partition whose records the sink took and nobody committed yet.
+        # Next offset to read, for each partition with written records that are not committed yet.
         self.uncommitted: dict[Partition, int] = {}
         # Held while a record is written, so that its partition is neither revoked nor committed meanwhile.
         self.delivering = threading.RLock()

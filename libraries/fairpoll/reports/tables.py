@@ -57,7 +57,7 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str
 
 
 def markdown_text(text: str) -> str:
-    """Text that stays within its cell or line, and is no HTML."""
+    """Text that stays within its cell or line, without HTML."""
     return escape(plain(text), quote=False).replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*")
 
 

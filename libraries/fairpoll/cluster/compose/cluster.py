@@ -150,9 +150,9 @@ class ComposeCluster:
             if not is_free(self._ui_port):
                 raise ClusterError(_taken(client, self._ui_port, UI_PORT))
             self._fetch(client, self._compose, [UI])
-            if said := self._compose.up([UI], self._options.start_timeout_seconds):
+            if errors := self._compose.up([UI], self._options.start_timeout_seconds):
                 raise ClusterError(
-                    f"Compose could not start Kafka UI: {last_words(said)}{self._containers.why(client)}"
+                    f"Compose could not start Kafka UI: {last_words(errors)}{self._containers.why(client)}"
                 )
             self._containers.wait_until_healthy(client, [UI], self._options.start_timeout_seconds)
         return address
@@ -207,11 +207,11 @@ class ComposeCluster:
         self._registry.add_project(self.project)
         self._up = True
         self._progress(f"starting {', '.join(self.services)} as project {self.project}")
-        if said := compose.up(self.services, self._options.start_timeout_seconds):
-            if PORT_TAKEN.search(said):
-                raise self._port_taken(client, said)
+        if errors := compose.up(self.services, self._options.start_timeout_seconds):
+            if PORT_TAKEN.search(errors):
+                raise self._port_taken(client, errors)
             raise ClusterError(
-                f"Compose could not start the cluster: {last_words(said)}{self._containers.why(client)}"
+                f"Compose could not start the cluster: {last_words(errors)}{self._containers.why(client)}"
             )
         self._containers.wait_until_healthy(client, self.services, self._options.start_timeout_seconds)
         self._wait_until_ours(client)
@@ -246,8 +246,8 @@ class ComposeCluster:
         except DeadlineError as error:
             raise ClusterError(f"Kafka not ready: {error}{self._containers.why(client)}") from None
 
-    def _port_taken(self, client: Any, said: str) -> "_PortTakenError":
-        named = {int(port) for port in PORT_OF_ERROR.findall(said)}
+    def _port_taken(self, client: Any, errors: str) -> "_PortTakenError":
+        named = {int(port) for port in PORT_OF_ERROR.findall(errors)}
         ports = dict(zip(self._ports, self._port_names, strict=True))
         port = next((one for one in self._ports if one in named), self._ports[0])
         return _PortTakenError(_taken(client, port, ports[port]), bool(os.environ.get(ports[port])))
@@ -264,12 +264,12 @@ class ComposeCluster:
             self._containers.collect_logs()
         except ClusterError as error:
             self._warn(f"the containers' logs were not collected: {error}")
-        said = self._compose.down()
+        errors = self._compose.down()
         try:
             remove_project(self.project)
         except ClusterError as error:
             # It stays in the registry, so that the next run clears it.
-            self._warn(f"project {self.project} may be left behind: {last_words(said)}; {error}")
+            self._warn(f"project {self.project} may be left behind: {last_words(errors)}; {error}")
             return
         self._registry.forget_project(self.project)
 
@@ -283,7 +283,7 @@ class _PortTakenError(Exception):
 
 
 def _taken(client: Any, port: int, variable: str) -> str:
-    holder = publisher_of(client, port) or listening_process(port) or "somebody else"
+    holder = publisher_of(client, port) or listening_process(port) or "another process"
     return (
         f"port {port} is taken by {holder}; stop it, or choose another with the environment variable "
         f"{variable} (not set: a free one is found)"
