@@ -46,7 +46,7 @@ def test_no_more_lines_are_worded_like_a_translation(pattern: str):
 
 
 # Lines with a word that the glossary avoids; lower it with each that you reword.
-ALLOWED_WORDS = 46
+ALLOWED_WORDS = 43
 
 
 def test_words_to_avoid_are_rare():

@@ -1,7 +1,6 @@
 """An action that is repeated in the background while a block of code runs."""
 
 import threading
-from types import TracebackType
 
 
 class Repeating:
@@ -28,9 +27,7 @@ class Repeating:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         self._stop.set()
         self._thread.join()
         self.finish()

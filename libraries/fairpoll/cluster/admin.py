@@ -176,20 +176,15 @@ class Admin:
     def delete(self, topics: Collection[str], groups: Collection[str]) -> list[str]:
         """Delete topics and groups; missing ones are ignored. Returns those that could not be deleted."""
         left: list[str] = []
-        if groups:
-            for name, future in self._client.delete_consumer_groups(
-                list(groups), request_timeout=REQUEST_SECONDS
-            ).items():
+        for kind, names, delete, missing in (
+            ("group", groups, self._client.delete_consumer_groups, KafkaError.GROUP_ID_NOT_FOUND),
+            ("topic", topics, self._client.delete_topics, KafkaError.UNKNOWN_TOPIC_OR_PART),
+        ):
+            futures = delete(list(names), request_timeout=REQUEST_SECONDS) if names else {}
+            for name, future in futures.items():
                 error = _error_of(future)
-                if error is not None and error.code() != KafkaError.GROUP_ID_NOT_FOUND:
-                    left.append(f"group {name}: {_reason(error)}")
-        if topics:
-            for name, future in self._client.delete_topics(
-                list(topics), request_timeout=REQUEST_SECONDS
-            ).items():
-                error = _error_of(future)
-                if error is not None and error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    left.append(f"topic {name}: {_reason(error)}")
+                if error is not None and error.code() != missing:
+                    left.append(f"{kind} {name}: {_reason(error)}")
         return left
 
     def _on_error(self, error: KafkaError) -> None:

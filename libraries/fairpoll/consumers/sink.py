@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
 
 import orjson
 
@@ -108,9 +107,7 @@ class FileSink:
     def __enter__(self) -> "FileSink":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
 

@@ -17,9 +17,8 @@ from fairpoll.league.bars import Bar, bar_chart
 from fairpoll.league.contestants import Contestant
 from fairpoll.league.rows import CONDITIONS, STALL_SECONDS, WAIT_SECONDS, Condition, Row
 from fairpoll.reports.page import html_page, wide
-from fairpoll.reports.tables import aligned, html_table, markdown_table, markdown_text
+from fairpoll.reports.tables import NOTHING, aligned, html_table, markdown_table, markdown_text
 
-NOTHING = "-"
 HEADING = "Which consumers starve a quiet topic?"
 DETAILS = (
     "contestant",

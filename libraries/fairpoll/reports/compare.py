@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fairpoll.checkers.finding import Finding
-from fairpoll.reports.tables import markdown_table
+from fairpoll.reports.tables import NOTHING, markdown_table
 from fairpoll.verdicts.verdict_json import JudgedRun, worst
 
 Kind = Literal["worse", "went", "appeared", "better", "same"]
 ORDER: tuple[Kind, ...] = ("worse", "went", "appeared", "better", "same")  # the most important first
 # Inconclusive is better than fail, since it blames no consumer.
 RANK = {"pass": 0, "inconclusive": 1, "fail": 2}
-NOTHING = "-"
 
 # Run, consumer, check, criterion, number: a check may be judged twice, with two bounds.
 Key = tuple[str, str, str, str, int]

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from fairpoll.reports.tables import markdown_table, markdown_text
+from fairpoll.reports.tables import NOTHING, markdown_table, markdown_text
 from fairpoll.verdicts.verdict_json import JudgedRun, worst
 
 RUNS = ("scenario", "consumer", "criteria met", "oldest low-volume wait", "records/s", "verdict")
 UNMET = ("scenario", "consumer", "criterion", "expected", "measured", "verdict")
 MOST_UNMET = 20  # verdict.json has them all
-NOTHING = "-"
 
 
 def summary(runs: Sequence[JudgedRun]) -> str:

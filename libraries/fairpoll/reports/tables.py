@@ -9,6 +9,7 @@ from fairpoll.base.text import plain
 from fairpoll.checkers.finding import Finding
 
 COLUMNS = ("criterion", "expected", "measured", "verdict")
+NOTHING = "-"  # the cell of a missing value
 CELL_COLUMNS = 44  # in the console: three such cells and a verdict fit a wide terminal
 # The colours of Robot's log, so that the table follows its light and dark theme; pages that do not define
 # them use the fallbacks. The log shows messages in preformatted monospace, which this undoes.

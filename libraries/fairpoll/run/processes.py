@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from fairpoll.base.errors import ClusterError, ConsumerError
 from fairpoll.base.logs import last_lines
@@ -171,8 +170,6 @@ class ChildProcesses:
     def __enter__(self) -> "ChildProcesses":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         # Without brokers, clients would spend the whole timeout on their last commit.
         self.stop(0.0 if isinstance(error, ClusterError) else STOP_SECONDS)

@@ -57,8 +57,6 @@ class ComposeCluster:
         warn: Callable[[str], None] = lambda _text: None,
         progress: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        if options.brokers not in (1, 3):
-            raise ClusterError(f"a compose cluster has 1 or 3 brokers, not {options.brokers}")
         self._options = options
         self._registry = registry
         self._warn = warn
