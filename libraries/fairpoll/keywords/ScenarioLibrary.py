@@ -7,6 +7,7 @@ from typing import Literal
 from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 
+from fairpoll.consumers.bizon import NOT_INSTALLED
 from fairpoll.keywords.judging import log_charts
 from fairpoll.keywords.session import SESSION
 from fairpoll.keywords.suite_scenarios import RECORDS, SCENARIOS
@@ -182,7 +183,7 @@ class ScenarioLibrary:
         Example: `Require Bizon`
         """
         if find_spec("bizon") is None:
-            raise SkipExecution("Bizon is not installed: pip install -r requirements-bizon.txt")
+            raise SkipExecution(NOT_INSTALLED)
         if SESSION.cluster is not None and SESSION.cluster.kind == "mock":
             raise SkipExecution(
                 "needs a real broker, which reports a group's assignment: run with CLUSTER:local"

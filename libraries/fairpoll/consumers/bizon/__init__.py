@@ -7,6 +7,7 @@ variables, and runs Bizon with a configuration made from them. Needs the extra `
 from fairpoll.contract.output_fields import Fields
 
 MODES = ("sync", "async")
+NOT_INSTALLED = "Bizon is not installed: pip install 'fairpoll[bizon]'"
 # The field mapping of Bizon's file destination.
 OUTPUT_FIELDS = Fields(
     topic="source_data.topic",

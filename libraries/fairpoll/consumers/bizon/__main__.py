@@ -11,7 +11,7 @@ import click
 import yaml
 
 from fairpoll.base.errors import ConsumerError
-from fairpoll.consumers.bizon import MODES
+from fairpoll.consumers.bizon import MODES, NOT_INSTALLED
 from fairpoll.contract import client_config
 from fairpoll.contract.environment import BOOTSTRAP_SERVERS, OUTPUT_FOLDER, ConsumerEnvironment
 
@@ -19,7 +19,6 @@ CONFIG = "bizon.yml"
 FAIR_SOURCE = Path(__file__).parent / "fair_source.py"
 # Longest wait of Bizon's read for a full batch, in whole seconds; its default is 10.
 CONSUMER_TIMEOUT_SECONDS = 1
-INSTALL = "pip install 'fairpoll[bizon]'"
 
 
 @click.command()
@@ -45,7 +44,7 @@ def main(mode: str, config: Path | None) -> None:
 def run(mode: str, config: Path | None) -> None:
     """Write the configuration into the output folder and become Bizon, there. Raises ConsumerError."""
     if find_spec("bizon") is None:
-        raise ConsumerError(f"Bizon is not installed: {INSTALL}")
+        raise ConsumerError(NOT_INSTALLED)
     connection = client_config.from_environment(os.environ)
     if any(name.startswith("sasl.") for name in connection):
         raise ConsumerError("Bizon's modes do not support a login; use a cluster without one")
