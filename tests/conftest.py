@@ -75,7 +75,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 # First, because xdist reads the marks in the same hook.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests first; one worker each for kill tables, the installed wheel and runs on local brokers."""
+    """Long tests first; one worker each for kill tables, the wheel, Docker and runs on local brokers."""
 
     def folder(item: pytest.Item) -> str:
         return item.path.relative_to(TESTS).parts[0]
@@ -86,6 +86,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if folder(item) in ("must_fail", "installed"):
             item.add_marker(pytest.mark.xdist_group(folder(item)))
+        elif item.get_closest_marker("docker"):
+            item.add_marker(pytest.mark.xdist_group("docker"))
         elif item.get_closest_marker("local") and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.xdist_group(f"{folder(item)} on local brokers"))
 
