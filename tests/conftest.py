@@ -72,24 +72,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if all(".py" in argument for argument in config.args) else WORKERS
 
 
-# First, because xdist reads the marks in the same hook.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests first; one worker each for kill tables, the wheel, Docker and runs on local brokers."""
-
-    def folder(item: pytest.Item) -> str:
-        return item.path.relative_to(TESTS).parts[0]
-
-    items.sort(key=lambda item: ORDER.get(folder(item), 0))
-    for item in items:
-        if item.get_closest_marker("xdist_group"):
-            continue
-        if folder(item) in ("must_fail", "installed"):
-            item.add_marker(pytest.mark.xdist_group(folder(item)))
-        elif item.get_closest_marker("docker"):
-            item.add_marker(pytest.mark.xdist_group("docker"))
-        elif item.get_closest_marker("local") and item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.xdist_group(f"{folder(item)} on local brokers"))
+    """Folders with long tests first. A file runs in one worker (`--dist loadfile`), with its shared fixtures."""
+    items.sort(key=lambda item: ORDER.get(item.path.relative_to(TESTS).parts[0], 0))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -12,7 +12,6 @@ from syrupy.assertion import SnapshotAssertion
 
 from keyword_rows import messages
 
-pytestmark = pytest.mark.xdist_group("bad arguments")
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ", ".join(sorted(path.name for path in (ROOT / "resources" / "scenarios").glob("*.yaml")))
 

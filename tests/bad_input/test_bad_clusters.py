@@ -17,7 +17,6 @@ from fairpoll.cluster.local.cluster import LocalCluster
 
 # A broker on this machine answers, or refuses, in milliseconds.
 ANSWER_SECONDS = 2.0
-pytestmark = pytest.mark.xdist_group("bad clusters")
 
 
 def sentence(error: ClusterError, servers: str = "") -> str:

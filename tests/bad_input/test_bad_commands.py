@@ -17,7 +17,6 @@ from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.run.modes import Yours, consumer_of
 from fairpoll.scenarios.file import load_scenario
 
-pytestmark = pytest.mark.xdist_group("bad commands")
 SCENARIO = """
 title: short
 duration: 5 s

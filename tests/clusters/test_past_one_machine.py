@@ -35,7 +35,7 @@ topics:
   quiet: {volume: low, partitions: 1, traffic: 1 every 200 ms, output: quiet.json}
 """
 
-pytestmark = [pytest.mark.local, pytest.mark.xdist_group("past one machine")]
+pytestmark = pytest.mark.local
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from fairpoll.reports.trend import read_all, trend
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 SUITES = Path(__file__).parents[2] / "suites"
 CHROMIUM = os.environ.get("CHROMIUM") or which("chromium")
