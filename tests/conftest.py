@@ -73,7 +73,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Folders with long tests first. A file runs in one worker (`--dist loadfile`), with its shared fixtures."""
+    """Folders with long tests first. A file runs in one worker (`--dist loadfile`), with its fixtures."""
     items.sort(key=lambda item: ORDER.get(item.path.relative_to(TESTS).parts[0], 0))
 
 
