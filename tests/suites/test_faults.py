@@ -31,9 +31,9 @@ CONSUMERS = Path(__file__).parents[1] / "must_fail" / "consumers.py"
 @pytest.mark.parametrize(
     ("test", "defect", "told"),
     [
-        ("A Broker Is Killed And Restarted", "backs off too long", "async delivered again "),
-        ("The Disk Of The Consumer Is Full", "commits what did not fit", "async lost "),
-        ("The Consumer Is Killed Five Times", "resets to latest", "async lost "),
+        ("A Broker Is Killed And Restarted", "backs off too long", "consumers.py delivered again "),
+        ("The Disk Of The Consumer Is Full", "commits what did not fit", "consumers.py lost "),
+        ("The Consumer Is Killed Five Times", "resets to latest", "consumers.py lost "),
     ],
 )
 def test_a_consumer_that_does_not_survive_is_caught(test: str, defect: str, told: str, tmp_path: Path):
