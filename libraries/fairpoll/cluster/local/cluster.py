@@ -160,15 +160,15 @@ class LocalCluster:
             )
         self._format(kafka)
         for broker in self.brokers:
-            self.launch(broker)
+            self._launch(broker)
         if len(self.brokers) == 3:  # a smaller cluster does not survive the loss of a broker
             ways = {b.node_id: (b.proxy_port, b.consumer_port) for b in self.brokers}
             self._network = Network(ways, self._options.log_folder / "proxy.log")
             self._registry.add_process(self._network.pid)
-            self.faults = LocalFaults(self, self._network)
+            self.faults = LocalFaults(self.brokers, self._launch, self._network)
         self._wait_until_ready()
 
-    def launch(self, broker: Broker) -> None:
+    def _launch(self, broker: Broker) -> None:
         """Start a broker's process on the data it has. Raises ClusterError when the cluster was stopped."""
         if self._kafka is None or self._folder is None:
             raise ClusterError("the local cluster is not running")

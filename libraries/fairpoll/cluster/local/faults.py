@@ -4,25 +4,24 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fairpoll.base.errors import ClusterError
+from fairpoll.cluster.local.broker import Broker
 from fairpoll.cluster.ports import HOST
-
-if TYPE_CHECKING:
-    from fairpoll.cluster.local.broker import Broker
-    from fairpoll.cluster.local.cluster import LocalCluster
 
 STOP_SECONDS = 20.0
 
 
 class LocalFaults:
-    """See `base.Faults`. Brokers are named by their node ids, 1 to 3."""
+    """See `base.Faults`. Brokers are named by their node ids, 1 to 3; `launch` starts one that has ended."""
 
-    def __init__(self, cluster: "LocalCluster", network: "Network") -> None:
-        self._cluster = cluster
+    def __init__(
+        self, brokers: Sequence[Broker], launch: Callable[[Broker], None], network: "Network"
+    ) -> None:
+        self._brokers = brokers
+        self._launch = launch
         self._network = network
         # Brokers that were ended on purpose.
         self.down: set[int] = set()
@@ -44,7 +43,7 @@ class LocalFaults:
 
     def start(self, node: int) -> None:
         if self._process(node).poll() is not None:
-            self._cluster.launch(self._broker(node))
+            self._launch(self._broker(node))
             self.down.discard(node)
 
     def freeze(self, node: int) -> None:
@@ -66,11 +65,11 @@ class LocalFaults:
     def heal(self, node: int) -> None:
         self._network.send_command("heal", node)
 
-    def _broker(self, node: int) -> "Broker":
-        for broker in self._cluster.brokers:
+    def _broker(self, node: int) -> Broker:
+        for broker in self._brokers:
             if broker.node_id == node:
                 return broker
-        raise ClusterError(no_broker(node, len(self._cluster.brokers)))
+        raise ClusterError(no_broker(node, len(self._brokers)))
 
     def _process(self, node: int) -> subprocess.Popen[bytes]:
         process = self._broker(node).process
