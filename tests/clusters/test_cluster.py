@@ -19,6 +19,7 @@ from fairpoll.cluster.cleanup import clear_leftovers
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
 from fairpoll.cluster.local.jars import find_kafka
+from running import running
 
 
 @pytest.mark.parametrize("kind", ["mock", pytest.param("local", marks=pytest.mark.local)])
@@ -37,7 +38,7 @@ def test_a_cluster_starts_serves_and_leaves_nothing(kind: str, tmp_path: Path, r
         cluster.stop()
         cluster.stop()
     assert children
-    assert not any(child.is_running() for child in children)
+    assert running(children) == []
 
 
 @pytest.mark.local
@@ -193,6 +194,6 @@ def test_what_a_killed_run_left_behind_is_cleared(tmp_path: Path):
     owner.send_signal(signal.SIGKILL)
     owner.wait()
     assert clear_leftovers() == [f"process {child.pid}", str(tmp_path / "data")]
-    wait_until(lambda: not child.is_running(), 10, "the child to end")
+    wait_until(lambda: not running([child]), 10, "the child to end")
     assert not (tmp_path / "data").exists()
     assert clear_leftovers() == []

@@ -92,6 +92,13 @@ def test_the_version_stands_in_one_place():
     assert [path for path in ENGINE.rglob("*.py") if f'"{told}"' in path.read_text("utf-8")] == []
 
 
+def test_unit_tests_start_no_cluster():
+    """CONTRIBUTING.md promises it: a test that starts one is in tests/clusters or tests/suites."""
+    starts = r"\b(open_cluster|opened|LocalCluster|MockCluster)\(|CLUSTER:(mock|local)|mark\.(local|docker)"
+    modules = sorted((ROOT / "tests" / "unit").glob("*.py"))
+    assert [path.name for path in modules if re.search(starts, path.read_text("utf-8"))] == []
+
+
 def test_the_engine_never_imports_robot():
     for module in set(ENGINE.rglob("*.py")) - set((ENGINE / "keywords").iterdir()):
         for line in module.read_text("utf-8").splitlines():

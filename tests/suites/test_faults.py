@@ -21,6 +21,7 @@ from fairpoll.evidence.loading import load_recording
 from fairpoll.reports.fault_table import fault_table
 from fairpoll.verdicts.rejudge import judge_again, recordings_in
 from fairpoll.verdicts.verdict_json import JudgedRun, JudgedSuites, to_text
+from running import running
 from suite_runs import SUITES, command, run
 
 CONSUMERS = Path(__file__).parents[1] / "must_fail" / "consumers.py"
@@ -85,7 +86,7 @@ def test_what_a_killed_robot_leaves_can_be_judged(tmp_path: Path):
         os.kill(robot.pid, signal.SIGKILL)
     finally:
         robot.wait()
-    wait_until(lambda: not any(one.is_running() for one in started), 30, "its children to end by themselves")
+    wait_until(lambda: not running(started), 30, "its children to end by themselves")
     (recorded,) = recordings_in(tmp_path)
     first = judge_again(recorded)
     assert first.same is None

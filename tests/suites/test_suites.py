@@ -18,6 +18,7 @@ from fairpoll.cluster import ClusterOptions
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
 from fairpoll.evidence.loading import load_recording
+from running import running
 from suite_runs import ROOT, SUITES, command, run
 
 
@@ -113,7 +114,7 @@ def test_ctrl_c_leaves_the_evidence_and_nothing_else(tmp_path: Path):
     robot.send_signal(signal.SIGINT)
     code = robot.wait(60)
     assert code != 0
-    assert not [child for child in children if child.is_running()]
+    assert running(children) == []
     assert (tmp_path / "log.html").exists()
     assert "Nothing was judged." in (tmp_path / "summary.html").read_text("utf-8")
     (recorded,) = tmp_path.glob("evidence/specified-*")
@@ -133,7 +134,7 @@ def test_a_killed_robot_leaves_no_process(tmp_path: Path):
     children = psutil.Process(robot.pid).children(recursive=True)
     robot.kill()
     robot.wait()
-    wait_until(lambda: not any(c.is_running() for c in children), 30, "its children to end by themselves")
+    wait_until(lambda: not running(children), 30, "its children to end by themselves")
 
 
 @pytest.mark.slow

@@ -1,13 +1,16 @@
 """The child processes of a run stop together, the last one first, also when one of them cannot be stopped."""
 
+import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from fairpoll.base.errors import ClusterError
 from fairpoll.base.waiting import wait_until
 from fairpoll.run.processes import ChildProcess, ChildProcesses
+from running import running
 
 WAITS = (sys.executable, "-c", "print(flush=True); input()")
 DEAF = (sys.executable, "-c", "import signal; signal.signal(15, print); print(flush=True); [*iter(input, 0)]")
@@ -58,3 +61,15 @@ def test_stopping_twice_does_nothing(tmp_path: Path):
         (child,) = start(processes, tmp_path, WAITS)
         processes.stop()
         assert not child.running
+
+
+def test_a_zombie_is_not_running():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = psutil.Process(child.pid)
+    assert running([process]) == [process]
+    child.kill()
+    wait_until(lambda: process.status() == psutil.STATUS_ZOMBIE, 30, "the child to end")
+    assert process.is_running()
+    assert running([process]) == []
+    child.communicate()
+    assert running([process]) == []
