@@ -135,14 +135,8 @@ def fairpoll(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFacto
     except ValueError:
         raise pytest.UsageError(f"fairpoll_speed: '{option('speed')}' is not a number") from None
     folder = tmp_path_factory.mktemp("fairpoll")
-    registry = Registry()
-    try:
+    with Registry() as registry:
         cluster = open_cluster(
             option("cluster"), ClusterOptions(folder / "cluster"), registry, warn=warnings.warn
         )
-        try:
-            yield Fairpoll(cluster, registry, folder, speed)
-        finally:
-            cluster.stop()
-    finally:
-        registry.close()
+        yield Fairpoll(cluster, registry, folder, speed)

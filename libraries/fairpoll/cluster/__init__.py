@@ -20,7 +20,7 @@ __all__ = ["KINDS", "Cluster", "ClusterOptions", "open_cluster"]
 def open_cluster(
     kind: str, options: ClusterOptions, registry: Registry, *, warn: Tell, progress: Tell = lambda _text: None
 ) -> Cluster:
-    """Start the cluster of this kind and return it.
+    """Start the cluster of this kind and return it; the registry stops it at the end of the run.
 
     Without a kind ("") it is local, or mock, with a warning, if no local one can run. What killed runs left
     behind is cleared before. Raises ClusterError.
@@ -32,6 +32,7 @@ def open_cluster(
     if kind:
         cluster = _new(kind, options, registry, warn, progress)
         cluster.start()
+        registry.at_end(cluster.stop)
         return cluster
     try:
         return open_cluster("local", options, registry, warn=warn, progress=progress)

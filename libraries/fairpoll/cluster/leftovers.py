@@ -9,7 +9,9 @@ import json
 import os
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 
 import psutil
 
@@ -21,7 +23,10 @@ def state_folder() -> Path:
 
 
 class Registry:
-    """The file of this run. If the run is killed, a later one clears all that was added."""
+    """What this run has started: `close` stops it; if the run is killed, a later one clears it by this file.
+
+    As a context it closes at the end of the block.
+    """
 
     def __init__(self) -> None:
         folder = state_folder()
@@ -31,6 +36,7 @@ class Registry:
         self._processes: list[tuple[int, float]] = []
         self._folders: list[str] = []
         self._projects: list[str] = []
+        self._stops = contextlib.ExitStack()
         # Experiments side by side start processes at the same time.
         self._lock = threading.Lock()
         self._write()
@@ -57,9 +63,25 @@ class Registry:
             self._projects.remove(project)
             self._write()
 
+    def at_end(self, stop: Callable[..., object], *arguments: object) -> None:
+        """Have `close` call this function, before those that were added earlier."""
+        self._stops.callback(stop, *arguments)
+
     def close(self) -> None:
-        """Delete the file: the run has stopped what it started."""
+        """Stop all that was added, the last first, also after an error; then delete the file.
+
+        The error is raised when all were called; the file then stays, for a later run.
+        """
+        self._stops.close()
         self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> "Registry":
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def _write(self) -> None:
         draft = self._path.with_suffix(".part")

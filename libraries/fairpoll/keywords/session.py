@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,6 +88,7 @@ class Session:
                     self.cluster = open_cluster(
                         kind, options, self._registry, warn=logger.warn, progress=progress
                     )
+                self._registry.at_end(self.cluster.delete, *self._created)
             progress.clear()
             logger.info(f"Cluster: {self.cluster.description}")
             BuiltIn().set_suite_metadata("Broker", self.cluster.description, top=True)
@@ -201,30 +203,30 @@ class Session:
 
     def admin(self) -> Admin:
         """The admin client of the cluster. Raises FairpollError if no cluster runs."""
-        if self.cluster is None:
+        if self.cluster is None or self._registry is None:
             raise FairpollError(NO_CLUSTER)
         if self._admin is None:
             log = self.results.folder / "evidence" / "cluster" / "admin-questions.log"
             self._admin = Admin(self.cluster.client_config, log)
+            self._registry.at_end(self._admin.close)
         return self._admin
 
     def close(self) -> None:
-        """Stop what is running, and write the summary. Robot calls it at its end, also after Ctrl-C."""
-        self.abort()
-        if self._admin is not None:
-            self._admin.close()
-            self._admin = None
-        self.results.close(self.cluster.description if self.cluster else "")
-        if self.cluster is not None:
-            try:
-                self.cluster.delete(*self._created)
-            finally:
-                with self.results.stopwatch("cluster stopped"):
-                    self.cluster.stop()
-                self.cluster, self._created = None, ([], [])
-        if self._registry is not None:
-            self._registry.close()
-            self._registry = None
+        """Stop what is running, the last first, and write the summary; raise an error when all are stopped.
+
+        Robot calls it at its end, also after Ctrl-C.
+        """
+        with ExitStack() as last_first:
+            last_first.callback(self._stop_cluster)
+            last_first.callback(self.results.close, self.cluster.description if self.cluster else "")
+            last_first.callback(self.abort)
+
+    def _stop_cluster(self) -> None:
+        registry, self._registry, self.cluster, self._admin = self._registry, None, None, None
+        self._created = ([], [])
+        if registry is not None:
+            with self.results.stopwatch("cluster stopped"):
+                registry.close()
 
     def _judge_next(self, verdict: Verdict, run: Run) -> Verdict:
         if not any(known is verdict for known in self.results.verdicts):

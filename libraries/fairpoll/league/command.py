@@ -73,9 +73,8 @@ def run_league(options: LeagueOptions, found: Sequence[Contestant]) -> list[Row]
         progress.clear()
         click.echo(text)
 
-    registry = Registry()
-    cluster = None
-    try:
+    with Registry() as registry:
+        registry.at_end(progress.clear)
         where = ClusterOptions(
             log_folder=folder / "evidence" / "cluster",
             bootstrap_servers=options.bootstrap_servers,
@@ -98,11 +97,6 @@ def run_league(options: LeagueOptions, found: Sequence[Contestant]) -> list[Row]
         # After each batch, in case the league is ended early.
         rows = league.run(found, lambda so_far: write_pages(folder, so_far, setting))
         paths = write_pages(folder, rows, setting)
-    finally:
-        if cluster is not None:
-            cluster.stop()
-        registry.close()
-        progress.clear()
     click.echo(console(rows))
     click.echo("written: " + ", ".join(str(path) for path in paths))
     return rows
