@@ -1,8 +1,8 @@
-"""Decides whether a Kafka consumer starves a low-volume topic.
+"""Decides whether a Kafka consumer starves a topic, or loses, repeats, reorders or stalls records.
 
-A pipe, read left to right; each stage only knows the one before it, through plain data:
+The stages pass plain data from left to right, and a stage imports only from those before it:
 
-    scenario -> cluster -> traffic -> consumers -> history -> checkers -> report
+    scenario -> cluster -> traffic -> consumers -> evidence -> checkers -> verdicts, reports
 
-Nothing in this package imports Robot Framework; the keyword libraries beside it do.
+Only `keywords` imports Robot Framework; pyproject.toml lists the layers.
 """

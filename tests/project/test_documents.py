@@ -62,6 +62,29 @@ def test_every_shell_block_is_run_or_says_who_runs_it(page: Path):
             assert block.mark == "run" or block.text, f"{name(page)}: say who runs {block.code}"
 
 
+EXPLANATIONS = [page for page in PAGES if page.parent.name == "explanation"]
+
+
+@pytest.mark.parametrize("page", EXPLANATIONS, ids=name)
+def test_every_paragraph_of_an_explanation_names_the_tests_that_show_it(page: Path):
+    paragraphs = list(documents.paragraphs(page))
+    assert len(paragraphs) > 3
+    assert [paragraph.first_line for paragraph in paragraphs if not paragraph.mark] == []
+    named = [(file, test) for paragraph in paragraphs for file, test in paragraph.tests]
+    assert [f"{name(file)}::{test}" for file, test in named if not documents.has_test(file, test)] == []
+
+
+def test_the_house_lists_every_folder():
+    house = (ROOT / "docs" / "explanation" / "the-house.md").read_text("utf-8")
+    folders = {path.relative_to(ROOT).parts[0] for path in documents.tracked() if path.parent != ROOT}
+    layers = {
+        path.name for path in (ROOT / "libraries" / "fairpoll").iterdir() if (path / "__init__.py").exists()
+    }
+    assert len(folders) > 8 and len(layers) > 10
+    assert [folder for folder in sorted(folders) if f"`{folder}/" not in house] == []
+    assert [layer for layer in sorted(layers) if f"| `{layer}` |" not in house] == []
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 130
 

@@ -1,5 +1,6 @@
 """The project's Markdown pages: their links, anchors and shell blocks."""
 
+import ast
 import re
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ FENCE = re.compile(r"^(```+)(\S*).*?\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 # The comment on the line before a block: `run`, `run: exit code 1`, `not run: REASON` or `file: NAME`.
 MARKED = re.compile(r"<!-- (run|not run|file)(?:: (.+))? -->\n\Z")
 EXIT_CODE = re.compile(r"exit code (\d+)")
+# The comment on the line before a paragraph of an explanation.
+SHOWN = re.compile(r"<!-- (shown by|no behaviour): (.+) -->")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -49,6 +52,52 @@ def blocks(page: Path) -> Iterator[Block]:
         marked = MARKED.search(source, 0, found.start())
         mark, text = (marked[1], marked[2] or "") if marked else ("", "")
         yield Block(found[2], found[3], mark, text)
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph, list, table or block. `mark` is shown by, no behaviour or ""; `text` stands behind it."""
+
+    first_line: str
+    mark: str
+    text: str
+
+    @property
+    def tests(self) -> list[tuple[Path, str]]:
+        """The tests named in `FILE::TEST, TEST; FILE::TEST`; a Robot test's name may have commas."""
+        named = []
+        for part in self.text.split("; ") if self.mark == "shown by" else ():
+            file, _, tests = part.partition("::")
+            named += [
+                (ROOT / file, test) for test in (tests.split(", ") if file.endswith(".py") else [tests])
+            ]
+        return named
+
+
+def paragraphs(page: Path) -> Iterator[Paragraph]:
+    """What a page consists of, without headings. A paragraph that ends with a colon belongs to the next."""
+    whole = FENCE.sub(lambda fence: fence[0].replace("\n\n", "\n"), page.read_text("utf-8"))
+    for paragraph in re.split(r"\n{2,}", whole.strip()):
+        first, _, rest = paragraph.partition("\n")
+        mark = SHOWN.fullmatch(first)
+        if mark or not (first.startswith("#") or paragraph.endswith(":")):
+            yield Paragraph(rest.partition("\n")[0], mark[1], mark[2]) if mark else Paragraph(first, "", "")
+
+
+def has_test(path: Path, test: str) -> bool:
+    """Whether the file has this test: `function`, `Class` or `Class::function`; or a Robot test's name."""
+    if not path.is_file():
+        return False
+    source = path.read_text("utf-8")
+    if path.suffix != ".py":
+        return re.search(rf"^{re.escape(test)}(  |$)", source, re.MULTILINE) is not None
+    nodes: list[ast.stmt] = ast.parse(source).body
+    for name in test.split("::"):
+        found = [n for n in nodes if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name == name]
+        if not found or not name.startswith(("test_", "Test")):
+            return False
+        nodes = found[0].body
+    return True
 
 
 def links(page: Path) -> list[str]:

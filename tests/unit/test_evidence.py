@@ -16,6 +16,7 @@ from fairpoll.evidence.history import Recording
 from fairpoll.evidence.loading import load_recording
 from fairpoll.run.outputs import DeliveryCounter
 from histories import SCENARIO, acked, consumer, delivered, recording
+from recordings import write_recording
 
 START_MS = 1_000_000.0
 TOPIC = "low.r"
@@ -79,6 +80,18 @@ def test_events_tell_which_records_but_not_what_they_hold(folder: Path):
     assert judged(recording, "right_place")[0] == "inconclusive"
     (waited,) = [r.at for r in recording.consumers["c"].delivered if r.offset == 2]
     assert waited == 3.5
+
+
+def test_the_time_of_a_delivery_is_the_consumers_own(tmp_path: Path):
+    """A consumer that claims to have delivered earlier is believed."""
+    write_recording(tmp_path)
+    output = tmp_path / "c" / "low_vol.json"
+    waited = {"volume": "low", "seconds": 0.4}
+    assert judged(load_recording(tmp_path), "oldest_wait_at_most", **waited)[0] == "fail"
+    lines = [json.loads(text) for text in output.read_text("utf-8").splitlines()]
+    earlier = [{**line, "delivered_ms": line["delivered_ms"] - 200} for line in lines]
+    output.write_text("".join(dump(line) + "\n" for line in earlier), "utf-8")
+    assert judged(load_recording(tmp_path), "oldest_wait_at_most", **waited)[0] == "pass"
 
 
 def test_commits_alone_show_waiting_but_not_which_records(folder: Path):

@@ -1,4 +1,4 @@
-"""The only loop in the project that sleeps until something becomes true."""
+"""Waits until a condition holds, with a deadline."""
 
 import time
 from collections.abc import Callable
