@@ -38,11 +38,17 @@ class Plain:
         self.assigned: dict[Partition, list[float]] = defaultdict(list)
         self.changes: dict[tuple[str, Partition], list[tuple[float, bool]]] = defaultdict(list)
         for event in self.events:
-            for spot in event["partitions"]:
-                partition, given = (spot["topic"], spot["partition"]), event["name"] == "partitions_assigned"
+            given = event["name"] == "partitions_assigned"
+            for partition in self._concerned(event):
                 self.changes[(event.get("member", ""), partition)].append((event["at"], given))
                 if given:
                     self.assigned[partition].append(event["at"])
+
+    def _concerned(self, event: dict) -> list[Partition]:
+        """The partitions whose owner the event can change: all of them, when a process starts."""
+        if event["name"] == "startup_complete":
+            return [*self.partitions]
+        return [(spot["topic"], spot["partition"]) for spot in event["partitions"]]
 
     def nothing_lost(self) -> list[Spot]:
         every = [message for messages in self.by_partition.values() for message in messages]
@@ -159,7 +165,7 @@ class Plain:
         owners: set[str] = set()
         begun = False
         for event in self.events:
-            if partition not in {(spot["topic"], spot["partition"]) for spot in event["partitions"]}:
+            if partition not in self._concerned(event):
                 continue
             given, member = event["name"] == "partitions_assigned", event.get("member", "")
             if event["at"] > moment:

@@ -176,6 +176,19 @@ class TestOnlyWhileAssigned:
         record = delivered("high", 0, 0.5, member="member-2")
         assert judge("only_while_assigned", record, events=[other]).status == "pass"
 
+    def test_a_new_process_owns_nothing_before_its_assignment(self):
+        events = [self.GIVEN, event("startup_complete", 6), event("partitions_assigned", 8, HIGH)]
+        early, late = delivered("high", 1, 6.5), delivered("high", 1, 8.5)
+        assert judge("only_while_assigned", *on_time(0), late, events=events).status == "pass"
+        finding = judge("only_while_assigned", *on_time(0), early, events=events)
+        assert finding.status == "fail"
+        assert "high/0@1" in finding.sentence
+
+    def test_a_process_that_was_killed_owns_nothing(self):
+        killed = {"facts": {"start_ms": 0.0, "timeline": [{"at_ms": 1000, "verb": "kill", "rate": None}]}}
+        assert judge("only_while_assigned", *on_time(0), events=[self.GIVEN], **killed).status == "pass"
+        assert judge("only_while_assigned", *on_time(0, 1), events=[self.GIVEN], **killed).status == "fail"
+
 
 class TestCommits:
     def test_level_with_the_sink(self):
@@ -252,12 +265,58 @@ class TestBackpressure:
         events = [event("partitions_paused", 1, HIGH)]
         assert judge("pauses_pair_up", *on_time(0, 1, 2), events=events).status == "pass"
 
-    def test_a_resume_of_what_was_not_paused(self):
-        assert judge("pauses_pair_up", events=[event("partitions_resumed", 1, HIGH)]).status == "fail"
+    def test_a_resume_without_a_known_pause_is_never_wrong(self):
+        """Whether a pause survives a rebalance depends on the client: resuming after one is careful."""
+        resumed = [event("partitions_resumed", 1, HIGH)]
+        assert judge("pauses_pair_up", events=resumed).status == "pass"
+        twice = [event("partitions_paused", at, HIGH) for at in (0.1, 0.2)]
+        assert judge("pauses_pair_up", events=[*twice, *resumed, *resumed]).status == "pass"
 
-    def test_a_restart_forgets_pauses(self):
-        events = [event("partitions_paused", 1, HIGH), {"name": "startup_complete", "at": 2.0}]
+    @pytest.mark.parametrize(
+        "end",
+        [
+            {"name": "startup_complete", "at": 2.0},
+            {"name": "shutdown_complete", "at": 2.0},
+            {"name": "partitions_resumed", "at": 2.0, "partitions": [{"topic": "high", "partition": 0}]},
+        ],
+        ids=lambda end: end["name"],
+    )
+    def test_a_resume_and_the_end_of_the_process_end_a_pause(self, end):
+        events = [event("partitions_paused", 1, HIGH), end]
         assert judge("pauses_pair_up", events=events).status == "pass"
+        sentence = judge("no_stall", delivered("high", 0, 1), events=events, seconds=10).sentence
+        assert "(paused)" not in sentence
+
+    PAUSED_AND_BACK = (
+        event("partitions_assigned", 0, HIGH),
+        event("partitions_paused", 1, HIGH),
+        event("partitions_revoked", 2, HIGH),
+        event("partitions_assigned", 3, HIGH),
+    )
+
+    def test_a_partition_silent_since_an_assignment_after_a_pause_is_named(self):
+        finding = judge("pauses_pair_up", *on_time(0), events=self.PAUSED_AND_BACK)
+        assert finding.status == "fail"
+        assert "high/0 silent since its assignment at second 3.0, paused since 1.0" in finding.sentence
+
+    def test_a_delivery_after_the_assignment_ends_the_pause(self):
+        served = [*on_time(0), delivered("high", 1, 3.5)]
+        assert judge("pauses_pair_up", *served, events=self.PAUSED_AND_BACK).status == "pass"
+        # A record from the buffer does not: the partition is still paused.
+        assert judge("pauses_pair_up", *served, events=self.PAUSED_AND_BACK[:2]).status == "fail"
+
+    def test_a_paused_partition_that_another_member_owns_now_is_not_left_paused(self):
+        other = {**event("partitions_assigned", 3, HIGH), "member": "member-2"}
+        events = [*self.PAUSED_AND_BACK[:3], other]
+        assert judge("pauses_pair_up", *on_time(0), events=events).status == "pass"
+
+    def test_what_is_revoked_when_the_consumer_is_stopped_was_paused_until_then(self):
+        events = [*self.PAUSED_AND_BACK[:2], event("partitions_revoked", 70, HIGH)]
+        assert judge("pauses_pair_up", *on_time(0), events=events).status == "fail"
+        drained = {"facts": {"start_ms": 0.0, "drained_ms": 65_000}}
+        assert judge("pauses_pair_up", *on_time(0), events=events, **drained).status == "fail"
+        resumed = [*events[:2], event("partitions_resumed", 64, HIGH)]
+        assert judge("pauses_pair_up", *on_time(0), events=resumed, **drained).status == "pass"
 
     @pytest.mark.parametrize(("memory", "status"), [(0, "inconclusive"), (100, "pass"), (101, "fail")])
     def test_memory(self, memory: int, status: str):

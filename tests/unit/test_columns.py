@@ -57,7 +57,7 @@ def histories(draw: st.DrawFn) -> Plain:
         message_id = draw(st.sampled_from(["", "failed", "x"]))
         at, offset = draw(moments), draw(st.integers(20, 22))
         delivered.append(Delivered(topic, partition, offset, at, message_id, 1, f"{topic}_vol.json"))
-    names = st.sampled_from(["partitions_assigned", "partitions_assigned", "partitions_revoked"])
+    names = st.sampled_from([*["partitions_assigned"] * 3, *["partitions_revoked"] * 2, "startup_complete"])
     members = st.sampled_from(["", "", "member-2"])
     told = draw(
         st.lists(st.tuples(names, moments, st.lists(places, min_size=1, max_size=3), members), max_size=5)

@@ -1,12 +1,14 @@
 """Times in which no member of the group owned a partition, so that no consumer could deliver from it."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 
 import numpy as np
 
-from fairpoll.contract.records import Partition, partitions_of
+from fairpoll.contract.assignments import Assignment, Assignments
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.records import Array
 
@@ -22,35 +24,24 @@ def unassigned(recording: Recording, consumer: str) -> dict[Partition, list[Gap]
     those that began with an eviction, those that never ended, and all gaps of a run whose timeline and faults
     left the group alone.
     """
-    owners: dict[Partition, set[str]] = defaultdict(set)
-    free_since: dict[Partition, float] = {}
     gaps: dict[Partition, list[Gap]] = defaultdict(list)
     if not recording.steps and not recording.faults:
         return gaps
-
-    def release(partition: Partition, member: str, at: float, *, evicted: bool) -> None:
-        if member in owners[partition]:
-            owners[partition].remove(member)
-            if not owners[partition] and not evicted:
-                free_since[partition] = at
-
-    kills = [{"name": "kill", "at": at} for at, verb, _ in recording.steps if verb == "kill"]
-    for event in sorted([*recording.consumers[consumer].events, *kills], key=lambda event: event["at"]):
-        member, at = event.get("member", ""), event["at"]
-        partitions = partitions_of(event)
-        match event["name"]:
-            case "startup_complete" | "kill":
-                for partition in list(owners):
-                    release(partition, member, at, evicted=False)
-            case "partitions_revoked":
-                for partition in partitions:
-                    release(partition, member, at, evicted=bool(event.get("lost")))
-            case "partitions_assigned":
-                for partition in partitions:
-                    owners[partition].add(member)
-                    if (since := free_since.pop(partition, None)) is not None:
-                        gaps[partition].append((since, at))
+    last: dict[Partition, Assignment] = {}
+    for assignment in assignments_of(recording, consumer).history:
+        before = last.get(assignment.partition)
+        if before and before.until < assignment.since and not before.evicted:
+            gaps[assignment.partition].append((before.until, assignment.since))
+        if not before or before.until <= assignment.until:
+            last[assignment.partition] = assignment
     return gaps
+
+
+def assignments_of(recording: Recording, consumer: str, until: float = math.inf) -> Assignments:
+    """The group's assignments and pauses up to a moment, by its members' events and the timeline's kills."""
+    kills = [{"name": "kill", "at": at} for at, verb, _ in recording.steps if verb == "kill"]
+    events = sorted([*recording.consumers[consumer].events, *kills], key=lambda event: event["at"])
+    return Assignments.of(takewhile(lambda event: event["at"] <= until, events))
 
 
 def common_gaps(gaps: Mapping[Partition, Sequence[Gap]], partitions: Sequence[Partition]) -> list[Gap]:

@@ -1,11 +1,15 @@
 """Criteria of backpressure: bounded buffers, paired pauses and bounded memory."""
 
+import math
+
 import numpy as np
 
+from fairpoll.checkers.assignment import assignments_of
 from fairpoll.checkers.doubts import dropped_by_the_broker
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import Mebibytes, criterion
-from fairpoll.contract.records import Partition, partitions_of
+from fairpoll.contract.assignments import Pause
+from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Recording
 
 MEBIBYTE = 1024 * 1024
@@ -42,35 +46,23 @@ def buffers_bounded(recording: Recording, consumer: str) -> Finding:
 
 @criterion("pauses and resumes pair up", keyword="Pauses And Resumes Should Pair Up")
 def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
-    """Each paused partition was later resumed or revoked, and only paused partitions were resumed.
+    """No partition was left paused, or silent since an assignment after a pause, while messages waited in it.
 
-    At the end of the drain, a partition may be paused only when no message of it is left to read.
+    Judged at the end of the drain, for partitions that the member still owns. A pause ends with a resume or
+    with its process. Whether it survives a rebalance depends on the client, so after an assignment the first
+    delivery from the partition ends it, too.
     """
-    history = recording.consumers[consumer]
-    # A member and its partition -> the time of the pause.
-    paused: dict[tuple[str, Partition], float] = {}
+    assignments = assignments_of(recording, consumer, recording.drained_until)
+    reporting = {assignment.member for assignment in assignments.history}
     wrong: list[str] = []
-    for event in history.events:
-        member = event.get("member", "")
-        owned = [(member, partition) for partition in partitions_of(event)]
-        match event["name"]:
-            case "partitions_paused":
-                wrong += [f"{_named(*key)} paused twice" for key in owned if key in paused]
-                paused.update((key, event["at"]) for key in owned)
-            case "partitions_resumed":
-                wrong += [f"{_named(*key)} resumed without a pause" for key in owned if key not in paused]
-                for key in owned:
-                    paused.pop(key, None)
-            case "partitions_revoked" | "partitions_assigned":
-                if event["at"] <= recording.duration:
-                    # During the run a paused partition may be reassigned; its end is checked below.
-                    paused = {key: at for key, at in paused.items() if key not in owned}
-            case "startup_complete":
-                paused = {key: at for key, at in paused.items() if key[0] != member}
-    if recording.scenario.drain:
-        for (member, partition), at in paused.items():
-            if _unread(recording, consumer, partition):
-                wrong.append(f"{_named(member, partition)} paused at second {at:.1f} and never resumed")
+    for (member, partition), pause in assignments.paused.items():
+        owned = assignments.current_assignment(member) or ()
+        if not recording.scenario.drain or (member in reporting and partition not in owned):
+            continue
+        if _unread(recording, consumer, partition) and not _delivered_after(
+            recording, consumer, member, partition, pause.assigned_again
+        ):
+            wrong.append(f"{_named(member, partition)} {_state(pause)}")
     return Finding(
         expected="0 unpaired",
         measured=f"{len(wrong):,} unpaired",
@@ -100,6 +92,23 @@ def _unread(recording: Recording, consumer: str, partition: Partition) -> bool:
     rows = recording.acked.by_partition.get(partition, slice(0, 0))
     waits = np.isinf(recording.first(consumer)[rows]) & ~recording.acked.poison[rows]
     return bool(waits.any())
+
+
+def _delivered_after(
+    recording: Recording, consumer: str, member: str, partition: Partition, since: float
+) -> bool:
+    """Whether the member delivered a record of the partition after this moment."""
+    delivered = recording.consumers[consumer].delivered
+    if member not in delivered.members:
+        return False
+    rows = dict(delivered.by_partition()).get(partition, np.empty(0, np.int64))
+    return bool((delivered.at[rows[delivered.by_member(rows, member)]] > since).any())
+
+
+def _state(pause: Pause) -> str:
+    if math.isinf(pause.assigned_again):
+        return f"paused at second {pause.since:.1f} and never resumed"
+    return f"silent since its assignment at second {pause.assigned_again:.1f}, paused since {pause.since:.1f}"
 
 
 def _named(member: str, partition: Partition) -> str:

@@ -3,6 +3,7 @@
 Load excuses none of these failures.
 """
 
+import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,9 +12,10 @@ from itertools import chain
 
 import numpy as np
 
+from fairpoll.checkers.assignment import assignments_of
 from fairpoll.checkers.finding import Finding, examples
 from fairpoll.checkers.registry import criterion
-from fairpoll.contract.records import Partition, RecordId, partitions_of
+from fairpoll.contract.records import Partition, RecordId
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.history import ConsumerHistory, Recording
 from fairpoll.evidence.records import Array
@@ -138,7 +140,7 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
     crash, a restart or a rebalance. In a run without these nothing may be redelivered.
     """
     history = recording.consumers[consumer]
-    assigned = _assignments(history)
+    assigned = _assigned_at(recording, consumer)
     committed = _committed_by_partition(history)
     delivered = history.delivered
     forbidden: list[int] = []
@@ -178,8 +180,7 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
 
     After a new assignment a consumer may go back to its last commit: at-least-once allows that.
     """
-    history = recording.consumers[consumer]
-    assigned, delivered = _assignments(history), history.delivered
+    assigned, delivered = _assigned_at(recording, consumer), recording.consumers[consumer].delivered
     wrong: list[int] = []
     for partition, rows in delivered.by_partition():
         offsets = delivered.offsets(rows)
@@ -198,42 +199,40 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
 )
 def only_while_assigned(recording: Recording, consumer: str) -> Finding:
     """A member delivered records of a partition only while that partition was assigned to it."""
-    history = recording.consumers[consumer]
-    changes: dict[tuple[str, Partition], list[tuple[float, bool]]] = defaultdict(list)
-    for event in history.events_named("partitions_assigned", "partitions_revoked"):
-        for partition in partitions_of(event):
-            owner = (event.get("member", ""), partition)
-            changes[owner].append((event["at"], event["name"] == "partitions_assigned"))
-    delivered, foreign = history.delivered, [np.empty(0, np.int64)]
+    periods: dict[tuple[str, Partition], list[tuple[float, float]]] = defaultdict(list)
+    for assignment in assignments_of(recording, consumer).history:
+        owner = (assignment.member, assignment.partition)
+        periods[owner].append((assignment.since, assignment.until))
+    delivered, foreign = recording.consumers[consumer].delivered, [np.empty(0, np.int64)]
     for partition, rows in delivered.by_partition():
         for member in delivered.members:
             mine = rows[delivered.by_member(rows, member)]
-            foreign.append(mine[~_owned(changes[(member, partition)], delivered.at[mine])])
+            foreign.append(mine[~_within(periods[(member, partition)], delivered.at[mine])])
     wrong = np.sort(np.concatenate(foreign))
     return violations(
         consumer, "others", delivered.spots(wrong), len(wrong), "of partitions not assigned to it"
     )
 
 
-def _owned(changes: Sequence[tuple[float, bool]], moments: Array) -> Array:
-    """Whether the last change before each of these moments, or at it, was an assignment."""
-    given = np.array([False, *(assigned for _, assigned in changes)])
-    return given[np.searchsorted([at for at, _ in changes], moments, side="right")]
+def _within(periods: Sequence[tuple[float, float]], moments: Array) -> Array:
+    """Whether each moment lies in a period (since, until). The periods are sorted and do not overlap."""
+    since, until = np.array([(-math.inf, -math.inf), *periods]).T
+    within: Array = moments < until[np.searchsorted(since, moments, side="right") - 1]
+    return within
 
 
 def _between(moments: Sequence[float], after: float, until: float) -> float | None:
-    """The first of these sorted moments that is after `after` and not after `until`."""
+    """The first moment in (after, until]; None if there is none. `moments` is sorted."""
     index = bisect_right(moments, after)
     return moments[index] if index < len(moments) and moments[index] <= until else None
 
 
-def _assignments(history: ConsumerHistory) -> dict[Partition, list[float]]:
+def _assigned_at(recording: Recording, consumer: str) -> dict[Partition, list[float]]:
     """The times of each partition's assignments to any member, sorted."""
-    found: dict[Partition, list[float]] = defaultdict(list)
-    for event in history.events_named("partitions_assigned"):
-        for partition in partitions_of(event):
-            found[partition].append(event["at"])
-    return found
+    moments: dict[Partition, list[float]] = defaultdict(list)
+    for assignment in assignments_of(recording, consumer).history:
+        moments[assignment.partition].append(assignment.since)
+    return moments
 
 
 def _committed_by_partition(history: ConsumerHistory) -> dict[Partition, list[tuple[float, int]]]:

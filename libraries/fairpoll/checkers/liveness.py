@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fairpoll.checkers.assignment import Gap, assigned_between, common_gaps, unassigned
+from fairpoll.checkers.assignment import Gap, assigned_between, assignments_of, common_gaps, unassigned
 from fairpoll.checkers.budgets import budget_at_speed, budget_text, seconds_text
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import Seconds, criterion
-from fairpoll.contract.records import Partition, partitions_of
-from fairpoll.evidence.history import ConsumerHistory, Recording
+from fairpoll.contract.records import Partition
+from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import acked_at, passed_at
 from fairpoll.evidence.records import NEVER, Array
 
@@ -29,7 +29,7 @@ def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Findin
     silence = _longest_silence(recording, consumer, list(partitions), gaps)
     numbers = np.unique(recording.acked.places(silence.waiting))
     waiting = sorted(recording.acked.partitions[number] for number in numbers)
-    named = partitions_text(recording.consumers[consumer], waiting, silence.until)
+    named = partitions_text(recording, consumer, waiting, silence.until)
     return Finding(
         expected=f"silent {budget_text(recording, seconds)} with lag",
         measured=seconds_text(silence.seconds, budget),
@@ -56,7 +56,7 @@ def every_partition_served(recording: Recording, consumer: str, *, seconds: Seco
     }
     silent = sorted(p for p, silence in silences.items() if silence.seconds > budget)
     partition, worst = max(silences.items(), key=lambda item: item[1].seconds)
-    named = partitions_text(recording.consumers[consumer], silent or [partition], worst.until)
+    named = partitions_text(recording, consumer, silent or [partition], worst.until)
     return Finding(
         expected=f"silent {budget_text(recording, seconds)} with lag",
         measured=seconds_text(worst.seconds, budget),
@@ -160,8 +160,8 @@ def membership_lost(recording: Recording, consumer: str) -> Finding:
 
 
 def _membership(recording: Recording, consumer: str, *, kept: bool) -> Finding:
-    lost = [e for e in recording.consumers[consumer].events_named("partitions_revoked") if e.get("lost")]
-    when = ", ".join(f"{event['at']:.1f}" for event in lost[:20])
+    lost = assignments_of(recording, consumer).evictions
+    when = ", ".join(f"{at:.1f}" for at in lost[:20])
     wanted = "never" if kept else "at least once"
     return Finding(
         expected=f"evicted {wanted}",
@@ -186,24 +186,11 @@ def _steps_that_count(recording: Recording) -> list[tuple[float, str]]:
     return counted
 
 
-def partitions_text(history: ConsumerHistory, partitions: Sequence[Partition], moment: float) -> str:
-    """At most 20 partitions by name; those that the consumer had paused at this moment are marked."""
-    paused = paused_at(history, moment)
+def partitions_text(recording: Recording, consumer: str, partitions: Sequence[Partition], at: float) -> str:
+    """At most 20 partitions by name; those that a member had paused at this moment are marked."""
+    paused = {partition for _, partition in assignments_of(recording, consumer, at).paused}
     named = [f"{t}/{p}{' (paused)' if (t, p) in paused else ''}" for t, p in partitions[:20]]
     return ", ".join(named) or "no partition"
-
-
-def paused_at(history: ConsumerHistory, moment: float) -> set[Partition]:
-    """The partitions that the consumer had paused at this moment, by its own events."""
-    paused: set[Partition] = set()
-    for event in history.events:
-        if event["at"] > moment:
-            break
-        if event["name"] == "partitions_paused":
-            paused.update(partitions_of(event))
-        elif event["name"] in ("partitions_resumed", "partitions_revoked", "partitions_assigned"):
-            paused.difference_update(partitions_of(event))
-    return paused
 
 
 # Shorter ones are rounding.

@@ -72,6 +72,7 @@ class RunFacts:
     groups: dict[str, str] = field(default_factory=dict)
     start_ms: float | None = None
     end_ms: float | None = None
+    drained_ms: float | None = None
     stopped_ms: float | None = None
     complete: bool = False
     host: Host = field(default_factory=Host)

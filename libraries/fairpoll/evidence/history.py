@@ -145,6 +145,12 @@ class Recording:
         return self.duration if stopped is None else self._seconds(stopped)
 
     @property
+    def drained_until(self) -> float:
+        """The end of the drain, before the consumers were stopped; without a drain, that of the traffic."""
+        drained = self.facts.drained_ms
+        return self.duration if drained is None else self._seconds(drained)
+
+    @property
     def duration(self) -> float:
         """Length of the judged window, in scenario seconds."""
         return self.scenario.duration_seconds

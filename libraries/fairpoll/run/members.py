@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fairpoll.contract.assignments import Assignments
 from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_RATES, ConsumerEnvironment
-from fairpoll.contract.events import Event, Tail
+from fairpoll.contract.events import Tail
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
-from fairpoll.contract.records import Partition, partitions_of
 from fairpoll.evidence import layout
 from fairpoll.run.processes import ChildProcess, ChildProcesses
 from fairpoll.scenarios.model import Scenario
@@ -65,38 +65,6 @@ def environment_of(scenario: Scenario, topic_names: Mapping[str, str], group: st
 
 
 @dataclass
-class AssignmentWatch:
-    """Whether a member has partitions, by its own events.
-
-    `reports` is false until the consumer has reported an assignment.
-    """
-
-    tail: Tail
-    assigned: bool = False
-    reports: bool = False
-    _partitions: set[Partition] = field(default_factory=set)
-
-    def update(self) -> None:
-        """Read the events since the last call."""
-        while events := self.tail.read():
-            for event in events:
-                self._take(event)
-
-    def _take(self, event: Event) -> None:
-        partitions = partitions_of(event)
-        match event.get("name"):
-            case "startup_complete" | "shutdown_complete":
-                self.assigned = False
-                self._partitions.clear()
-            case "partitions_assigned":
-                self._partitions.update(partitions)
-                self.assigned = self.reports = True
-            case "partitions_revoked":
-                self._partitions.difference_update(partitions)
-                self.assigned = bool(self._partitions)
-
-
-@dataclass
 class Members:
     """One consumer group: its processes and their `environment`, without the output folders.
 
@@ -110,7 +78,8 @@ class Members:
     first: ChildProcess | None = None
     second: ChildProcess | None = None
     _ended: list[ChildProcess] = field(default_factory=list)
-    _watches: dict[Path, "AssignmentWatch"] = field(default_factory=dict)
+    _tails: dict[Path, Tail] = field(default_factory=dict)
+    _assignments: Assignments = field(default_factory=Assignments)
 
     def start(self) -> ChildProcess:
         """Start the first member, or its successor."""
@@ -123,14 +92,16 @@ class Members:
         A second member that leaves before its assignment would have no effect. A consumer that does not
         report its assignments is always ready.
         """
-        for watch in self._watches.values():
-            watch.update()
+        for path, tail in self._tails.items():
+            while events := tail.read():
+                for event in events:
+                    self._assignments.take(event, str(path))
         member = {"leave": self.second, "join": self.first, "stop": self.first, "kill": self.first}.get(
             action.verb
         )
-        if member is None or not any(watch.reports for watch in self._watches.values()):
+        if member is None or not self._assignments.reported:
             return True
-        return self._watches[member.events].assigned
+        return self._assignments.current_assignment(str(member.events)) is not None
 
     def act(self, action: Action) -> None:
         """Do one step of the timeline, without waiting for its effect."""
@@ -200,5 +171,5 @@ class Members:
     def _launch(self, name: str, folder: Path) -> ChildProcess:
         environment = {**self.environment, OUTPUT_FOLDER: str(folder)}
         events, log = folder / layout.EVENTS, folder / layout.CLIENT_LOG
-        self._watches.setdefault(events, AssignmentWatch(Tail(events)))
+        self._tails.setdefault(events, Tail(events))
         return self.processes.start(name, self.consumer.command, environment, events, log)

@@ -3,15 +3,16 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
 from fairpoll.base.errors import ClusterError, DeadlineError, HistoryError, TrafficError
 from fairpoll.base.logs import last_lines
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
+from fairpoll.contract.assignments import Assignments
 from fairpoll.contract.events import Event, Tail, dump
-from fairpoll.contract.records import Partition, partitions_of
+from fairpoll.contract.records import Partition
 from fairpoll.evidence import layout
 from fairpoll.evidence.strict import check_event
 from fairpoll.run.processes import ChildProcess
@@ -68,33 +69,34 @@ def wait_until_assigned(
 ) -> None:
     """Wait until each consumer (name -> its group, its folder) is assigned all wanted partitions.
 
-    Its own events count; the coordinator is asked about a consumer that reports no assignments. `check`
+    Assignments are taken from a consumer's events, or from the group coordinator if it prints none. `check`
     raises an error that ends the wait. Raises DeadlineError, and HistoryError for an invalid event.
     """
     tails = {name: Tail(folder / layout.EVENTS, check_event) for name, (_, folder) in consumers.items()}
-    owned: dict[str, set[Partition]] = {name: set() for name in tails}
-    silent = set(tails)
+    assignments = {name: Assignments() for name in tails}
+    # What the coordinator has answered about those that report no assignments.
+    asked: dict[str, set[Partition]] = {}
     (_, some_folder) = next(iter(consumers.values()))
     admin = Admin(client_config, some_folder.parent / "admin.log")
     ask_at = time.monotonic() + ASK_SECONDS
+
+    def owned(name: str) -> Set[Partition]:
+        return assignments[name].current_assignment() or asked.get(name, set())
 
     def all_assigned() -> bool:
         nonlocal ask_at
         check()  # first: the reason for a consumer's end explains more than its output
         for name, tail in tails.items():
             for event in _events(tail, check):
-                if event.get("name") == "partitions_assigned":
-                    owned[name].update(partitions_of(event))
-                    silent.discard(name)
-                elif event.get("name") == "partitions_revoked":
-                    owned[name].difference_update(partitions_of(event))
+                assignments[name].take(event)
+        silent = [name for name in tails if not assignments[name].reported]
         if silent and time.monotonic() >= ask_at:
             for name in silent:
                 # The group does not exist yet, or the broker (the mock) cannot describe groups.
                 with contextlib.suppress(ClusterError):
-                    owned[name] |= admin.assignments(consumers[name][0])
+                    asked[name] = admin.assignments(consumers[name][0])
             ask_at = time.monotonic() + ASK_SECONDS
-        return all(wanted <= partitions for partitions in owned.values())
+        return all(wanted <= owned(name) for name in tails)
 
     try:
         wait_until(
@@ -102,7 +104,7 @@ def wait_until_assigned(
             timeout_seconds,
             f"all {len(wanted)} partitions to be assigned to each consumer",
             last_seen=lambda: ", ".join(
-                f"{name} has {len(owned[name])}, {tail.lines} events printed" for name, tail in tails.items()
+                f"{name} has {len(owned(name))}, {tail.lines} events printed" for name, tail in tails.items()
             ),
         )
     finally:
