@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 from robot.api import ExecutionResult
-from robot.api import TestSuite as RobotSuite
 
 import fairpoll
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA
 from fairpoll.reports.tables import text_table
 from histories import row
+from kill_table import kills
 
 HERE = Path(__file__).parent
 CONSUMERS = HERE / "consumers.py"
@@ -35,19 +35,8 @@ def run_robot(output: Path, suite: Path, *variables: str) -> dict[str, tuple[boo
     return {test.full_name: (test.passed, test.message) for test in tests}
 
 
-def killers() -> dict[str, set[str]]:
-    """Criterion -> the tests of the suites in which a consumer or a recording must fail it."""
-    by_criterion: dict[str, set[str]] = {}
-    for test in RobotSuite.from_file_system(HERE / "suites").all_tests:
-        arguments = [str(argument) for step in test.body for argument in step.args]
-        # A consumer's name has spaces, a criterion's has none; what follows from the same defect is one cell.
-        for name in {*CRITERIA, *RUN_CRITERIA}.intersection(arguments[:2]):
-            by_criterion.setdefault(name, set()).add(test.name)
-    return by_criterion
-
-
 def test_every_criterion_of_the_registry_has_a_killer():
-    assert [name for name in (*CRITERIA, *RUN_CRITERIA) if name not in killers()] == []
+    assert {kill.criterion for kill in kills()} == {*CRITERIA, *RUN_CRITERIA}
 
 
 def test_no_private_attribute_of_the_package_is_touched():

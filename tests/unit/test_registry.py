@@ -13,7 +13,9 @@ from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, RUN_CRITERIA, Findi
 from fairpoll.checkers.registry import Seconds, criterion
 from fairpoll.verdicts.verdict import Verdict
 from histories import acked, consumer, delivered, recording
+from sentences import sentences
 
+ROOT = Path(__file__).parents[2]
 RUN = recording(acked("low", 0, 3), consumer("async", delivered("low", 0, 0.5), delivered("low", 1, 3.5)))
 PLUGIN = '''
 from fairpoll.checkers.finding import Finding
@@ -82,6 +84,14 @@ def test_what_is_said_of_a_criterion_is_complete():
     assert [name for name in CRITERIA if CRITERIA[name].guarantee] == list(DELIVERY_GUARANTEES)
     units = {one.unit.name for c in declared.values() for one in c.thresholds.values()}
     assert "number" not in units, "a threshold without a unit"
+
+
+@pytest.mark.parametrize("name", [*RUN_CRITERIA, *CRITERIA])
+def test_the_reference_shows_what_a_criterion_fails_with(name: str):
+    shown = sentences(name)
+    assert set(shown) == ({"inconclusive"} if name in RUN_CRITERIA else {"fail", "inconclusive"})
+    reference = (ROOT / "docs" / "reference" / "criteria.md").read_text("utf-8")
+    assert all(f"`{sentence}`" in reference for sentence in shown.values()), "run python docs/build.py"
 
 
 def python(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
