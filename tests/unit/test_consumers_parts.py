@@ -247,3 +247,16 @@ def test_commits_that_fail_one_after_the_other_leave_the_highest_offset_to_commi
         consumer._on_commit(KafkaError(KafkaError.ILLEGAL_GENERATION), [TopicPartition("t", 0, offset)])
     consumer._on_commit(KafkaError(KafkaError.ILLEGAL_GENERATION), [TopicPartition("t", 1, 5)])
     assert consumer.uncommitted == {("t", 0): 9}
+
+
+def test_a_commit_that_fails_after_a_later_one_was_sent_does_not_take_the_group_back(tmp_path: Path):
+    """Seen in a cooperative rebalance: 235 failed, 252 succeeded, 235 was committed on revoke."""
+    config = ConsumerConfig(
+        "g", {"t": "t.json"}, None, output_folder=tmp_path, client_config={"bootstrap.servers": "localhost:1"}
+    )
+    consumer = FairConsumer(config, EventWriter(io.StringIO()))
+    consumer.assigned.add(("t", 0))
+    consumer.count_done([Fake("t", 251)])
+    consumer.uncommitted.clear()  # the commit of 252 is on its way
+    consumer._on_commit(KafkaError(KafkaError.ILLEGAL_GENERATION), [TopicPartition("t", 0, 235)])
+    assert consumer.uncommitted == {("t", 0): 252}

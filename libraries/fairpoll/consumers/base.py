@@ -62,6 +62,8 @@ class Consumer:
         self.assigned: set[Partition] = set()
         # Next offset to read, for each partition with written records that are not committed yet.
         self.uncommitted: dict[Partition, int] = {}
+        # Offset after the last written record, for each assigned partition.
+        self.written: dict[Partition, int] = {}
         # Held while a record is written, so that its partition is neither revoked nor committed meanwhile.
         self.delivering = threading.RLock()
         logger = logging.getLogger(f"fairpoll.client.{config.group}")
@@ -182,7 +184,8 @@ class Consumer:
     def count_done(self, records: Sequence[Record]) -> None:
         """Mark these records of one partition: its next commit is the offset after the last of them."""
         last = records[-1]
-        self.uncommitted[(last.topic(), last.partition())] = last.offset() + 1
+        partition = (last.topic(), last.partition())
+        self.uncommitted[partition] = self.written[partition] = last.offset() + 1
 
     def reject(self, record: Record, reason: str) -> None:
         """Apply `poison_policy` to a poison record. Raises ConsumerError if the policy is `stop`."""
@@ -217,6 +220,7 @@ class Consumer:
     def let_go(self, gone: set[Partition]) -> None:
         """Stop delivering these partitions."""
         self.assigned -= gone
+        self.written = {p: offset for p, offset in self.written.items() if p not in gone}
 
     def commit(self, *, wait: bool, only: set[Partition] | None = None) -> None:
         """Commit, for each partition (of `only`), the offset after the last record in the sink."""
@@ -234,14 +238,17 @@ class Consumer:
             self._on_commit(error.args[0], offsets)
 
     def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
-        """Report the result of a commit; a failed offset is committed again, unless its partition is gone."""
+        """Report the result of a commit. After a failed one, what is written by now is committed next.
+
+        Not the offset that failed: a later commit may have succeeded, and the group's offset would go back.
+        """
         if error is not None:
             with self.delivering:
                 for o in offsets:
                     partition = (o.topic, o.partition)
                     if partition in self.assigned:
-                        # Several pending commits may fail in turn: the highest offset counts.
-                        self.uncommitted[partition] = max(o.offset, self.uncommitted.get(partition, 0))
+                        known = (self.uncommitted.get(partition, 0), self.written.get(partition, 0))
+                        self.uncommitted[partition] = max(o.offset, *known)
         self.emit(
             "offsets_committed",
             success=error is None,
