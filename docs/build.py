@@ -22,6 +22,7 @@ import click
 
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA, Criterion
 from fairpoll.cli.main import main as fairpoll
+from fairpoll.cluster import KINDS
 from fairpoll.contract.settings import PollSettings, allowed, variable
 from fairpoll.evidence.querying import TABLES
 from fairpoll.verdicts.schema import schema as verdict_schema
@@ -110,6 +111,19 @@ def _settings() -> Table:
         range_of = ", ".join(values.choices) or f"{values.minimum:,} to {values.maximum:,}"
         default = str(getattr(PollSettings(), setting.name))
         yield f"`{setting.name}`", f"`{variable(setting.name)}`", f"`{default}`", range_of, values.help
+
+
+def clusters_page() -> str:
+    """Every kind of cluster."""
+    return (
+        "# Kinds of cluster\n\n"
+        + GENERATED.format(source="`fairpoll.cluster.KINDS`")
+        + "The values of the variable `CLUSTER`, of the option `--cluster` and of pytest's "
+        "`--fairpoll-cluster`. Without one it is `local`, or `mock`, with a warning, where `local` cannot "
+        "run. More on [Docker](../how-to/use-docker.md) and on [your own "
+        "cluster](../how-to/use-your-own-cluster.md).\n\n"
+        + table(("kind", "what", "needs"), ((f"`{name}`", k.meaning, k.needs) for name, k in KINDS.items()))
+    )
 
 
 def commands_page() -> str:
@@ -276,6 +290,7 @@ fairpoll query FOLDER "select consumer, topic, count(*), max(waited) from delive
 PAGES: dict[str, Callable[[], str]] = {
     "reference/scenario.md": scenario_page,
     "reference/settings.md": settings_page,
+    "reference/clusters.md": clusters_page,
     "reference/commands.md": commands_page,
     "reference/criteria.md": criteria_page,
     "reference/tables.md": tables_page,

@@ -1,7 +1,7 @@
 """A pytest fixture that judges a consumer: `def test_mine(fairpoll): fairpoll.run("./mine").should_pass()`.
 
 One cluster serves all tests of a session; it is started by the first of them. Options, as ini values too:
-`--fairpoll-cluster` (local, mock or compose; default: local, or mock where there is no Java) and
+`--fairpoll-cluster` (a kind in `cluster.KINDS`; default: local, or mock where there is no Java) and
 `--fairpoll-speed` (default 1, which takes about three minutes for each run).
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fairpoll.verdicts.verdict import Verdict
 
 OPTIONS = (
-    ("cluster", "", "Where fairpoll's brokers come from: local, mock or compose."),
+    ("cluster", "", "Where fairpoll's brokers come from, such as local; see docs/reference/clusters.md."),
     ("speed", "1", "Divides every interval of fairpoll's scenarios, multiplies the sink's rate."),
 )
 

@@ -156,10 +156,10 @@ class TestExternal:
     @pytest.mark.parametrize(
         ("setting", "value"), [("security.protocol", "moon"), ("sasl.pasword", "secret-1")]
     )
-    def test_settings_the_client_refuses(self, setting: str, value: str, tmp_path: Path):
+    def test_settings_the_client_refuses(self, setting: str, value: str, tmp_path: Path, registry: Registry):
         options = ClusterOptions(tmp_path, bootstrap_servers="127.0.0.1:1", security={setting: value})
         with pytest.raises(ClusterError, match=f"does not accept its settings: .*{setting}") as error:
-            ExternalCluster(options, print).start()
+            ExternalCluster(options, registry, print).start()
         assert "secret" not in str(error.value)
 
     @pytest.mark.local
@@ -170,7 +170,7 @@ class TestExternal:
             address = real.client_config["bootstrap.servers"]
             options = ClusterOptions(tmp_path, 1, address, {"security.protocol": "SSL"})
             with pytest.raises(ClusterError, match=r"TLS failed: check SECURITY_PROTOCOL"):
-                ExternalCluster(options, print).start()
+                ExternalCluster(options, registry, print).start()
         finally:
             real.stop()
 
@@ -180,7 +180,7 @@ class TestExternal:
         real.start()
         told: list[str] = []
         options = ClusterOptions(tmp_path, bootstrap_servers=real.client_config["bootstrap.servers"])
-        cluster = ExternalCluster(options, told.append)
+        cluster = ExternalCluster(options, registry, told.append)
         try:
             cluster.start()
             cluster.create_topics({})

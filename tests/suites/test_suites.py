@@ -14,7 +14,7 @@ import pytest
 
 from brokers import LOGIN, SASL
 from fairpoll.base.waiting import wait_until
-from fairpoll.cluster import ClusterOptions
+from fairpoll.cluster import KINDS, ClusterOptions
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
 from fairpoll.evidence.loading import load_recording
@@ -82,7 +82,7 @@ def test_a_bad_cell_is_found_by_a_dry_run(tmp_path: Path, right: str, wrong: str
     [
         ("SPEED:0", "SPEED is 0; it must be above 0, for example 10"),
         ("SPEED:1000", "SPEED is 1000; at most 24 here: less traffic proves nothing"),
-        ("CLUSTER:moon", "unknown cluster 'moon'; one of: local, mock, compose, external"),
+        ("CLUSTER:moon", f"unknown cluster 'moon'; one of: {', '.join(KINDS)}"),
         ("BROKERS:2", "a cluster has 1 or 3 brokers, not 2"),
         ("LIVE:maybe", "got value 'maybe' that cannot be converted to 'yes' or 'no'"),
         ("CONSUMER:my 'consumer", "CONSUMER cannot be read as a command: No closing quotation"),

@@ -6,13 +6,14 @@ from typing import Any
 import click
 
 from fairpoll.cli.options import option
+from fairpoll.cluster import KINDS
 from fairpoll.league import command
 
 
 @click.command(short_help="Judge many clients side by side.")
 @option(
     "--cluster",
-    type=click.Choice(["local", "mock", "compose", "external"]),
+    type=click.Choice(list(KINDS)),
     default="local",
     help="Where the brokers come from. The mock serves librdkafka's clients only.",
 )

@@ -14,6 +14,7 @@ import click
 from fairpoll.base.disk import writing_to
 from fairpoll.base.errors import FairpollError
 from fairpoll.cli.options import FiniteRange, checked_servers, option
+from fairpoll.cluster import KINDS
 from fairpoll.evidence import layout
 from fairpoll.reports.outcome import EXIT_CODES, outcome
 from fairpoll.run.modes import KINDS_OF_EVIDENCE, Yours
@@ -91,7 +92,7 @@ def _threshold(
 @click.option("--name", show_default="made from the command", help="Its name in findings and pages.")
 @click.option(
     "--cluster",
-    type=click.Choice(["local", "mock", "compose", "external"]),
+    type=click.Choice(list(KINDS)),
     show_default="local, or mock where there is no Java",
     help="Where the brokers come from.",
 )

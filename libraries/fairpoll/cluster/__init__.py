@@ -1,24 +1,43 @@
-"""Kafka clusters of four kinds, behind one small protocol."""
+"""Kafka clusters of several kinds, behind one small protocol."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from fairpoll.base.errors import ClusterError, ClusterUnavailableError
-from fairpoll.cluster.base import Cluster, ClusterOptions
+from fairpoll.cluster.base import Cluster, ClusterOptions, Tell, silent
 from fairpoll.cluster.cleanup import clear_leftovers
+from fairpoll.cluster.compose import new_compose_cluster
 from fairpoll.cluster.external import ExternalCluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
 from fairpoll.cluster.mock.cluster import MockCluster
 
-KINDS = ("local", "mock", "compose", "external")
-
-Tell = Callable[[str], None]
-
 __all__ = ["KINDS", "Cluster", "ClusterOptions", "open_cluster"]
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of cluster, for people: what it is and what it needs; `new` makes one, which is not started.
+
+    `new` raises ClusterError if the options do not suffice.
+    """
+
+    meaning: str
+    needs: str
+    new: Callable[[ClusterOptions, Registry, Tell, Tell], Cluster]
+
+
+# The values of CLUSTER, `--cluster` and `--fairpoll-cluster`; docs/reference/clusters.md is made from it.
+KINDS = {
+    "local": Kind("Apache Kafka on this machine", "Java 17 or later, and Maven once", LocalCluster),
+    "mock": Kind("librdkafka's mock cluster, for librdkafka's clients only", "nothing", MockCluster),
+    "compose": Kind("the brokers of docker-compose.yml", "Docker with Compose", new_compose_cluster),
+    "external": Kind("a cluster that is running already", "its BOOTSTRAP_SERVERS", ExternalCluster),
+}
+
+
 def open_cluster(
-    kind: str, options: ClusterOptions, registry: Registry, *, warn: Tell, progress: Tell = lambda _text: None
+    kind: str, options: ClusterOptions, registry: Registry, *, warn: Tell, progress: Tell = silent
 ) -> Cluster:
     """Start the cluster of this kind and return it; the registry stops it at the end of the run.
 
@@ -30,7 +49,9 @@ def open_cluster(
     for cleared in clear_leftovers():
         warn(f"cleared what a killed run had left behind: {cleared}")
     if kind:
-        cluster = _new(kind, options, registry, warn, progress)
+        if kind not in KINDS:
+            raise ClusterError(f"unknown cluster '{kind}'; one of: {', '.join(KINDS)}")
+        cluster = KINDS[kind].new(options, registry, warn, progress)
         cluster.start()
         registry.at_end(cluster.stop)
         return cluster
@@ -39,23 +60,3 @@ def open_cluster(
     except ClusterUnavailableError as reason:
         warn(f"judged on librdkafka's mock cluster, not on a real broker: {reason}")
         return open_cluster("mock", options, registry, warn=warn, progress=progress)
-
-
-def _new(kind: str, options: ClusterOptions, registry: Registry, warn: Tell, progress: Tell) -> Cluster:
-    match kind:
-        case "local":
-            return LocalCluster(options, registry, progress)
-        case "mock":
-            return MockCluster(options, registry)
-        case "external":
-            return ExternalCluster(options, warn)
-        case "compose":
-            # Imported here, because other kinds do not need the Docker SDK.
-            try:
-                from fairpoll.cluster.compose.cluster import ComposeCluster  # noqa: PLC0415
-            except ModuleNotFoundError as error:
-                raise ClusterError(f"{error}; CLUSTER:compose needs pip install 'fairpoll[docker]'") from None
-
-            return ComposeCluster(options, registry, warn, progress)
-        case _:
-            raise ClusterError(f"unknown cluster '{kind}'; one of: {', '.join(KINDS)}")

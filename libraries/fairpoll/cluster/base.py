@@ -1,9 +1,16 @@
 """The interface of every cluster. See `fairpoll.cluster.open_cluster` for the choice."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+# A function that shows people a line of text: a warning, or progress.
+Tell = Callable[[str], None]
+
+
+def silent(_text: str) -> None:
+    """A Tell that shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,8 @@ class Faults(Protocol):
 class Cluster(Protocol):
     """A Kafka cluster, started by us or external. Several experiments may use it at the same time.
 
-    `kind` is local, mock, compose or external. `description` names the brokers, for people: "Apache Kafka
-    4.3.1 (KRaft), 1 broker, Java 17". `client_config` has the properties with which a confluent-kafka client
+    `kind` is its name in `cluster.KINDS`. `description` names the brokers, for people: "Apache Kafka 4.3.1
+    (KRaft), 1 broker, Java 17". `client_config` has the properties with which a confluent-kafka client
     connects; `consumer_config` those of the consumers under test, whose network can have faults. `faults` is
     None if faults cannot be injected.
     """

@@ -1,7 +1,7 @@
 """The `external` cluster: it is used through its address, and never started or stopped here."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaError
@@ -9,7 +9,8 @@ from confluent_kafka import KafkaError
 from fairpoll.base.errors import ClusterError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
-from fairpoll.cluster.base import ClusterOptions, brokers_text
+from fairpoll.cluster.base import ClusterOptions, Tell, brokers_text, silent
+from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.client_config import check_servers
 
 PROBE_SECONDS = 1.0
@@ -23,7 +24,9 @@ class ExternalCluster:
     kind = "external"
     faults = None
 
-    def __init__(self, options: ClusterOptions, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, options: ClusterOptions, _registry: Registry, warn: Tell = silent, _progress: Tell = silent
+    ) -> None:
         if not options.bootstrap_servers:
             raise ClusterError("CLUSTER:external needs an address: --variable BOOTSTRAP_SERVERS:host:9092")
         try:

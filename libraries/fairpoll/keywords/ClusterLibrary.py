@@ -38,10 +38,9 @@ class ClusterLibrary:
         """Starts the cluster, unless it is running already, and waits until it answers.
 
         Args:
-            kind: `local` (Apache Kafka on this machine), `mock` (librdkafka's mock cluster),
-                `compose` or `external`. Not given: local, or mock, with a warning, if there is no
-                Java or no way to get Kafka's jars.
-            brokers: how many brokers, 1 or 3; default 1. For local, mock and compose.
+            kind: a kind of cluster in docs/reference/clusters.md, such as `local`. Not given: local, or
+                mock, with a warning, if there is no Java or no way to get Kafka's jars.
+            brokers: how many brokers, 1 or 3; default 1. An external cluster has its own number.
             keep: `yes` leaves a compose cluster running at the end, and prints its address.
             bootstrap_servers: `host:port[,...]` of an external cluster.
             security_protocol: for an external cluster, such as `SASL_SSL`.

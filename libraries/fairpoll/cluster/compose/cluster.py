@@ -5,14 +5,14 @@ import re
 import secrets
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from fairpoll.base.errors import ClusterError, DeadlineError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
-from fairpoll.cluster.base import ClusterOptions, brokers_text
+from fairpoll.cluster.base import ClusterOptions, Tell, brokers_text, silent
 from fairpoll.cluster.compose.cli import ComposeProject, find_compose, last_words
 from fairpoll.cluster.compose.containers import ProjectContainers
 from fairpoll.cluster.compose.engine import (
@@ -54,8 +54,8 @@ class ComposeCluster:
         self,
         options: ClusterOptions,
         registry: Registry,
-        warn: Callable[[str], None] = lambda _text: None,
-        progress: Callable[[str], None] = lambda _text: None,
+        warn: Tell = silent,
+        progress: Tell = silent,
     ) -> None:
         self._options = options
         self._registry = registry

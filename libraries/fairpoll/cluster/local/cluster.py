@@ -6,14 +6,14 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from fairpoll.base.errors import ClusterError, DeadlineError
 from fairpoll.base.logs import last_lines
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
-from fairpoll.cluster.base import ClusterOptions, brokers_text
+from fairpoll.cluster.base import ClusterOptions, Tell, brokers_text, silent
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.broker import LOG_CONFIG, Broker, server_properties
 from fairpoll.cluster.local.faults import LocalFaults, Network
@@ -42,7 +42,8 @@ class LocalCluster:
         self,
         options: ClusterOptions,
         registry: Registry,
-        progress: Callable[[str], None] = lambda _text: None,
+        _warn: Tell = silent,
+        progress: Tell = silent,
         *,
         server_properties: Mapping[str, str] | None = None,
         login: Mapping[str, str] | None = None,

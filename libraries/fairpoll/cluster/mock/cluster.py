@@ -17,7 +17,7 @@ import confluent_kafka
 
 from fairpoll.base.errors import ClusterError
 from fairpoll.base.logs import last_lines
-from fairpoll.cluster.base import ClusterOptions, brokers_text, wrong_partitions
+from fairpoll.cluster.base import ClusterOptions, Tell, brokers_text, wrong_partitions
 from fairpoll.cluster.leftovers import Registry
 
 STOP_SECONDS = 5.0
@@ -29,7 +29,7 @@ class MockCluster:
     kind = "mock"
     faults = None
 
-    def __init__(self, options: ClusterOptions, registry: Registry) -> None:
+    def __init__(self, options: ClusterOptions, registry: Registry, *_tell: Tell) -> None:
         self._options = options
         self._registry = registry
         self._process: subprocess.Popen[str] | None = None
