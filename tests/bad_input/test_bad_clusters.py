@@ -1,6 +1,9 @@
 """Clusters that cannot be reached or used, and the one sentence that is told of each."""
 
+import json
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,11 +12,14 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+import suite_runs
 from brokers import LOGIN, SASL
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
+from fairpoll.cluster.connection import admin_client, require_broker, require_reachable
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
+from fairpoll.evidence import layout
 
 # A broker on this machine answers, or refuses, in milliseconds.
 ANSWER_SECONDS = 2.0
@@ -104,6 +110,64 @@ def test_a_topic_that_exists_with_other_partitions_on_the_mock(
     finally:
         cluster.stop()
     assert str(error.value) == snapshot
+
+
+@pytest.fixture(scope="module", params=["no-such-host.invalid:9092", "127.0.0.1:9"], ids=["name", "port"])
+def advertised(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """The address at which a broker answers, and another, where nobody does, that it advertises."""
+    registry = Registry()
+    settings = {"advertised.listeners": f"PLAINTEXT://{request.param}"}
+    cluster = LocalCluster(
+        ClusterOptions(tmp_path_factory.mktemp("broker")), registry, server_properties=settings
+    )
+    cluster.start()
+    yield cluster.client_config["bootstrap.servers"], request.param
+    cluster.stop()
+    registry.close()
+
+
+@pytest.mark.local
+class TestABrokerOutOfReach:
+    def test_the_suites_end_with_one_sentence(self, advertised: tuple[str, str], tmp_path: Path):
+        servers, address = advertised
+        variables = ("CLUSTER:external", f"BOOTSTRAP_SERVERS:{servers}")
+        options = (word for variable in variables for word in ("--variable", variable))
+        done = suite_runs.run(tmp_path, *options, "--include", "smoke", str(suite_runs.SUITES))
+        assert done.returncode == 2, done.stdout
+        verdict = json.loads((tmp_path / layout.VERDICT).read_text())
+        reasons = {test["reason"] for test in verdict["not_judged"]}
+        assert len(reasons) == 1
+        assert f"answers as {address}, which cannot be reached from here: check advertised" in reasons.pop()
+
+    def test_so_does_the_command(self, advertised: tuple[str, str], tmp_path: Path):
+        servers, address = advertised
+        options = ("--cluster", "external", "--bootstrap-servers", servers, "--output-folder", str(tmp_path))
+        command = [sys.executable, "-m", "fairpoll", "test", *options, "./consumer"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+        assert done.returncode == 3, done.stderr
+        assert done.stderr.count(f"the cluster answers as {address}, which cannot be reached from here") == 1
+
+    def test_so_does_a_part_of_a_run(self, advertised: tuple[str, str]):
+        servers, address = advertised
+        with pytest.raises(ClusterError, match=f"the cluster answers as {address}, which cannot be reached"):
+            require_broker({"bootstrap.servers": servers})
+
+
+def test_another_cluster_at_the_advertised_address(tmp_path: Path, registry: Registry):
+    cluster = open_cluster("mock", ClusterOptions(tmp_path), registry, warn=print)
+    try:
+        with admin_client(cluster.client_config) as admin:
+            metadata = admin.metadata()
+        assert metadata
+        require_reachable(metadata, cluster.client_config)
+        metadata.cluster_id = "another"
+        address = cluster.client_config["bootstrap.servers"]
+        with pytest.raises(ClusterError, match=f"answers as {address}, where another cluster answers"):
+            require_reachable(metadata, cluster.client_config)
+    finally:
+        cluster.stop()
 
 
 # A broker that wants a login and knows who may what: `u` everything, `guest` nothing but look.

@@ -1,7 +1,8 @@
-"""The child processes of a run stop together, the last one first, also when one of them cannot be stopped."""
+"""Processes end: the children of a run together, the last one first; a run whose client cannot be closed."""
 
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import psutil
@@ -73,3 +74,22 @@ def test_a_zombie_is_not_running():
     assert running([process]) == []
     child.communicate()
     assert running([process]) == []
+
+
+def test_a_client_that_never_closes_does_not_keep_the_process_alive(tmp_path: Path):
+    program = textwrap.dedent("""
+        import pathlib, sys, threading
+        from fairpoll.cluster.admin import Admin
+
+        class Stuck:
+            def __del__(self):
+                threading.Event().wait()
+
+        admin = Admin({"bootstrap.servers": "127.0.0.1:1"}, pathlib.Path(sys.argv[1]))
+        admin._client = Stuck()
+        admin.close()
+        print("the end")
+    """)
+    command = [sys.executable, "-c", program, str(tmp_path / "admin.log")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == ("the end\n", "", 0)

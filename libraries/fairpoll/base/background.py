@@ -1,6 +1,7 @@
-"""An action that is repeated in the background while a block of code runs."""
+"""Actions in threads of their own: one that is repeated while a block runs, one that may never return."""
 
 import threading
+from collections.abc import Callable
 
 
 class Repeating:
@@ -40,3 +41,13 @@ class Repeating:
                 self.tick()
         except BaseException as error:
             self._error = error
+
+
+def abandon_after(seconds: float, action: Callable[[], object]) -> None:
+    """Run the action, and return after this time even if it has not.
+
+    Its daemon thread does not keep the process alive. An error in it is printed, not raised.
+    """
+    thread = threading.Thread(target=action, name="may be abandoned", daemon=True)
+    thread.start()
+    thread.join(seconds)

@@ -19,6 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     OffsetSpec,
 )
 
+from fairpoll.base.background import abandon_after
 from fairpoll.base.errors import ClusterError, DeadlineError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.base import wrong_partitions
@@ -30,6 +31,8 @@ BROKER_DEFAULT = -1
 VISIBLE_SECONDS = 30.0
 # The client gives up by itself first, with a reason; this margin is for its answer to reach us.
 ANSWER_MARGIN_SECONDS = 5.0
+# A close takes milliseconds, but may never return if a broker's name cannot be resolved.
+CLOSE_SECONDS = 1.0
 # By default the client retries a starting broker at growing intervals of up to 10 s.
 RECONNECT = {"reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "500"}
 
@@ -44,7 +47,10 @@ class Admin:
         self._logger = logging.Logger("fairpoll.admin")
         self._handler = logging.FileHandler(log_file, delay=True)
         self._logger.addHandler(self._handler)
+        # Without any handler, the warnings of an abandoned client would go to standard error.
+        self._logger.addHandler(logging.NullHandler())
         self.last_error: KafkaError | None = None
+        self._client: Any = None
         config: dict[str, Any] = {
             **RECONNECT,
             **client_config,
@@ -52,15 +58,16 @@ class Admin:
             "client.id": "fairpoll-admin",
         }
         try:
-            self._client: Any = AdminClient(config, logger=self._logger)
+            self._client = AdminClient(config, logger=self._logger)
         except KafkaException as error:
             self.close()
             reason = error.args[0].str()
             raise ClusterError(f"the Kafka client does not accept its settings: {reason}") from None
 
     def close(self) -> None:
-        """Close the log, and let go of the client, which has threads and sockets of its own."""
-        self._client = None  # breaks the reference cycle through its callback
+        """Close the client and its log. A client that takes longer than CLOSE_SECONDS is abandoned."""
+        clients, self._client = [self._client], None
+        abandon_after(CLOSE_SECONDS, clients.clear)  # the last reference to the client
         self._logger.removeHandler(self._handler)
         self._handler.close()
 

@@ -5,11 +5,15 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from confluent_kafka.admin import ClusterMetadata  # type: ignore[attr-defined]
+
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster.admin import Admin
 
 # Twice what a login over TLS to a distant broker may take.
 ANSWER_SECONDS = 10.0
+# A broker that has just answered at another address does so again, a login over TLS included.
+REACH_SECONDS = 3.0
 
 
 @contextlib.contextmanager
@@ -37,11 +41,32 @@ def create_missing_topics(
 
 
 def require_broker(client_config: Mapping[str, str]) -> None:
-    """Raise ClusterError unless a broker answers within ANSWER_SECONDS."""
+    """Raise ClusterError unless a broker answers within ANSWER_SECONDS, and all can be reached."""
     with admin_client(client_config) as admin:
-        if admin.metadata(ANSWER_SECONDS) is None:
+        metadata = admin.metadata(ANSWER_SECONDS)
+        if metadata is None:
             reason = f" ({admin.last_error.str()})" if admin.last_error else ""
             raise ClusterError(
                 f"{client_config['bootstrap.servers']} did not answer as a Kafka broker within "
                 f"{ANSWER_SECONDS:g} s{reason}"
+            )
+    require_reachable(metadata, client_config)
+
+
+def require_reachable(metadata: ClusterMetadata, client_config: Mapping[str, str]) -> None:
+    """Raise ClusterError unless each broker of the metadata answers at the address that it advertises."""
+    for broker in metadata.brokers.values():
+        host = f"[{broker.host}]" if ":" in str(broker.host) else broker.host
+        address = f"{host}:{broker.port}"
+        with admin_client({**client_config, "bootstrap.servers": address}) as admin:
+            answer = admin.metadata(REACH_SECONDS)
+            if answer is None:
+                reason = f" ({admin.last_error.str()})" if admin.last_error else ""
+                raise ClusterError(
+                    f"the cluster answers as {address}, which cannot be reached from here: "
+                    f"check advertised.listeners{reason}"
+                )
+        if answer.cluster_id != metadata.cluster_id:
+            raise ClusterError(
+                f"the cluster answers as {address}, where another cluster answers: check advertised.listeners"
             )

@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaError
+from confluent_kafka.admin import ClusterMetadata  # type: ignore[attr-defined]
 
 from fairpoll.base.errors import ClusterError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import ClusterOptions, Tell, brokers_text, silent
+from fairpoll.cluster.connection import require_reachable
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.client_config import check_servers
 
@@ -55,19 +57,19 @@ class ExternalCluster:
         return self.client_config
 
     def start(self) -> None:
-        """Wait until it answers. Raises ClusterError with the client's own reason."""
+        """Wait until it answers and all its brokers can be reached. Raises ClusterError with the reason."""
         self._admin = admin = Admin(self.client_config, self._options.log_folder / "admin.log")
 
-        def answered() -> bool:
+        def answered() -> ClusterMetadata | None:
             metadata = admin.metadata(PROBE_SECONDS)
             if metadata is None and admin.last_error and admin.last_error.code() in HOPELESS:
                 raise ClusterError(self._why(admin.last_error))
-            self._brokers = len(metadata.brokers) if metadata else 0
-            self._answered_at = time.monotonic()
-            return self._brokers > 0
+            return metadata if metadata and metadata.brokers else None
 
         try:
-            wait_until(answered, self._options.answer_seconds, "an answer")
+            metadata = wait_until(answered, self._options.answer_seconds, "an answer")
+            require_reachable(metadata, self.client_config)
+            self._brokers, self._answered_at = len(metadata.brokers), time.monotonic()
         except ClusterError:
             self.stop()
             raise

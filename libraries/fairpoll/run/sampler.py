@@ -7,7 +7,8 @@ from pathlib import Path
 import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from fairpoll.base.background import Repeating
+from fairpoll.base.background import Repeating, abandon_after
+from fairpoll.cluster.admin import CLOSE_SECONDS
 from fairpoll.contract.events import EventWriter
 
 # Often enough to record a commit ahead of its deliveries; a request takes about a millisecond.
@@ -55,7 +56,7 @@ class Sampler(Repeating):
         if self._sample_all(final=True):
             self._sample_log_start()
         for client in self._clients.values():
-            client.close()
+            abandon_after(CLOSE_SECONDS, client.close)
         self._stream.close()
 
     def _sample_all(self, *, final: bool) -> bool:
