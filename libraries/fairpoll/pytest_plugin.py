@@ -86,12 +86,9 @@ class Fairpoll:
         Raises FairpollError if the scenario, the command or the cluster cannot be used.
         """
         # Imported here, because every pytest run of this environment loads the plugin.
-        from fairpoll.evidence.loading import load_recording  # noqa: PLC0415
-        from fairpoll.run.experiment import Experiment  # noqa: PLC0415
         from fairpoll.run.members import ConsumerUnderTest  # noqa: PLC0415
         from fairpoll.run.modes import Yours  # noqa: PLC0415
-        from fairpoll.run.names import new_run_id  # noqa: PLC0415
-        from fairpoll.scenarios.file import load_scenario  # noqa: PLC0415
+        from fairpoll.run.recorder import Recorder  # noqa: PLC0415
         from fairpoll.scenarios.model import CONTROL  # noqa: PLC0415
         from fairpoll.scenarios.packaged import find_scenario  # noqa: PLC0415
         from fairpoll.verdicts.expectation import Thresholds, judge_plainly  # noqa: PLC0415
@@ -99,26 +96,13 @@ class Fairpoll:
 
         expected = Thresholds.for_scenario(scenario, **thresholds)
         consumer = Yours(command, fields, name=name, shows=shows).as_mode("yours")
-        file = find_scenario(scenario)
-        run_id = new_run_id()
-        experiment = Experiment(
-            scenario_file=file,
-            scenario=load_scenario(file),
-            speed=speed or self.speed,
-            consumers=[ConsumerUnderTest.built_in(CONTROL), consumer],
-            cluster=self.cluster,
-            run_id=run_id,
-            folder=self.folder / f"{consumer.name}-{run_id}",
-            registry=self.registry,
-        )
-        try:
-            experiment.run()
-        finally:
-            self.cluster.delete(experiment.topic_names.values(), experiment.groups.values())
-        verdict = Verdict(load_recording(experiment.folder))
+        consumers = [ConsumerUnderTest.built_in(CONTROL), consumer]
+        with Recorder(self.cluster, self.folder, self.registry) as recorder:
+            file = find_scenario(scenario)
+            verdict = Verdict(recorder.record(consumer.name, file, speed or self.speed, consumers))
         judge_plainly(verdict, consumer.name, expected)
         verdict.write()
-        return Judgement(verdict, experiment.folder)
+        return Judgement(verdict, verdict.recording.folder)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fairpoll.cli.options import option
+from fairpoll.cli.options import FiniteRange, option
 from fairpoll.cluster import KINDS
 from fairpoll.league import command
 
@@ -22,7 +22,7 @@ from fairpoll.league import command
 )
 @option(
     "--speed",
-    type=click.FloatRange(min=0, min_open=True, max=24),
+    type=FiniteRange(min=0, min_open=True),
     default=10.0,
     help="Divides every interval of the scenario, multiplies the sink's rate.",
 )

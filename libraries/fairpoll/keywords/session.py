@@ -1,6 +1,5 @@
 """The state that the keyword libraries share during one Robot run: cluster, recordings, verdicts."""
 
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -21,15 +20,13 @@ from fairpoll.keywords.suite_scenarios import NOTHING_RUN, SCENARIOS
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.live import LiveProgress
 from fairpoll.run.members import ConsumerUnderTest, names_by_mode
-from fairpoll.run.names import new_run_id
 from fairpoll.run.progress import ConsoleProgress
+from fairpoll.run.recorder import Recorder
 from fairpoll.run.running import RunningExperiment
 from fairpoll.run.side_by_side import run_side_by_side
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.verdicts.verdict import Verdict
 
-# A run with less live traffic shows nothing about a consumer.
-SHORTEST_SECONDS = 5.0
 NO_CLUSTER = "no cluster is running; begin with the keyword 'Ensure Cluster'"
 NO_BACKGROUND_RUN = "no scenario is running; begin with the keyword 'Start Scenario'"
 
@@ -70,8 +67,8 @@ class Session:
         self._background: BackgroundRun | None = None
         self._registry: Registry | None = None
         self._admin: Admin | None = None
-        # Topics and groups of all runs, deleted at the end.
-        self._created: tuple[list[str], list[str]] = ([], [])
+        # Its topics and groups are deleted at the end, so that Kafka UI can be looked at before.
+        self._recorder: Recorder | None = None
 
     def ensure_cluster(self, kind: str, options: ClusterOptions) -> Cluster:
         """The running cluster; the first call starts it.
@@ -88,7 +85,8 @@ class Session:
                     self.cluster = open_cluster(
                         kind, options, self._registry, warn=logger.warn, progress=progress
                     )
-                self._registry.at_end(self.cluster.delete, *self._created)
+                self._recorder = Recorder(self.cluster, self.results.folder / "evidence", self._registry)
+                self._registry.at_end(self._recorder.delete)
             progress.clear()
             logger.info(f"Cluster: {self.cluster.description}")
             BuiltIn().set_suite_metadata("Broker", self.cluster.description, top=True)
@@ -223,7 +221,7 @@ class Session:
 
     def _stop_cluster(self) -> None:
         registry, self._registry, self.cluster, self._admin = self._registry, None, None, None
-        self._created = ([], [])
+        self._recorder = None
         if registry is not None:
             with self.results.stopwatch("cluster stopped"):
                 registry.close()
@@ -268,28 +266,9 @@ class Session:
         return progress
 
     def _experiment(self, name: str, run: Run) -> Experiment:
-        if self.cluster is None:
+        if self._recorder is None:
             raise FairpollError(NO_CLUSTER)
-        scenario = load_scenario(run.scenario_file)
-        if scenario.at_speed(run.speed).duration_seconds < SHORTEST_SECONDS:
-            most = scenario.duration_seconds / SHORTEST_SECONDS
-            raise ScenarioError(f"SPEED is {run.speed:g}; at most {most:g} here: less traffic proves nothing")
-        run_id = new_run_id()
-        experiment = Experiment(
-            scenario_file=run.scenario_file,
-            scenario=scenario,
-            speed=run.speed,
-            consumers=run.consumers,
-            cluster=self.cluster,
-            run_id=run_id,
-            folder=self.results.folder / "evidence" / f"{_folder_name(name)}-{run_id}",
-            registry=self._registry,
-            only_volume=run.only_volume or None,
-        )
-        topics, groups = self._created
-        topics += experiment.topic_names.values()
-        groups += experiment.groups.values()
-        return experiment
+        return self._recorder.prepare(name, run.scenario_file, run.speed, run.consumers, run.only_volume)
 
 
 def _progress() -> ConsoleProgress:
@@ -302,11 +281,6 @@ def _progress() -> ConsoleProgress:
         began = True
 
     return ConsoleProgress(write)
-
-
-def _folder_name(name: str) -> str:
-    """`A Broker Is Killed` as `a-broker-is-killed`."""
-    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-").lower()
 
 
 SESSION = Session()

@@ -18,6 +18,7 @@ from fairpoll.league.pages import Setting, console, write_pages
 from fairpoll.league.rows import Row
 from fairpoll.league.runs import League
 from fairpoll.run.progress import ConsoleProgress
+from fairpoll.run.recorder import check_speed
 from fairpoll.scenarios.file import load_scenario
 
 
@@ -73,6 +74,8 @@ def run_league(options: LeagueOptions, found: Sequence[Contestant]) -> list[Row]
         progress.clear()
         click.echo(text)
 
+    scenario = load_scenario(options.scenario_file)
+    check_speed(scenario, options.speed)
     with Registry() as registry:
         registry.at_end(progress.clear)
         where = ClusterOptions(
@@ -82,8 +85,7 @@ def run_league(options: LeagueOptions, found: Sequence[Contestant]) -> list[Row]
         )
         cluster = open_cluster(options.cluster, where, registry, warn=report, progress=progress)
         report(f"cluster: {cluster.description}")
-        title = load_scenario(options.scenario_file).title
-        setting = Setting.now(title, options.speed, cluster.description, options.command)
+        setting = Setting.now(scenario.title, options.speed, cluster.description, options.command)
         league = League(
             cluster=cluster,
             scenario_file=options.scenario_file,

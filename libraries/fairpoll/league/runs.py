@@ -9,12 +9,9 @@ import yaml
 from fairpoll.base.errors import ConsumerError, DeadlineError, HistoryError, LeagueError
 from fairpoll.cluster import Cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.evidence.loading import load_recording
 from fairpoll.league.contestants import Contestant, build, built_in
 from fairpoll.league.rows import CONDITIONS, Condition, Row, rows_of
-from fairpoll.run.experiment import Experiment
-from fairpoll.run.names import new_run_id
-from fairpoll.scenarios.file import load_scenario
+from fairpoll.run.recorder import Recorder
 from fairpoll.scenarios.model import CONTROL
 from fairpoll.verdicts.verdict import Verdict
 
@@ -116,28 +113,14 @@ class League:
         return error
 
     def _record(self, batch: Sequence[Contestant], condition: Condition, scenario_file: Path) -> list[Row]:
-        run_id = new_run_id()
-        folder = self.folder / "evidence" / f"{condition.key}-{run_id}"
         others = [one.under_test(tuned=condition.tuned) for one in batch if one.key != CONTROL]
-        experiment = Experiment(
-            scenario_file=scenario_file,
-            scenario=load_scenario(scenario_file),
-            speed=self.speed,
-            consumers=[self._control.under_test(), *others],
-            cluster=self.cluster,
-            run_id=run_id,
-            folder=folder,
-            progress=self.progress,
-            registry=self.registry,
-        )
-        try:
-            experiment.run()
-        finally:
-            self.cluster.delete(experiment.topic_names.values(), experiment.groups.values())
-        verdict = Verdict(load_recording(folder))
+        consumers = [self._control.under_test(), *others]
+        with Recorder(self.cluster, self.folder / "evidence", self.registry) as recorder:
+            recording = recorder.record(condition.key, scenario_file, self.speed, consumers, self.progress)
+        verdict = Verdict(recording)
         rows = rows_of(verdict, batch, condition)
         verdict.write()
-        return [replace(row, evidence=str(folder.relative_to(self.folder))) for row in rows]
+        return [replace(row, evidence=str(recording.folder.relative_to(self.folder))) for row in rows]
 
 
 def write_without_backlog(source: Path, target: Path) -> None:

@@ -1,0 +1,103 @@
+"""Records runs on one cluster, in the same way for suites, the pytest fixture and the league."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairpoll.base.errors import ScenarioError
+from fairpoll.cluster.base import Cluster
+from fairpoll.cluster.leftovers import Registry
+from fairpoll.evidence.history import Recording
+from fairpoll.evidence.loading import load_recording
+from fairpoll.run.experiment import Experiment
+from fairpoll.run.groups import Progress
+from fairpoll.run.members import ConsumerUnderTest
+from fairpoll.run.names import new_run_id
+from fairpoll.scenarios.file import load_scenario
+from fairpoll.scenarios.model import Scenario
+
+# A run with less live traffic shows nothing about a consumer.
+SHORTEST_SECONDS = 5.0
+
+
+def check_speed(scenario: Scenario, speed: float) -> None:
+    """Raise ScenarioError if the live traffic would be shorter than SHORTEST_SECONDS at this speed."""
+    most = scenario.duration_seconds / SHORTEST_SECONDS
+    if speed > most:
+        raise ScenarioError(f"SPEED is {speed:g}; at most {most:g} here: less traffic proves nothing")
+
+
+@dataclass
+class Recorder:
+    """Each run gets topics and groups of its own, and a folder below `folder`.
+
+    `delete` removes the topics and groups of all its runs, and is called at the end of a `with` block, also
+    after an error. `registry` notes the processes, for a later run to clear if this one is killed.
+    """
+
+    cluster: Cluster
+    folder: Path
+    registry: Registry | None = None
+    _topics: list[str] = field(default_factory=list)
+    _groups: list[str] = field(default_factory=list)
+
+    def prepare(
+        self,
+        name: str,
+        scenario_file: Path,
+        speed: float,
+        consumers: Sequence[ConsumerUnderTest],
+        only_volume: str = "",
+    ) -> Experiment:
+        """A run of this scenario with these consumers, not started; its folder is made from `name`.
+
+        Raises ScenarioError if the scenario is wrong or too short at this speed.
+        """
+        scenario = load_scenario(scenario_file)
+        check_speed(scenario, speed)
+        run_id = new_run_id()
+        experiment = Experiment(
+            scenario_file=scenario_file,
+            scenario=scenario,
+            speed=speed,
+            consumers=consumers,
+            cluster=self.cluster,
+            run_id=run_id,
+            folder=self.folder / f"{_folder_name(name)}-{run_id}",
+            registry=self.registry,
+            only_volume=only_volume or None,
+        )
+        self._topics += experiment.topic_names.values()
+        self._groups += experiment.groups.values()
+        return experiment
+
+    def record(
+        self,
+        name: str,
+        scenario_file: Path,
+        speed: float,
+        consumers: Sequence[ConsumerUnderTest],
+        progress: Progress = lambda _text: None,
+    ) -> Recording:
+        """Run the scenario with these consumers side by side; return its recording. Raises FairpollError."""
+        experiment = self.prepare(name, scenario_file, speed, consumers)
+        experiment.progress = progress
+        experiment.run()
+        return load_recording(experiment.folder)
+
+    def delete(self) -> None:
+        """Delete the topics and groups of all runs so far from the cluster."""
+        self.cluster.delete(self._topics, self._groups)
+        self._topics, self._groups = [], []
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.delete()
+
+
+def _folder_name(name: str) -> str:
+    """`A Broker Is Killed` as `a-broker-is-killed`."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-").lower()
