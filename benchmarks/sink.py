@@ -51,7 +51,7 @@ PLAN = TopicPlan("high", "high", 4, Bursts(20, 0.5), OUTPUT)
 
 def message(number: int, size: int) -> bytes:
     """A message as the scenarios' producer makes them, filled up to so many bytes."""
-    _, value, _ = build_message(PLAN, "run", number, 0, 1_795_436_968_460.0 + number)
+    _, value, *_ = build_message(PLAN, "run", number, 0, 1_795_436_968_460.0 + number)
     missing = size - len(value) - len(b',"text":""')
     return value[:-1] + b',"text":"%b"}' % (b"x" * missing) if missing > 0 else value
 

@@ -193,7 +193,7 @@ def _plan(traffic: str, seconds: float, backlog: int) -> Scenario:
 
 
 def _message(sequence: int) -> tuple[bytes, bytes]:
-    key, value, _ = build_message(_plan("1 every 1 s", 1.0, 0).topics[0], RUN_ID, sequence, -1, 1e12 + 0.125)
+    key, value, *_ = build_message(_plan("1 every 1 s", 1.0, 0).topics[0], RUN_ID, sequence, -1, 1e12 + 0.125)
     return key, value
 
 

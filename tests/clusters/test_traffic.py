@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,12 +34,13 @@ def lines(stream: io.StringIO) -> list[Event]:
 @pytest.mark.parametrize("awkward", ["plain", "100 %d", 'a "b" \\n', "Grüße \u2603"])
 def test_a_body_is_spelled_as_json_spells_it(awkward: str):
     topic = replace(SCENARIO.topics[0], message_type=awkward, priority=awkward)
-    _, value, checksum = build_message(topic, awkward, 7, 3, 1000.125)
+    _, value, checksum, crc = build_message(topic, awkward, 7, 3, 1000.125)
     body = json.loads(value)
     assert (body["run_id"], body["type"], body["priority"]) == (awkward, awkward, awkward)
     assert body["id"] == f"{awkward}:{topic.name}:7"
     assert (body["sequence"], body["batch_id"], body["intended_ms"]) == (7, 3, 1000.125)
     assert checksum_of(body) == body["checksum"] == checksum
+    assert crc == zlib.crc32(value)
 
 
 def test_every_acked_message_is_a_line_that_tells_where_it_is_and_what_it_holds(
@@ -65,8 +67,8 @@ def test_every_acked_message_is_a_line_that_tells_where_it_is_and_what_it_holds(
             line = told[message.topic(), message.partition(), message.offset()]
             plan = TRAFFIC.topics[0 if line["topic"] == "high" else 1]
             sent = (plan, "r", line["sequence"], line["batch"], line["intended_ms"])
-            key, value, checksum = build_message(*sent)
-            assert (message.key(), message.value(), line["checksum"]) == (key, value, checksum)
+            recorded = (message.key(), message.value(), line["checksum"], line["value_crc32"])
+            assert recorded == build_message(*sent)
             assert line["partition"] == plan.partition_of(line["sequence"])
             assert line["poison"] == (line["sequence"] in plan.poison)
             assert (line["batch"] == BACKLOG_BATCH) == (line["sequence"] < plan.backlog)

@@ -40,10 +40,11 @@ def write_recording(folder: Path) -> None:
     output = []
     for sequence in range(4):
         at = START_MS + sequence * 1000
-        _, value, checksum = build_message(SCENARIO.topics[1], RUN_ID, sequence, sequence, at)
+        _, value, checksum, crc = build_message(SCENARIO.topics[1], RUN_ID, sequence, sequence, at)
         where = {"partition": 0, "offset": sequence}
         times = {"intended_ms": at, "sent_ms": at}
         sent = {"topic": "low", "sequence": sequence, "batch": sequence, "checksum": checksum}
+        sent["value_crc32"] = crc
         ledger.append(
             {"timestamp": at, "name": "producer_send_success", **sent, **times, **where, "poison": False}
         )

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zlib
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,8 @@ def test_a_tail_gives_whole_lines_once(tmp_path: Path):
 
 
 def test_a_message_has_the_specifications_fields_and_a_true_checksum():
-    _, value, checksum = build_message(SCENARIO.topics[1], "r1", 7, 3, 1000.0)
+    _, value, checksum, crc = build_message(SCENARIO.topics[1], "r1", 7, 3, 1000.0)
+    assert crc == zlib.crc32(value)
     body = json.loads(value)
     wanted = {"id", "type", "timestamp", "data", "batch_id", "partition_key", "run_id", "intended_ms"}
     assert wanted <= body.keys()

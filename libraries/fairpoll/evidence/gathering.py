@@ -11,7 +11,6 @@ import numpy as np
 from fairpoll.contract.events import Event
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.records import Partition, RecordId, checksum_of
-from fairpoll.evidence import checksums
 from fairpoll.evidence.deliveries import Found
 from fairpoll.evidence.history import Committed
 from fairpoll.evidence.lines import Lines, filled
@@ -32,8 +31,8 @@ class Gatherer:
     def output(self, path: Path, member: str, fields: Fields) -> None:
         """The records of one output file. Raises HistoryError.
 
-        A value is known to be what was sent by the CRC-32 of its bytes; if that is another, the value is
-        parsed and its meaning is compared with what was sent.
+        A value is known to be what was sent by the CRC-32 of its bytes. If that differs, the value is parsed
+        and its checksum is compared.
         """
         topics = self._places.topics if fields.id else self._places.known
         with Lines(path, self._tables, output_query(topics, fields, self._run_id)) as lines:
@@ -49,9 +48,8 @@ class Gatherer:
             record = self._by_id(columns) if fields.id else self._rows(columns)
             plain = plain & (record >= 0)
             rows = np.flatnonzero(plain)
-            sent = self._messages.checksum[record[rows]].astype(np.int64)
-            unknown = checksum[rows] == NOT_TOLD
-            plain[rows] = unknown | (checksum[rows] == checksums.of_whole_bodies(sent))
+            sent, unknown = self._messages.checksum[record[rows]].astype(np.int64), checksum[rows] == NOT_TOLD
+            plain[rows] = unknown | (checksum[rows] == self._messages.value_crc32[record[rows]])
             checksum[rows] = np.where(unknown, NOT_TOLD, sent)
         for row in np.flatnonzero(~plain):
             line = lines.event(part.first + int(row), lambda e: check_output(e, fields, self._known(fields)))

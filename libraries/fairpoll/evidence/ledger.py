@@ -12,7 +12,7 @@ from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.lines import Lines, filled
 from fairpoll.evidence.places import Places, Time
-from fairpoll.evidence.records import MESSAGE_COLUMNS, Array, Column, Messages
+from fairpoll.evidence.records import MESSAGE_COLUMNS, NOT_TOLD, Array, Column, Messages
 from fairpoll.evidence.strict import check_ledger
 from fairpoll.evidence.tables import Tables, ledger_query
 
@@ -99,6 +99,8 @@ def _value(event: Event, name: str) -> Any:
         return event["batch"] < 0
     if name == "poison":
         return bool(event.get("poison", False))
+    if name == "value_crc32":
+        return event.get(name, NOT_TOLD)
     return event[_TIMES.get(name, name)]
 
 

@@ -28,7 +28,11 @@ PART_ROWS = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Acked:
-    """A message that the brokers have acknowledged. Times in scenario seconds."""
+    """A message that the brokers have acknowledged. Times in scenario seconds.
+
+    `checksum` is that of its body as `contract.records.checksum_of` computes it, `value_crc32` the CRC-32 of
+    its bytes; recordings made by earlier versions do not have the latter.
+    """
 
     topic: str
     partition: int
@@ -40,6 +44,7 @@ class Acked:
     checksum: int
     poison: bool = False
     acked: float | None = None
+    value_crc32: int = NOT_TOLD
 
     @property
     def spot(self) -> Spot:
@@ -142,6 +147,7 @@ MESSAGE_COLUMNS: Mapping[str, type[np.generic]] = {
     "acked": np.float64,
     "backlog": np.bool_,
     "checksum": np.uint32,
+    "value_crc32": np.uint32,
     "poison": np.bool_,
 }
 
@@ -160,6 +166,7 @@ class Messages(Rows[Acked]):
     acked: Array
     backlog: Array
     checksum: Array
+    value_crc32: Array
     poison: Array
 
     def __init__(self, partitions: Sequence[Partition], place: Array, column: Callable[[str], Array]) -> None:
@@ -231,6 +238,7 @@ class Messages(Rows[Acked]):
             int(self.checksum[row]),
             bool(self.poison[row]),
             None if np.isnan(acked) else acked,
+            int(self.value_crc32[row]),
         )
 
     def spot(self, row: int) -> Spot:

@@ -31,6 +31,8 @@ _MESSAGE: Kinds = {
     "batch": int,
     "checksum": int,
 }
+# Recordings made by earlier versions do not have it.
+_CRC: Kinds = {"value_crc32": int}
 # The fields that events of these names must have; other events may have any.
 _NEEDED: Mapping[str, Kinds] = {
     "producer_send_success": _MESSAGE,
@@ -110,6 +112,8 @@ def check_event(event: Event) -> Event:
     _check(event, _EVENT)
     event = {name: value for name, value in event.items() if value is not None or name not in _LISTS}
     _check(event, _NEEDED.get(event["name"], {}))
+    if event["name"] == "producer_send_success" and "value_crc32" in event:
+        _check(event, _CRC)
     for name, fields in _LISTS.items():
         listed = event.get(name, [])
         for item in listed if isinstance(listed, list) else [None]:

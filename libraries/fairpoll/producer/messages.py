@@ -1,4 +1,4 @@
-"""Message bodies: the specification's fields, the run they belong to, and a checksum of the whole."""
+"""Message bodies: the specification's fields, the run they belong to, and checksums of the whole."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -28,8 +28,11 @@ class Messages:
 
     def spell(
         self, batch: int, intended_ms: float, sequences: Iterable[int]
-    ) -> Iterator[tuple[int, int, bytes, int]]:
-        """Sequence, partition, value and checksum of these messages of one burst."""
+    ) -> Iterator[tuple[int, int, bytes, tuple[int, int]]]:
+        """Sequence, partition, value and checksums of these messages of one burst.
+
+        The checksums are that of the body (`checksum_of`), which stands in it, and the CRC-32 of the value.
+        """
         even, poison, crc = not self._topic.weights, self.poison, zlib.crc32
         partitions, partition_of = self._topic.partitions, self._topic.partition_of
         at = datetime.fromtimestamp(intended_ms / 1000, UTC).isoformat(timespec="milliseconds")
@@ -38,24 +41,27 @@ class Messages:
             partition = sequence % partitions if even else partition_of(sequence)
             if poison and sequence in poison:
                 text = f"not JSON: {self._id}{sequence}".encode()
-                yield sequence, partition, text, crc(text)
+                checksum = crc(text)
+                yield sequence, partition, text, (checksum, checksum)
             else:
                 text = body % (sequence, sequence, sequence * 37 % 1000, partition, sequence)
-                checksum = crc(b"}", crc(text))  # of the body without its checksum, see checksum_of
-                yield sequence, partition, b'%b,"checksum":%d}' % (text, checksum), checksum
+                begun = crc(text)
+                checksum = crc(b"}", begun)  # of the body without its checksum, see checksum_of
+                end = b',"checksum":%d}' % checksum
+                yield sequence, partition, text + end, (checksum, crc(end, begun))
 
 
 def build_message(
     topic: TopicPlan, run_id: str, sequence: int, batch: int, intended_ms: float
-) -> tuple[bytes, bytes, int]:
-    """Key, value and checksum of one message.
+) -> tuple[bytes, bytes, int, int]:
+    """Key, value, checksum and value_crc32 of one message.
 
     `sequence` counts a topic's messages from 0, backlog included; `batch` is its burst, -1 in the
     backlog.
     """
     messages = Messages(topic, run_id)
-    _, partition, value, checksum = next(messages.spell(batch, intended_ms, [sequence]))
-    return messages.keys[partition], value, checksum
+    _, partition, value, (checksum, value_crc32) = next(messages.spell(batch, intended_ms, [sequence]))
+    return messages.keys[partition], value, checksum, value_crc32
 
 
 def _text(text: str) -> str:

@@ -219,11 +219,11 @@ class TrafficProducer:
         poisoned = sound.replace(SOUND, POISON)
         produce, report, keys, poison = self._producer.produce, self._report, messages.keys, messages.poison
         # The partition is chosen here, not by a hash, so that the load is even.
-        for sequence, partition, value, checksum in messages.spell(
+        for sequence, partition, value, checksums in messages.spell(
             burst.batch, intended_ms, self._ours(burst)
         ):
             line = poisoned if poison and sequence in poison else sound
-            reporter = partial(report, line, sequence, partition, checksum)
+            reporter = partial(report, line, sequence, partition, checksums)
             while True:
                 try:
                     produce(on_cluster, value, keys[partition], partition, reporter)
@@ -237,7 +237,7 @@ class TrafficProducer:
         line: str,
         sequence: int,
         partition: int,
-        checksum: int,
+        checksums: tuple[int, int],
         error: KafkaError | None,
         message: Message,
     ) -> None:
@@ -251,7 +251,8 @@ class TrafficProducer:
             self.failed += 1
             stamp, name, answer = stamp.replace(ACKED, NOT_ACKED), "error", dump(error.str())
         self._append(
-            f'{stamp}{line}{sequence},"partition":{partition},"checksum":{checksum},"{name}":{answer}}}\n'
+            f'{stamp}{line}{sequence},"partition":{partition},"checksum":{checksums[0]},'
+            f'"value_crc32":{checksums[1]},"{name}":{answer}}}\n'
         )
 
     def _serve(self, seconds: float) -> None:
