@@ -25,6 +25,7 @@ from fairpoll.cli.main import main as fairpoll
 from fairpoll.cluster import KINDS
 from fairpoll.contract.settings import PollSettings, allowed, variable
 from fairpoll.evidence.querying import TABLES
+from fairpoll.run.faults import FAULTS
 from fairpoll.verdicts.schema import schema as verdict_schema
 from fairpoll.verdicts.schema import schema_text
 
@@ -123,6 +124,24 @@ def clusters_page() -> str:
         "run. More on [Docker](../how-to/use-docker.md) and on [your own "
         "cluster](../how-to/use-your-own-cluster.md).\n\n"
         + table(("kind", "what", "needs"), ((f"`{name}`", k.meaning, k.needs) for name, k in KINDS.items()))
+    )
+
+
+def faults_page() -> str:
+    """Every fault that can be injected."""
+    return (
+        "# Faults\n\n"
+        + GENERATED.format(source="`fairpoll.run.faults`")
+        + "Each is a keyword, and among the random faults of the soak unless its broker has a number. "
+        "Brokers are killed, stopped or cut off only if Fairpoll runs three of them (`BROKERS:3`). "
+        "[How to inject faults](../how-to/inject-faults.md).\n\n"
+        + table(
+            ("keyword", "what", "target", "clusters"),
+            (
+                (f"`{f.keyword}`", " ".join(f.documentation.split()), f.target, ", ".join(f.kinds))
+                for f in FAULTS
+            ),
+        )
     )
 
 
@@ -291,6 +310,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/scenario.md": scenario_page,
     "reference/settings.md": settings_page,
     "reference/clusters.md": clusters_page,
+    "reference/faults.md": faults_page,
     "reference/commands.md": commands_page,
     "reference/criteria.md": criteria_page,
     "reference/tables.md": tables_page,

@@ -2,12 +2,17 @@
 
 import re
 
+import pytest
+
 import documents
 from documents import ROOT
 from fairpoll.cluster import KINDS
+from fairpoll.run.faults import FAULTS, FaultType
 
 # Generated, or messages that a test compares word for word.
-GENERATED = ("docs/reference/clusters.md", "docs/reference/commands.md", "tests/bad_input/__snapshots__/")
+GENERATED = tuple(f"docs/reference/{page}.md" for page in ("clusters", "commands", "faults")) + (
+    "tests/bad_input/__snapshots__/",
+)
 
 
 def test_the_kinds_of_cluster_are_listed_in_one_place():
@@ -20,3 +25,12 @@ def test_the_kinds_of_cluster_are_listed_in_one_place():
         if lists.search(path.read_text("utf-8", "replace"))
     }
     assert [path for path in sorted(listed) if not path.startswith(GENERATED)] == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.steps.__name__)
+def test_every_fault_is_documented_and_injected_by_the_suite(fault: FaultType):
+    assert fault.documentation
+    if "number" not in fault.arguments:  # its test needs no particular broker
+        sources = [ROOT / "suites" / "60__faults.robot", ROOT / "resources" / "faults.resource"]
+        called = re.sub(r"\\\$\\\{\w+\\\}", ".+", re.escape(fault.keyword))
+        assert re.search(rf"^ +{called}$", "".join(s.read_text("utf-8") for s in sources), re.MULTILINE)

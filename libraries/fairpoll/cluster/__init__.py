@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 from fairpoll.base.errors import ClusterError, ClusterUnavailableError
-from fairpoll.cluster.base import Cluster, ClusterOptions, Tell, silent
+from fairpoll.cluster.base import BrokerFault, Cluster, ClusterOptions, Tell, silent
 from fairpoll.cluster.cleanup import clear_leftovers
 from fairpoll.cluster.compose import new_compose_cluster
 from fairpoll.cluster.external import ExternalCluster
@@ -17,21 +18,33 @@ __all__ = ["KINDS", "Cluster", "ClusterOptions", "open_cluster"]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of cluster, for people: what it is and what it needs; `new` makes one, which is not started.
+    """A kind of cluster: for people, what it is and what it needs; `new` makes one, which is not started.
 
-    `new` raises ClusterError if the options do not suffice.
+    `new` raises ClusterError if the options do not suffice. `injects` are the faults that it can inject into
+    its brokers, if there are three.
     """
 
     meaning: str
     needs: str
     new: Callable[[ClusterOptions, Registry, Tell, Tell], Cluster]
+    injects: tuple[BrokerFault, ...] = ()
 
 
 # The values of CLUSTER, `--cluster` and `--fairpoll-cluster`; docs/reference/clusters.md is made from it.
 KINDS = {
-    "local": Kind("Apache Kafka on this machine", "Java 17 or later, and Maven once", LocalCluster),
+    "local": Kind(
+        "Apache Kafka on this machine",
+        "Java 17 or later, and Maven once",
+        LocalCluster,
+        get_args(BrokerFault),
+    ),
     "mock": Kind("librdkafka's mock cluster, for librdkafka's clients only", "nothing", MockCluster),
-    "compose": Kind("the brokers of docker-compose.yml", "Docker with Compose", new_compose_cluster),
+    "compose": Kind(
+        "the brokers of docker-compose.yml",
+        "Docker with Compose",
+        new_compose_cluster,
+        ("kill", "stop", "freeze", "isolate"),
+    ),
     "external": Kind("a cluster that is running already", "its BOOTSTRAP_SERVERS", ExternalCluster),
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 # A function that shows people a line of text: a warning, or progress.
 Tell = Callable[[str], None]
@@ -32,41 +32,28 @@ class ClusterOptions:
     keep: bool = False
 
 
+# kill: SIGKILL, as a power failure does. stop: the broker hands over its leaderships and exits. freeze:
+# SIGSTOP, connections stay open. isolate: drop all traffic between the consumers and the broker.
+# drop-responses: pass on their requests only. delay: add this latency, each way.
+BrokerFault = Literal["kill", "stop", "freeze", "isolate", "drop-responses", "delay"]
+
+
 class Faults(Protocol):
     """Faults of one broker, given by its node id. Raises ClusterError.
 
-    A fault that this kind of cluster does not support raises ClusterUnavailableError. `down` are the brokers
-    that were killed or stopped and not started again.
+    `down` are the brokers that were killed or stopped and not started again.
     """
 
     down: set[int]
 
-    def kill(self, node: int) -> None:
-        """Kill the process (SIGKILL), as a power failure does."""
+    def inject(self, fault: BrokerFault, node: int, seconds: float = 0.0) -> None:
+        """Inject a fault that `cluster.KINDS` lists for this kind of cluster; `seconds` is the latency."""
 
-    def stop(self, node: int) -> None:
-        """Stop the broker, which hands over its leaderships first; return when it has exited."""
+    def heal(self, node: int) -> None:
+        """End all faults but kill and stop; does nothing without one."""
 
     def start(self, node: int) -> None:
         """Start a broker that was killed or stopped, without waiting; does nothing if it is running."""
-
-    def freeze(self, node: int) -> None:
-        """Freeze the process (SIGSTOP); its connections stay open."""
-
-    def thaw(self, node: int) -> None:
-        """Resume a frozen process; does nothing if it is not frozen."""
-
-    def isolate(self, node: int) -> None:
-        """Drop all traffic between the consumers and this broker."""
-
-    def drop_responses(self, node: int) -> None:
-        """Pass the consumers' requests on to this broker, but drop its responses."""
-
-    def delay(self, node: int, seconds: float) -> None:
-        """Add this latency, each way, between the consumers and this broker."""
-
-    def heal(self, node: int) -> None:
-        """End isolation, dropped responses and latency."""
 
 
 class Cluster(Protocol):

@@ -1,6 +1,7 @@
 """An experiment that runs in the background, so that faults can be injected meanwhile."""
 
 import threading
+import time
 
 from fairpoll.base.waiting import wait_until
 from fairpoll.run.experiment import Experiment
@@ -38,6 +39,13 @@ class RunningExperiment:
         """Raise the error that ended the run, if any."""
         if self.error is not None:
             raise self.error
+
+    def let_run(self, seconds: float) -> None:
+        """Wait for this time. Raises the error that ends the run meanwhile."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left, 0.2))
 
     def finish(self) -> None:
         """Wait for the end of the run, and raise its error, if any."""

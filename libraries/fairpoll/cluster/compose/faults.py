@@ -2,11 +2,12 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from docker.errors import APIError
 
-from fairpoll.base.errors import ClusterError, ClusterUnavailableError
+from fairpoll.base.errors import ClusterError
+from fairpoll.cluster.base import BrokerFault
 from fairpoll.cluster.compose.engine import containers_of, engine, service_of
 
 STOP_SECONDS = 20
@@ -24,52 +25,37 @@ class ComposeFaults:
         # Isolated brokers -> their network, and their names in it.
         self._networks: dict[int, tuple[str, list[str]]] = {}
 
-    def kill(self, node: int) -> None:
+    def inject(self, fault: BrokerFault, node: int, seconds: float = 0.0) -> None:
         with self._container(node) as container:
-            self.down.add(node)
-            container.kill()
-            container.wait(timeout=STOP_SECONDS)
+            match fault:
+                case "kill":
+                    self.down.add(node)
+                    container.kill()
+                    container.wait(timeout=STOP_SECONDS)
+                case "stop":
+                    self.down.add(node)
+                    container.stop(timeout=STOP_SECONDS)
+                case "freeze":
+                    container.pause()
+                case "isolate":
+                    ((name, attached),) = container.attrs["NetworkSettings"]["Networks"].items()
+                    self._networks[node] = (name, attached["Aliases"] or [])
+                    container.client.networks.get(name).disconnect(container, force=True)
+                case _:
+                    raise ClusterError(f"'{fault}' is not possible between containers")
 
-    def stop(self, node: int) -> None:
+    def heal(self, node: int) -> None:
         with self._container(node) as container:
-            self.down.add(node)
-            container.stop(timeout=STOP_SECONDS)
+            if container.status == "paused":
+                container.unpause()
+            if node in self._networks:
+                name, aliases = self._networks.pop(node)
+                container.client.networks.get(name).connect(container, aliases=aliases)
 
     def start(self, node: int) -> None:
         with self._container(node) as container:
             container.start()
             self.down.discard(node)
-
-    def freeze(self, node: int) -> None:
-        with self._container(node) as container:
-            container.pause()
-
-    def thaw(self, node: int) -> None:
-        with self._container(node) as container:
-            if container.status == "paused":
-                container.unpause()
-
-    def isolate(self, node: int) -> None:
-        with self._container(node) as container:
-            ((name, attached),) = container.attrs["NetworkSettings"]["Networks"].items()
-            self._networks[node] = (name, attached["Aliases"] or [])
-            container.client.networks.get(name).disconnect(container, force=True)
-
-    def drop_responses(self, node: int) -> None:
-        self._not_here("dropping responses")
-
-    def delay(self, node: int, seconds: float) -> None:
-        self._not_here("latency")
-
-    def heal(self, node: int) -> None:
-        if node not in self._networks:
-            return
-        name, aliases = self._networks.pop(node)
-        with self._container(node) as container:
-            container.client.networks.get(name).connect(container, aliases=aliases)
-
-    def _not_here(self, what: str) -> NoReturn:
-        raise ClusterUnavailableError(f"{what} is not possible between containers; run with CLUSTER:local")
 
     @contextlib.contextmanager
     def _container(self, node: int) -> Iterator[Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from fairpoll.base.errors import ClusterError
+from fairpoll.cluster.base import BrokerFault
 from fairpoll.cluster.local.broker import Broker
 from fairpoll.cluster.ports import HOST
 
@@ -23,47 +24,41 @@ class LocalFaults:
         self._brokers = brokers
         self._launch = launch
         self._network = network
-        # Brokers that were ended on purpose.
         self.down: set[int] = set()
 
-    def kill(self, node: int) -> None:
-        process = self._running(node)
-        self.down.add(node)
-        process.kill()
-        process.wait()
+    def inject(self, fault: BrokerFault, node: int, seconds: float = 0.0) -> None:
+        match fault:
+            case "kill":
+                process = self._end(node)
+                process.kill()
+                process.wait()
+            case "stop":
+                process = self._end(node)
+                process.terminate()
+                try:
+                    process.wait(STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    raise ClusterError(f"broker {node} did not stop within {STOP_SECONDS:g} s") from None
+            case "freeze":
+                self._running(node).send_signal(signal.SIGSTOP)
+            case _:
+                self._network.send_command(fault, node, *([f"{seconds * 1000:g}"] if seconds else []))
 
-    def stop(self, node: int) -> None:
-        process = self._running(node)
-        self.down.add(node)
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise ClusterError(f"broker {node} did not stop within {STOP_SECONDS:g} s") from None
+    def heal(self, node: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process(node).send_signal(signal.SIGCONT)
+        self._network.send_command("heal", node)
 
     def start(self, node: int) -> None:
         if self._process(node).poll() is not None:
             self._launch(self._broker(node))
             self.down.discard(node)
 
-    def freeze(self, node: int) -> None:
-        self._running(node).send_signal(signal.SIGSTOP)
-
-    def thaw(self, node: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process(node).send_signal(signal.SIGCONT)
-
-    def isolate(self, node: int) -> None:
-        self._network.send_command("isolate", node)
-
-    def drop_responses(self, node: int) -> None:
-        self._network.send_command("drop-responses", node)
-
-    def delay(self, node: int, seconds: float) -> None:
-        self._network.send_command("delay", node, f"{seconds * 1000:g}")
-
-    def heal(self, node: int) -> None:
-        self._network.send_command("heal", node)
+    def _end(self, node: int) -> subprocess.Popen[bytes]:
+        """The process of a broker that is ended on purpose."""
+        process = self._running(node)
+        self.down.add(node)
+        return process
 
     def _broker(self, node: int) -> Broker:
         for broker in self._brokers:
