@@ -1,4 +1,4 @@
-"""The pages: links lead somewhere, every page can be found, every shell block is run or says who runs it."""
+"""The pages: links lead somewhere, every page can be found, every block of code is run or names who does."""
 
 import json
 import re
@@ -55,11 +55,20 @@ def test_every_page_of_the_documentation_is_linked_from_another():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_every_shell_block_is_run_or_says_who_runs_it(page: Path):
+def test_every_block_of_code_is_run_or_names_who_runs_it(page: Path):
+    """A file that is named as running a block contains its subcommands, options and variables."""
     for block in documents.blocks(page):
-        if block.language == "bash":
-            assert block.mark in ("run", "not run"), f"{name(page)}: {block.code}"
-            assert block.mark == "run" or block.text, f"{name(page)}: say who runs {block.code}"
+        # The blocks of a suite in Markdown are what `robot PAGE` runs.
+        of_a_suite = block.language == "robotframework" and page.name.endswith(".robot.md")
+        if block.language not in documents.CODE or of_a_suite:
+            continue
+        block.parse()
+        assert block.mark, f"{name(page)}: mark this block:\n{block.code}"
+        if block.mark == "not run" and not block.text.startswith("nobody, "):
+            assert block.runners, f"{name(page)}: name the file that runs this, or `nobody, `:\n{block.code}"
+            sources = "".join(path.read_text("utf-8") for path in block.runners)
+            missing = [word for word in sorted(block.words) if word not in sources]
+            assert missing == [], f"{name(page)}: {block.text}: it does not contain {missing}:\n{block.code}"
 
 
 EXPLANATIONS = [page for page in PAGES if page.parent.name == "explanation"]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+import documents
 from fairpoll.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
@@ -183,6 +184,18 @@ def test_the_action_and_the_included_job_take_the_same_and_run_the_same():
     options = [re.findall(r"(--[a-z-]+) ", script) for script in (ours, *job["script"])]
     assert options[0] == options[1]
     assert {option for option in options[0] if option not in command_options()} == set()
+
+
+def test_the_examples_in_the_how_to_give_inputs_that_exist():
+    page = ROOT / "docs" / "how-to" / "judge-in-ci.md"
+    github, gitlab = (yaml.safe_load(b.code) for b in documents.blocks(page) if b.language == "yaml")
+    (given,) = (step["with"] for step in github["jobs"]["fairpoll"]["steps"] if "with" in step)
+    asked = loaded(ACTION)["inputs"]
+    assert {name for name, entry in asked.items() if entry.get("required")} <= set(given) <= set(asked)
+    (include,) = gitlab["include"]
+    assert (ROOT / include["file"]).samefile(GITLAB_ACCEPTANCE)
+    needed = {name for name, entry in included()[0].items() if "default" not in entry}
+    assert needed <= set(include["inputs"]) <= set(included()[0])
 
 
 def test_actionlint_has_nothing_to_say():

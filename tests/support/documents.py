@@ -1,15 +1,26 @@
-"""The project's Markdown pages: their links, anchors and shell blocks."""
+"""The project's Markdown pages: their links, anchors, blocks of code, and what shows each paragraph."""
 
 import ast
+import json
 import re
+import shlex
 import subprocess
+import textwrap
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+from robot.api import get_model
+
 ROOT = Path(__file__).parents[2]
-FENCE = re.compile(r"^(```+)(\S*).*?\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
-# The comment on the line before a block: `run`, `run: exit code 1`, `not run: REASON` or `file: NAME`.
+FENCE = re.compile(r"^( *```+)(\S*).*?\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
+# Languages whose blocks must have a mark.
+CODE = ("bash", "sh", "python", "yaml", "toml", "json", "robotframework")
+# Programs whose first arguments are subcommands, with the number of them.
+SUBCOMMANDS = {"fairpoll": 1, "docker": 1, "docker-compose": 1, "pip": 1}
+# The comment on the line before a block: `run`, `run: exit code 1`, `not run: WHO` or `file: NAME`.
 MARKED = re.compile(r"<!-- (run|not run|file)(?:: (.+))? -->\n\Z")
 EXIT_CODE = re.compile(r"exit code (\d+)")
 # The comment on the line before a paragraph of an explanation.
@@ -44,6 +55,46 @@ class Block:
         found = EXIT_CODE.fullmatch(self.text) if self.mark == "run" else None
         return int(found[1]) if found else 0
 
+    def parse(self) -> None:
+        """Raise an exception for a block that its language cannot read."""
+        match self.language:
+            case "python":
+                ast.parse(self.code)
+            case "yaml":
+                yaml.safe_load(self.code)
+            case "toml":
+                tomllib.loads(self.code)
+            case "json":
+                for line in self.code.splitlines():
+                    json.loads(line)
+            case "bash" | "sh":
+                subprocess.run([self.language, "-n"], input=self.code, text=True, check=True)
+            case "robotframework":
+                errors = [e for node in ast.walk(get_model(self.code)) for e in getattr(node, "errors", ())]
+                if errors:
+                    raise ValueError("; ".join(errors))
+
+    @property
+    def words(self) -> set[str]:
+        """What whoever runs a block must contain: subcommands, options, Robot variables, Python's methods."""
+        if self.language == "python":
+            calls = [n.func for n in ast.walk(ast.parse(self.code)) if isinstance(n, ast.Call)]
+            return {call.attr for call in calls if isinstance(call, ast.Attribute)}
+        found: set[str] = set()
+        for line in self.code.replace("\\\n", " ").splitlines() if self.language == "bash" else ():
+            for command in re.split(r" (?:&&|\|\|) ", line):
+                words = shlex.split(command, comments=True)
+                found |= set(words[1 : 1 + SUBCOMMANDS.get(words[0], 0)] if words else [])
+                found |= {word for word in words[1:] if re.fullmatch(r"--?[a-z][\w-]*", word)}
+                found |= {word.partition(":")[0] for word in words if re.match(r"[A-Z_]+:", word)}
+        return {word for word in found if not re.fullmatch(r"--variable|-[a-z]|--", word)}
+
+    @property
+    def runners(self) -> list[Path]:
+        """The files that `not run: WHO` names: they run the block."""
+        named = re.findall(r"[\w./-]+", self.text) if self.mark == "not run" else ()
+        return [path for path in (ROOT / word.rstrip(".") for word in named) if path.is_file()]
+
 
 def blocks(page: Path) -> Iterator[Block]:
     """The fenced blocks of a page, in order."""
@@ -51,7 +102,7 @@ def blocks(page: Path) -> Iterator[Block]:
     for found in FENCE.finditer(source):
         marked = MARKED.search(source, 0, found.start())
         mark, text = (marked[1], marked[2] or "") if marked else ("", "")
-        yield Block(found[2], found[3], mark, text)
+        yield Block(found[2], textwrap.dedent(found[3]), mark, text)
 
 
 @dataclass(frozen=True)

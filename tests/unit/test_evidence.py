@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import documents
 from fairpoll.base.errors import HistoryError
 from fairpoll.checkers import judge
 from fairpoll.contract.events import dump
@@ -14,10 +15,12 @@ from fairpoll.contract.records import checksum_of
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.strict import check_event, check_output
 from fairpoll.run.outputs import DeliveryCounter
 from histories import SCENARIO, acked, consumer, delivered, recording
 from recordings import write_recording
 
+CONTRACT = Path(__file__).parents[2] / "docs" / "reference" / "consumer-contract.md"
 START_MS = 1_000_000.0
 TOPIC = "low.r"
 NAMES = {"high": "high.r", "low": TOPIC}
@@ -92,6 +95,17 @@ def test_the_time_of_a_delivery_is_the_consumers_own(tmp_path: Path):
     earlier = [{**line, "delivered_ms": line["delivered_ms"] - 200} for line in lines]
     output.write_text("".join(dump(line) + "\n" for line in earlier), "utf-8")
     assert judged(load_recording(tmp_path), "oldest_wait_at_most", **waited)[0] == "pass"
+
+
+def test_the_documented_events_and_lines_are_read():
+    events, lines = (
+        [json.loads(line) for line in block.code.splitlines()]
+        for block in documents.blocks(CONTRACT)
+        if block.language == "json"
+    )
+    assert [check_event(event) for event in events] == events
+    assert len({event["name"] for event in events}) == len(events) > 5
+    assert [check_output(line, OUR_FIELDS, {}) for line in lines] == lines
 
 
 def test_commits_alone_show_waiting_but_not_which_records(folder: Path):

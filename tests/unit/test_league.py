@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from test_tables import HOSTILE, Reader
 
+import documents
 from fairpoll.base.errors import ConsumerError, LeagueError
 from fairpoll.cli.main import main
 from fairpoll.league.contestants import Contestant, build, built_in, chosen, load_examples
@@ -164,6 +165,14 @@ def test_a_build_that_fails_says_its_last_words_and_is_tried_again(tmp_path: Pat
     for _ in range(2):
         with pytest.raises(LeagueError, match="build failed: no compiler"):
             build(one, tmp_path / "log")
+
+
+def test_the_documented_example_can_be_read(tmp_path: Path):
+    (block,) = (block for block in documents.blocks(EXAMPLES / "README.md") if block.language == "yaml")
+    (tmp_path / "my-client").mkdir()
+    (tmp_path / "my-client" / "example.yaml").write_text(block.code, "utf-8")
+    (read,) = load_examples(tmp_path)
+    assert (read.key, read.name, read.version, read.needs) == ("my-client", "my client", "1.2.3", ("go",))
 
 
 def test_an_example_that_cannot_be_read_is_named(tmp_path: Path):
