@@ -25,7 +25,7 @@ import yaml
 from fairpoll.checkers import DELIVERY_GUARANTEES
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.reports.run_charts import run_charts
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.modes import Yours, consumer_of

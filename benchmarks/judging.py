@@ -28,7 +28,7 @@ import click
 from fairpoll.checkers import RUN_CRITERIA
 from fairpoll.contract.events import dump
 from fairpoll.evidence import layout
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.producer.messages import build_message
 from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.units import Bursts
@@ -142,10 +142,10 @@ def record(folder: Path, count: int) -> None:
     out.mkdir()
     outputs = [(out / topic.output).open("w") for topic in topics]
     with (folder / layout.LEDGER).open("w") as ledger, (out / layout.EVENTS).open("w") as events:
-        spots = [{"topic": f"{t.name}.r", "partition": p} for t in topics for p in range(t.partitions)]
-        assigned = {"timestamp": START_MS - 1, "name": "partitions_assigned", "partitions": spots}
+        owned = [{"topic": f"{t.name}.r", "partition": p} for t in topics for p in range(t.partitions)]
+        assigned = {"timestamp": START_MS - 1, "name": "partitions_assigned", "partitions": owned}
         events.write(dump(assigned) + "\n")
-        following = dict.fromkeys([(s["topic"], s["partition"]) for s in spots], 0)
+        following = dict.fromkeys([(s["topic"], s["partition"]) for s in owned], 0)
         for number, (index, sequence, at) in enumerate(_planned(topics, seconds), 1):
             topic = topics[index]
             partition = topic.partition_of(sequence)

@@ -30,7 +30,7 @@ from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.events import EventWriter, read_events
 from fairpoll.evidence import layout
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.producer.messages import build_message
 from fairpoll.producer.traffic import TrafficProducer
 from fairpoll.scenarios.model import Scenario, TopicPlan

@@ -12,7 +12,7 @@ from fairpoll.base.errors import HistoryError
 from fairpoll.checkers import judge
 from fairpoll.checkers.plan import recording_is_sound
 from fairpoll.evidence import layout
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.verdicts.rejudge import judge_again, recordings_in
 from fairpoll.verdicts.verdict import Verdict
 from recordings import RUN_ID, write_recording

@@ -15,7 +15,7 @@ from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.compose.cli import find_compose
 from fairpoll.cluster.compose.engine import containers_of, engine, is_here, remove_project
 from fairpoll.cluster.ports import free_ports
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.verdicts.rejudge import judge_again
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.evidence import layout
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.run.distributed.handover import CHUNK_BYTES, pull, push
 from fairpoll.run.distributed.run_topic import RunTopic
 from fairpoll.verdicts.rejudge import judge_again

@@ -17,7 +17,7 @@ from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, Finding, Status, ju
 from fairpoll.checkers.doubts import adverse_doubts, void_doubts
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.keywords.judging import INCONCLUSIVE, settle
 from fairpoll.keywords.session import SESSION
 from fairpoll.reports.tables import criteria_table

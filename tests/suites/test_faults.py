@@ -17,7 +17,7 @@ from fairpoll.base.waiting import wait_until
 from fairpoll.checkers import Finding
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.evidence.history import Fault
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.reports.fault_table import fault_table
 from fairpoll.verdicts.rejudge import judge_again, recordings_in
 from fairpoll.verdicts.verdict_json import JudgedRun, JudgedSuites, to_text

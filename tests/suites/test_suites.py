@@ -17,7 +17,7 @@ from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import KINDS, ClusterOptions
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from running import running
 from suite_runs import ROOT, SUITES, command, run
 

@@ -73,8 +73,8 @@ def facts_of(scenario: Scenario, **changes: object) -> RunFacts:
     return facts
 
 
-def event(name: str, at: float, *spots: tuple[str, int]) -> dict:
-    return {"name": name, "at": at, "partitions": [{"topic": t, "partition": p} for t, p in spots]}
+def event(name: str, at: float, *partitions: tuple[str, int]) -> dict:
+    return {"name": name, "at": at, "partitions": [{"topic": t, "partition": p} for t, p in partitions]}
 
 
 def row(criterion: str, expected: str, measured: str, status: Status) -> Finding:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Committed
-from fairpoll.evidence.records import Acked, Delivered, Spot
+from fairpoll.evidence.records import Acked, Delivered, RecordId
 
 NEVER = float("inf")
 
@@ -28,10 +28,10 @@ class Plain:
     duration: float
 
     def __post_init__(self) -> None:
-        self.first: dict[Spot, float] = {}
+        self.first: dict[RecordId, float] = {}
         for record in self.delivered:
-            self.first.setdefault(record.spot, record.at)
-        self.known = {message.spot: message for message in self.acked}
+            self.first.setdefault(record.record_id, record.at)
+        self.known = {message.record_id: message for message in self.acked}
         self.by_partition: dict[Partition, list[Acked]] = {partition: [] for partition in self.partitions}
         for message in sorted(self.acked, key=lambda m: m.offset):
             self.by_partition[(message.topic, message.partition)].append(message)
@@ -48,29 +48,37 @@ class Plain:
         """The partitions whose owner the event can change: all of them, when a process starts."""
         if event["name"] == "startup_complete":
             return [*self.partitions]
-        return [(spot["topic"], spot["partition"]) for spot in event["partitions"]]
+        return [(owned["topic"], owned["partition"]) for owned in event["partitions"]]
 
-    def nothing_lost(self) -> list[Spot]:
+    def nothing_lost(self) -> list[RecordId]:
         every = [message for messages in self.by_partition.values() for message in messages]
-        return [m.spot for m in every if m.poison or m.spot not in self.first]
+        return [m.record_id for m in every if m.poison or m.record_id not in self.first]
 
-    def content_intact(self) -> list[Spot]:
+    def content_intact(self) -> list[RecordId]:
         known = self.known
-        return [r.spot for r in self.delivered if r.spot in known and known[r.spot].checksum != r.checksum]
+        return [
+            r.record_id
+            for r in self.delivered
+            if r.record_id in known and known[r.record_id].checksum != r.checksum
+        ]
 
-    def only_acked_delivered(self) -> list[Spot]:
-        return [r.spot for r in self.delivered if r.spot not in self.known and r.message_id != "failed"]
+    def only_acked_delivered(self) -> list[RecordId]:
+        return [
+            r.record_id for r in self.delivered if r.record_id not in self.known and r.message_id != "failed"
+        ]
 
-    def right_place(self) -> list[Spot]:
+    def right_place(self) -> list[RecordId]:
         topics = {topic for topic, _ in self.partitions}
-        return [r.spot for r in self.delivered if r.topic in topics and r.output != f"{r.topic}_vol.json"]
+        return [
+            r.record_id for r in self.delivered if r.topic in topics and r.output != f"{r.topic}_vol.json"
+        ]
 
-    def no_forbidden_duplicates(self) -> list[Spot]:
-        last: dict[Spot, Delivered] = {}
+    def no_forbidden_duplicates(self) -> list[RecordId]:
+        last: dict[RecordId, Delivered] = {}
         wrong = []
         for record in self.delivered:
-            before = last.get(record.spot)
-            last[record.spot] = record
+            before = last.get(record.record_id)
+            last[record.record_id] = record
             if before is None:
                 continue
             partition = (record.topic, record.partition)
@@ -79,10 +87,10 @@ class Plain:
                 (c.offset for c in self.commits if (c.topic, c.partition) == partition and c.at <= since[0]),
                 default=0,
             ):
-                wrong.append(record.spot)
+                wrong.append(record.record_id)
         return wrong
 
-    def order_kept(self) -> list[Spot]:
+    def order_kept(self) -> list[RecordId]:
         last: dict[Partition, Delivered] = {}
         wrong = []
         for record in self.delivered:
@@ -92,10 +100,10 @@ class Plain:
             if before is None or record.offset >= before.offset:
                 continue
             if not any(before.at < at <= record.at for at in self.assigned[partition]):
-                wrong.append(record.spot)
+                wrong.append(record.record_id)
         return wrong
 
-    def only_while_assigned(self) -> list[Spot]:
+    def only_while_assigned(self) -> list[RecordId]:
         wrong = []
         for record in self.delivered:
             owned = False
@@ -103,16 +111,16 @@ class Plain:
                 if at <= record.at:
                     owned = given
             if not owned:
-                wrong.append(record.spot)
+                wrong.append(record.record_id)
         return wrong
 
-    def commits_never_ahead(self) -> list[Spot]:
+    def commits_never_ahead(self) -> list[RecordId]:
         ahead = []
         for commit in self.commits:
             before = [
                 m for m in self.by_partition[(commit.topic, commit.partition)] if m.offset < commit.offset
             ]
-            if any(self.first.get(m.spot, NEVER) > commit.at + 0.05 for m in before):
+            if any(self.first.get(m.record_id, NEVER) > commit.at + 0.05 for m in before):
                 ahead.append((commit.topic, commit.partition, commit.offset))
         return ahead
 
@@ -124,7 +132,9 @@ class Plain:
         return ages[min(len(ages) - 1, len(ages) * percentile // 100)] if ages else 0.0
 
     def delivered_in_window(self, topics: Sequence[str]) -> int:
-        return sum(1 for spot, at in self.first.items() if spot[0] in topics and 0 <= at <= self.duration)
+        return sum(
+            1 for (topic, *_), at in self.first.items() if topic in topics and 0 <= at <= self.duration
+        )
 
     def due_missing(self, topics: Sequence[str], seconds: float) -> int:
         return sum(
@@ -133,7 +143,7 @@ class Plain:
             if m.topic in topics
             and m.intended <= self.duration - seconds
             and not m.poison
-            and self.first.get(m.spot, NEVER) > self.duration
+            and self.first.get(m.record_id, NEVER) > self.duration
         )
 
     def longest_silence(self, partitions: Sequence[Partition]) -> tuple[float, float]:
@@ -182,7 +192,7 @@ class Plain:
 
     def _waits(self, topics: Sequence[str]) -> list[tuple[float, Acked]]:
         return [
-            (min(self.first.get(m.spot, NEVER), self.duration) - m.intended, m)
+            (min(self.first.get(m.record_id, NEVER), self.duration) - m.intended, m)
             for m in self.acked
             if m.topic in topics and m.intended <= self.duration and not m.poison
         ]
@@ -190,7 +200,7 @@ class Plain:
     def _passed_at(self, partition: Partition) -> list[tuple[float, Acked]]:
         messages = self.by_partition[partition]
         return [
-            (min(self.first.get(later.spot, NEVER) for later in messages[index:]), message)
+            (min(self.first.get(later.record_id, NEVER) for later in messages[index:]), message)
             for index, message in enumerate(messages)
             if not message.poison
         ]

@@ -70,8 +70,8 @@ class TestNothingLost:
 
     def test_or_reported_where_the_policy_is_to_skip(self):
         messages = [*THREE[:2], replace(THREE[2], poison=True)]
-        spots = [{"topic": "high", "partition": 0, "offset": 2}]
-        report = {"name": "record_rejected", "at": 2.5, "policy": "skip", "records": spots}
+        rejected = [{"topic": "high", "partition": 0, "offset": 2}]
+        report = {"name": "record_rejected", "at": 2.5, "policy": "skip", "records": rejected}
         assert judge("nothing_lost", *on_time(0, 1), messages=messages, events=[report]).status == "pass"
 
 

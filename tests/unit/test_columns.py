@@ -19,9 +19,10 @@ from fairpoll.checkers import CRITERIA
 from fairpoll.checkers.finding import examples
 from fairpoll.contract.events import dump
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
-from fairpoll.evidence import gathering, layout, lines, tables
+from fairpoll.evidence import layout
 from fairpoll.evidence.history import Committed
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading import gathering, lines, tables
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.evidence.records import Acked, Delivered
 from histories import consumer, event, recording
 from plain import Plain
@@ -60,7 +61,7 @@ def histories(draw: st.DrawFn) -> Plain:
     told = draw(
         st.lists(st.tuples(names, moments, st.lists(places, min_size=1, max_size=3), members), max_size=5)
     )
-    events = [{**event(name, at, *spots), "member": member} for name, at, spots, member in told]
+    events = [{**event(name, at, *owned), "member": member} for name, at, owned, member in told]
     for revoked in events:
         if revoked["name"] == "partitions_revoked" and draw(st.integers(0, 3)) == 0:
             revoked["lost"] = True
@@ -71,7 +72,7 @@ def histories(draw: st.DrawFn) -> Plain:
         draw(st.permutations(acked)),
         sorted(delivered, key=lambda record: record.at),
         sorted(events, key=lambda one: one["at"]),
-        sorted((Committed(at, *spot, offset) for at, spot, offset in commits), key=lambda c: c.at),
+        sorted((Committed(at, *partition, offset) for at, partition, offset in commits), key=lambda c: c.at),
         DURATION,
     )
 

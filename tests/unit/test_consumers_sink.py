@@ -196,8 +196,8 @@ def test_the_event_of_a_batch_is_spelled_as_all_events():
 
 
 def test_runs_are_of_one_partition_each_and_lose_nothing():
-    spots = [("a", 0), ("a", 0), ("b", 0), ("a", 0), ("a", 1), ("b", 1), ("b", 1), ("c", 2)]
-    records = [Fake(topic, offset, partition) for offset, (topic, partition) in enumerate(spots)]
+    partitions = [("a", 0), ("a", 0), ("b", 0), ("a", 0), ("a", 1), ("b", 1), ("b", 1), ("c", 2)]
+    records = [Fake(topic, offset, partition) for offset, (topic, partition) in enumerate(partitions)]
     found = [(partition, [record.o for record in some]) for partition, some in runs(records)]
     assert found[:3] == [(("a", 0), [0, 1]), (("b", 0), [2]), (("a", 0), [3])]
     assert found[3:] == [(("a", 1), [4]), (("b", 1), [5, 6]), (("c", 2), [7])]

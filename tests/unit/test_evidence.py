@@ -14,8 +14,8 @@ from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.records import checksum_of
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
-from fairpoll.evidence.loading import load_recording
-from fairpoll.evidence.strict import check_event, check_output
+from fairpoll.evidence.reading.loading import load_recording
+from fairpoll.evidence.reading.strict import check_event, check_output
 from fairpoll.run.outputs import DeliveryCounter
 from histories import SCENARIO, acked, consumer, delivered, recording
 from recordings import write_recording
@@ -36,7 +36,7 @@ def sent(sequence: int) -> str:
     return line("producer_send_success", sequence, **where, **at, batch=sequence, checksum=1)
 
 
-def spots(*offsets: int) -> list[dict[str, object]]:
+def listed(*offsets: int) -> list[dict[str, object]]:
     return [{"topic": TOPIC, "partition": 0, "offset": offset} for offset in offsets]
 
 
@@ -67,8 +67,8 @@ def judged(recording: Recording, criterion: str, **thresholds: object) -> tuple[
 
 def test_events_tell_which_records_but_not_what_they_hold(folder: Path):
     events = line("partitions_assigned", 0, partitions=[{"topic": TOPIC, "partition": 0}])
-    events += line("records_consumed", 1.5, records=spots(0, 1)) + line(
-        "records_consumed", 3.5, records=spots(2)
+    events += line("records_consumed", 1.5, records=listed(0, 1)) + line(
+        "records_consumed", 3.5, records=listed(2)
     )
     (folder / "c" / layout.EVENTS).write_text(events, "utf-8")
     recording = load_recording(folder)
@@ -110,7 +110,7 @@ def test_the_documented_events_and_lines_are_read():
 
 def test_commits_alone_show_waiting_but_not_which_records(folder: Path):
     def committed(at: float, offset: int, *, final: bool = False) -> str:
-        return line("committed_offsets", at, consumer="c", offsets=spots(offset), final=final)
+        return line("committed_offsets", at, consumer="c", offsets=listed(offset), final=final)
 
     samples = committed(1.25, 1) + committed(5, 3) + committed(6, 3, final=True)
     (folder / layout.SAMPLES).write_text(samples, "utf-8")
@@ -128,7 +128,7 @@ def test_commits_alone_show_waiting_but_not_which_records(folder: Path):
 
 def test_what_may_be_due_to_seldom_commits_is_in_doubt_and_what_is_not_fails(folder: Path):
     def committed(at: float, offset: int) -> str:
-        return line("committed_offsets", at, consumer="c", offsets=spots(offset), final=False)
+        return line("committed_offsets", at, consumer="c", offsets=listed(offset), final=False)
 
     samples = committed(10, 1) + committed(20, 2) + committed(30, 3)
     (folder / layout.SAMPLES).write_text(samples, "utf-8")
@@ -151,15 +151,15 @@ def test_what_counts_while_it_runs_is_the_best_evidence(folder: Path):
     counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", OUR_FIELDS)}, NAMES)
     assert counter.summary() == "c: high 0, low 0"
     (folder / layout.SAMPLES).write_text(
-        line("committed_offsets", 1, consumer="c", offsets=spots(2)), "utf-8"
+        line("committed_offsets", 1, consumer="c", offsets=listed(2)), "utf-8"
     )
     assert counter.totals() == {"c": 2}
-    events = line("records_consumed", 1, records=spots(0, 1, 1, 2)) + line(
+    events = line("records_consumed", 1, records=listed(0, 1, 1, 2)) + line(
         "records_consumed", 2, records=[{}]
     )
     (folder / "c" / layout.EVENTS).write_text(events, "utf-8")
     assert counter.count()["c"]["low"] == 3
-    (folder / "c" / "low_vol.json").write_text("".join(dump(s) + "\n" for s in spots(0, 1, 2, 3)), "utf-8")
+    (folder / "c" / "low_vol.json").write_text("".join(dump(s) + "\n" for s in listed(0, 1, 2, 3)), "utf-8")
     assert counter.count()["c"]["low"] == 4
 
 

@@ -17,7 +17,7 @@ from fairpoll.checkers import CRITERIA, judge
 from fairpoll.checkers.plan import recording_is_sound
 from fairpoll.contract import client_config
 from fairpoll.evidence.history import Recording
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.keywords.arguments import CONVERTERS
 from fairpoll.reports.tables import criteria_table
 from fairpoll.scenarios.file import load_scenario
@@ -261,8 +261,8 @@ def test_events_in_any_order_are_judged_or_refused(
 ):
     def change(folder: Path) -> None:
         with (folder / name).open("a", encoding="utf-8") as file:
-            for event, at, spots, records, flag in told:
-                where = {"partitions": spots, "records": records, "offsets": records}
+            for event, at, partitions, records, flag in told:
+                where = {"partitions": partitions, "records": records, "offsets": records}
                 fields = {"timestamp": at, "name": event, "success": flag, "consumer": "c", "final": flag}
                 file.write(json.dumps({**fields, **where, "rss_bytes": 5, "lost": flag}) + "\n")
 

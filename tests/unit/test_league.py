@@ -38,7 +38,7 @@ def judged() -> list[Row]:
     one = recording(
         [*acked("high", -2, -1, 1, 2), *acked("low", 0, 3, 6)],
         consumer("sync", *high),
-        consumer("fair", *(delivered(*spot) for spot in low), *high[:3], delivered("high", 3, 70.0)),
+        consumer("fair", *(delivered(*record) for record in low), *high[:3], delivered("high", 3, 70.0)),
         consumer("bad", delivered("low", 0, 20.0), delivered("low", 0, 21.0), delivered("low", 2, 22.0)),
     )
     return rows_of(Verdict(one), [contestant(key) for key in ("sync", "fair", "bad")], BACKLOG)

@@ -7,7 +7,7 @@ import pytest
 
 from fairpoll.base.errors import HistoryError, ScenarioError
 from fairpoll.evidence import layout
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.producer.shards import Shard
 from fairpoll.run.distributed.clocks import ClockOffset, measure, over_a_run
 from fairpoll.run.distributed.fetching import facts_of

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from fairpoll.base.errors import FairpollError
 from fairpoll.cli.query import query as command
-from fairpoll.evidence.loading import load_recording
 from fairpoll.evidence.querying import TABLES, query
+from fairpoll.evidence.reading.loading import load_recording
 from recordings import write_recording
 
 

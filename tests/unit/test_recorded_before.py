@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from fairpoll.evidence import tables
 from fairpoll.evidence.layout import VERDICT
+from fairpoll.evidence.reading import tables
 from fairpoll.verdicts.rejudge import judge_again
 
 ARCHIVES = sorted((Path(__file__).parent / "recordings").glob("*.tar.xz"))

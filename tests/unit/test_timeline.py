@@ -22,9 +22,9 @@ class Process:
     events: Path
 
     def report(self, name: str, *partitions: int) -> None:
-        spots = [{"topic": "t", "partition": number} for number in partitions]
+        owned = [{"topic": "t", "partition": number} for number in partitions]
         with self.events.open("a") as file:
-            file.write(dump({"timestamp": 0, "name": name, "partitions": spots}) + "\n")
+            file.write(dump({"timestamp": 0, "name": name, "partitions": owned}) + "\n")
 
     def terminate(self) -> None: ...
     def stop(self) -> None: ...

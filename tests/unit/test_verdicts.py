@@ -11,7 +11,7 @@ from test_inert import HOSTILE, TAGS, Reader
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.cli.main import main
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.reports.compare import changes
 from fairpoll.reports.run_charts import run_charts
 from fairpoll.reports.summary import MOST_UNMET, summary

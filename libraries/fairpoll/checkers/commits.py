@@ -65,7 +65,7 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
     for partition, rows in recording.acked.by_partition.items():
         if len(taken := np.flatnonzero(np.isfinite(first[rows]))):
             last[partition] = int(recording.acked.offset[rows][taken[-1]])
-    letters = [record.spot for record in history.dead_letters]
+    letters = [record.record_id for record in history.dead_letters]
     for topic, number, offset in (*history.delivered.foreign, *letters, *history.rejected()):
         last[(topic, number)] = max(last.get((topic, number), -1), offset)
     seen = history.final_offsets
@@ -89,7 +89,7 @@ def held_since(recording: Recording, consumer: str) -> Array:
     """When each acked message reached the sink, the dead letters or was rejected; otherwise NEVER."""
     history = recording.consumers[consumer]
     held = recording.first(consumer).copy()
-    aside = {**{record.spot: record.at for record in history.dead_letters}, **history.rejected()}
+    aside = {**{record.record_id: record.at for record in history.dead_letters}, **history.rejected()}
     for record_id, at in aside.items():
         rows = recording.acked.rows_at(record_id)
         held[rows] = np.where(held[rows] == NEVER, at, held[rows])

@@ -31,7 +31,7 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
     messages = recording.acked
     taken = np.isfinite(recording.first(consumer))
     taken[messages.poison] = False  # a sink cannot hold it
-    for record_id in history.rejected("skip").keys() | {record.spot for record in history.dead_letters}:
+    for record_id in history.rejected("skip").keys() | {record.record_id for record in history.dead_letters}:
         rows = messages.rows_at(record_id)
         taken[rows] |= messages.poison[rows]
     missing = np.flatnonzero(~taken).tolist()
@@ -52,7 +52,7 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
         expected=f"0 lost of {len(recording.acked):,} acked",
         measured=f"{len(missing):,} lost",
         sentence=f"{consumer} lost {len(missing):,} of {len(recording.acked):,} acked messages"
-        + (doubt or examples((messages.spot(row) for row in missing), len(missing))),
+        + (doubt or examples((messages.record_id(row) for row in missing), len(missing))),
         status="inconclusive" if doubt else "fail" if missing else "pass",
         figures={"acked": len(recording.acked), "lost": len(missing)},
     )
@@ -72,7 +72,11 @@ def content_intact(recording: Recording, consumer: str) -> Finding:
 
     wrong = delivered.where(altered)
     return violations(
-        consumer, "altered", delivered.spots(wrong), len(wrong), "whose content differs from what was sent"
+        consumer,
+        "altered",
+        delivered.record_ids(wrong),
+        len(wrong),
+        "whose content differs from what was sent",
     )
 
 
@@ -93,7 +97,7 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     strange = delivered.where(lambda rows: delivered.record[rows] >= known)
     foreign = [row for row in strange.tolist() if delivered.ids.get(row, "") not in recording.failed_ids]
     finding = violations(
-        consumer, "others", delivered.spots(foreign), len(foreign), "that the brokers never acked"
+        consumer, "others", delivered.record_ids(foreign), len(foreign), "that the brokers never acked"
     )
     # Without contents, a send whose response was lost looks the same as an invented record.
     if foreign and recording.failed_ids and "contents" not in history.evidence:
@@ -118,11 +122,11 @@ def right_place(recording: Recording, consumer: str) -> Finding:
         if topic in outputs
     ]
     misplaced = np.sort(np.concatenate([np.empty(0, np.int64), *wrong]))
-    letters = [record.spot for record in history.dead_letters]
+    letters = [record.record_id for record in history.dead_letters]
     sound = [
         letter for letter in letters if (row := messages.find_one(letter)) >= 0 and not messages.poison[row]
     ]
-    wrong_records = chain(delivered.spots(misplaced), sound)
+    wrong_records = chain(delivered.record_ids(misplaced), sound)
     count = len(misplaced) + len(sound)
     return violations(consumer, "misplaced", wrong_records, count, "into the wrong output file")
 
@@ -145,7 +149,7 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
     delivered = history.delivered
     forbidden: list[int] = []
     for before, again in _repeated(delivered):
-        topic, number, offset = delivered.spot(again)
+        topic, number, offset = delivered.record_id(again)
         partition = (topic, number)
         since = _between(assigned[partition], delivered.at[before], delivered.at[again])
         # Only records that were uncommitted at the first assignment in between may be redelivered.
@@ -154,7 +158,7 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
     return violations(
         consumer,
         "redelivered",
-        delivered.spots(sorted(forbidden)),
+        delivered.record_ids(sorted(forbidden)),
         len(forbidden),
         "that were already committed or still assigned",
     )
@@ -188,7 +192,9 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
             before, after = int(rows[index]), int(rows[index + 1])
             if _between(assigned[partition], delivered.at[before], delivered.at[after]) is None:
                 wrong.append(after)
-    return violations(consumer, "out of order", delivered.spots(sorted(wrong)), len(wrong), "out of order")
+    return violations(
+        consumer, "out of order", delivered.record_ids(sorted(wrong)), len(wrong), "out of order"
+    )
 
 
 @criterion(
@@ -210,7 +216,7 @@ def only_while_assigned(recording: Recording, consumer: str) -> Finding:
             foreign.append(mine[~_within(periods[(member, partition)], delivered.at[mine])])
     wrong = np.sort(np.concatenate(foreign))
     return violations(
-        consumer, "others", delivered.spots(wrong), len(wrong), "of partitions not assigned to it"
+        consumer, "others", delivered.record_ids(wrong), len(wrong), "of partitions not assigned to it"
     )
 
 

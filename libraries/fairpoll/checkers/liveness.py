@@ -27,7 +27,7 @@ def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Findin
     read = [partition for partition, rows in partitions.items() if rows.start < rows.stop]
     gaps = common_gaps(unassigned(recording, consumer), read)
     silence = _longest_silence(recording, consumer, list(partitions), gaps)
-    numbers = np.unique(recording.acked.places(silence.waiting))
+    numbers = np.unique(recording.acked.partition_numbers(silence.waiting))
     waiting = sorted(recording.acked.partitions[number] for number in numbers)
     named = partitions_text(recording, consumer, waiting, silence.until)
     return Finding(

@@ -260,6 +260,6 @@ def _describe(recording: Recording, consumer: str, message: Acked | None) -> str
     if message is None:
         return "no message"
     where = f"{message.topic}/{message.partition}@{message.offset}"
-    if recording.first(consumer)[recording.acked.find_one(message.spot)] > recording.duration:
+    if recording.first(consumer)[recording.acked.find_one(message.record_id)] > recording.duration:
         where += " (still waiting at the end)"
     return f"message {where}"

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from fairpoll.cli.options import FOLDER
-from fairpoll.evidence.loading import load_recording
 from fairpoll.evidence.querying import TABLES, Answer
 from fairpoll.evidence.querying import query as answer
+from fairpoll.evidence.reading.loading import load_recording
 
 _TABLES = "\n\n".join(f"\b\n{table}: {', '.join(columns)}" for table, columns in TABLES.items())
 _TEXT = {True: "true", False: "false", None: "NULL"}

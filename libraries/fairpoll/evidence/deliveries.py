@@ -6,17 +6,16 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from fairpoll.contract.records import Partition
+from fairpoll.contract.records import Partition, RecordId
 from fairpoll.evidence.records import (
     NEVER,
-    NOT_TOLD,
+    NOT_REPORTED,
     PART_ROWS,
     Array,
     Column,
     Delivered,
     Messages,
     Rows,
-    Spot,
 )
 
 
@@ -24,12 +23,12 @@ class Deliveries(Rows[Delivered]):
     """A consumer's deliveries in the order of time.
 
     `record` says which record a delivery is: the row of the acked message; or, from `len(messages)` on,
-    one of `foreign`, the spots that were never acked. Of acked messages `message_id` is not kept.
+    one of `foreign`, a record that was never acked; only these keep their `message_id`.
     """
 
-    def __init__(self, messages: Messages, found: "Found") -> None:
+    def __init__(self, messages: Messages, found: "DeliveryColumns") -> None:
         self.messages = messages
-        self.foreign: tuple[Spot, ...] = tuple(found.foreign)
+        self.foreign: tuple[RecordId, ...] = tuple(found.foreign)
         self.outputs, self.members = tuple(found.outputs), tuple(found.members)
         at = found.columns["at"].values
         order = None if np.all(at[1:] >= at[:-1]) else np.argsort(at, kind="stable").astype(np.int32)
@@ -50,10 +49,12 @@ class Deliveries(Rows[Delivered]):
     @classmethod
     def of(cls, messages: Messages, delivered: Iterable[Delivered]) -> "Deliveries":
         """From records in any order; records with equal times keep their order."""
-        found = Found(messages)
+        found = DeliveryColumns(messages)
         for row, one in enumerate(delivered):
-            checksum = NOT_TOLD if one.checksum is None else one.checksum
-            found.extend(np.array([found.number(one.spot)]), [one.at], [checksum], one.output, one.member)
+            checksum = NOT_REPORTED if one.checksum is None else one.checksum
+            found.extend(
+                np.array([found.number(one.record_id)]), [one.at], [checksum], one.output, one.member
+            )
             found.ids[row] = one.message_id
         return cls(messages, found)
 
@@ -61,7 +62,7 @@ class Deliveries(Rows[Delivered]):
         return len(self.at)
 
     def row(self, row: int) -> Delivered:
-        topic, partition, offset = self.spot(row)
+        topic, partition, offset = self.record_id(row)
         checksum = int(self.checksum[row])
         return Delivered(
             topic,
@@ -69,20 +70,20 @@ class Deliveries(Rows[Delivered]):
             offset,
             float(self.at[row]),
             self.ids.get(row, ""),
-            None if checksum == NOT_TOLD else checksum,
+            None if checksum == NOT_REPORTED else checksum,
             self.outputs[self._output[row]],
             self.members[self._member[row]],
         )
 
-    def spot(self, row: int) -> Spot:
+    def record_id(self, row: int) -> RecordId:
         """The record delivered in this row."""
         record = int(self.record[row])
         known = len(self.messages)
-        return self.messages.spot(record) if record < known else self.foreign[record - known]
+        return self.messages.record_id(record) if record < known else self.foreign[record - known]
 
-    def spots(self, rows: Iterable[int]) -> Iterator[Spot]:
+    def record_ids(self, rows: Iterable[int]) -> Iterator[RecordId]:
         """The records delivered in these rows."""
-        return (self.spot(int(row)) for row in rows)
+        return (self.record_id(int(row)) for row in rows)
 
     @cached_property
     def first(self) -> Array:
@@ -91,7 +92,7 @@ class Deliveries(Rows[Delivered]):
         for end in range(len(self), 0, -PART_ROWS):
             part = slice(max(end - PART_ROWS, 0), end)
             first[self.record[part][::-1]] = self.at[part][::-1]  # of a record twice in it, the earlier
-        last = self.messages.last_of_spot
+        last = self.messages.last_of_record
         if last is not None:
             first[: len(last)] = first[last]
         return first
@@ -110,11 +111,11 @@ class Deliveries(Rows[Delivered]):
             if (topic, partition) not in numbers:
                 numbers[(topic, partition)] = len(partitions)
                 partitions.append((topic, partition))
-        beyond = np.array([numbers[spot[:2]] for spot in self.foreign], np.int64)
+        beyond = np.array([numbers[record_id[:2]] for record_id in self.foreign], np.int64)
         place = np.empty(len(self), np.uint16 if len(partitions) < 1 << 16 else np.int64)
         for start in range(0, len(self), PART_ROWS):
             record = self.record[start : start + PART_ROWS]
-            some = self.messages.places(record)
+            some = self.messages.partition_numbers(record)
             some[record >= known] = beyond[record[record >= known] - known]
             place[start : start + PART_ROWS] = some
         bounds = np.concatenate(([0], np.cumsum(np.bincount(place, minlength=len(partitions)))))
@@ -147,7 +148,7 @@ class Deliveries(Rows[Delivered]):
         return its
 
 
-class Found:
+class DeliveryColumns:
     """Collects deliveries in the order in which they are read."""
 
     def __init__(self, messages: Messages) -> None:
@@ -159,17 +160,17 @@ class Found:
             "output": Column(np.int16),
             "member": Column(np.int8),
         }
-        self.foreign: dict[Spot, int] = {}
+        self.foreign: dict[RecordId, int] = {}
         # Message ids of deliveries that were never acked, by row.
         self.ids: dict[int, str] = {}
         self.outputs: dict[str, int] = {}
         self.members: dict[str, int] = {}
         self.count = 0
 
-    def number(self, spot: Spot) -> int:
+    def number(self, record_id: RecordId) -> int:
         """The number of this record, acked or not."""
-        row = self.messages.find_one(spot)
-        return row if row >= 0 else len(self.messages) + self.foreign.setdefault(spot, len(self.foreign))
+        row = self.messages.find_one(record_id)
+        return row if row >= 0 else len(self.messages) + self.foreign.setdefault(record_id, len(self.foreign))
 
     def extend(
         self, records: Array, at: npt.ArrayLike, checksum: npt.ArrayLike, output: str, member: str

@@ -14,11 +14,11 @@ import numpy as np
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event
-from fairpoll.contract.records import Partition
+from fairpoll.contract.records import Partition, RecordId
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import RunFacts
 from fairpoll.evidence.layout import producer_name
-from fairpoll.evidence.records import Array, Delivered, Messages, Spot
+from fairpoll.evidence.records import Array, Delivered, Messages
 from fairpoll.scenarios.model import Scenario
 
 # Evidence to judge a consumer by: its delivered records, their contents, the outputs that they are in, and
@@ -69,13 +69,13 @@ class ConsumerHistory:
     peak_memory_bytes: int = 0
     evidence: frozenset[Evidence] = ALL_EVIDENCE
 
-    def rejected(self, policy: str | None = None) -> dict[Spot, float]:
+    def rejected(self, policy: str | None = None) -> dict[RecordId, float]:
         """When each poison record was reported as rejected, under this policy or under any."""
         return {
-            (spot["topic"], spot["partition"], spot["offset"]): event["at"]
+            (record["topic"], record["partition"], record["offset"]): event["at"]
             for event in self.events_named("record_rejected")
             if policy in (None, event.get("policy"))
-            for spot in event["records"]
+            for record in event["records"]
         }
 
     def events_named(self, *names: str) -> list[Event]:
@@ -188,7 +188,7 @@ class Recording:
         Partition by partition, and last of all those that were never acked.
         """
         delivered = self.consumers[consumer].delivered
-        last = self.acked.last_of_spot
+        last = self.acked.last_of_record
         for rows in self.acked.of_topics(topics):
             first = delivered.first[rows]
             # A record that was acked twice is one record.

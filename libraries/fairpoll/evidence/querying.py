@@ -11,7 +11,7 @@ import numpy as np
 from fairpoll.base.errors import FairpollError
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.history import ConsumerHistory, Recording
-from fairpoll.evidence.records import NOT_TOLD, Array, Messages
+from fairpoll.evidence.records import NOT_REPORTED, Array, Messages
 
 # Table -> column -> its meaning. Times are scenario seconds from the start of the live traffic.
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -107,7 +107,7 @@ def _texts(values: Sequence[str]) -> Array:
 
 
 def _messages(messages: Messages) -> dict[str, tuple[str, Array]]:
-    place = messages.places(np.arange(len(messages)))
+    place = messages.partition_numbers(np.arange(len(messages)))
     topics = _texts([topic for topic, _ in messages.partitions])
     partitions = np.array([number for _, number in messages.partitions], np.int32)
     return {
@@ -135,7 +135,7 @@ def _deliveries(history: ConsumerHistory) -> dict[str, tuple[str, Array]]:
     waited, intact = np.full(count, np.nan), np.full(count, -1, np.int8)
     if len(messages):
         waited = np.where(sent, delivered.at - messages.intended[record], np.nan)
-        known = sent & (delivered.checksum != NOT_TOLD) & ("contents" in history.evidence)
+        known = sent & (delivered.checksum != NOT_REPORTED) & ("contents" in history.evidence)
         intact = np.where(known, delivered.checksum == messages.checksum[record], -1).astype(np.int8)
     outputs = _texts([""] * count)
     for name in delivered.outputs:

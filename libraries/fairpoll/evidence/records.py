@@ -16,12 +16,11 @@ import numpy.typing as npt
 from fairpoll.contract.records import Partition, RecordId
 
 Array = npt.NDArray[Any]
-Spot = RecordId
 T = TypeVar("T")
 
 NEVER = float("inf")
 # The checksum of a record whose consumer does not report its content.
-NOT_TOLD = -1
+NOT_REPORTED = -1
 # Rows that are processed at a time, to bound the memory of intermediate results.
 PART_ROWS = 1 << 18
 
@@ -44,10 +43,10 @@ class Acked:
     checksum: int
     poison: bool = False
     acked: float | None = None
-    value_crc32: int = NOT_TOLD
+    value_crc32: int = NOT_REPORTED
 
     @property
-    def spot(self) -> Spot:
+    def record_id(self) -> RecordId:
         return (self.topic, self.partition, self.offset)
 
 
@@ -68,7 +67,7 @@ class Delivered:
     member: str = ""
 
     @property
-    def spot(self) -> Spot:
+    def record_id(self) -> RecordId:
         return (self.topic, self.partition, self.offset)
 
 
@@ -212,8 +211,8 @@ class Messages(Rows[Acked]):
             of_all = [np.empty(0, MESSAGE_COLUMNS[name]), *(getattr(one, name) for one in ledgers)]
             return np.concatenate(of_all)[order]
 
-        places = [one.places(np.arange(len(one))) for one in ledgers]
-        return cls(partitions, np.concatenate([np.empty(0, np.int64), *places])[order], column)
+        numbers = [one.partition_numbers(np.arange(len(one))) for one in ledgers]
+        return cls(partitions, np.concatenate([np.empty(0, np.int64), *numbers])[order], column)
 
     def __len__(self) -> int:
         return len(self.line)
@@ -225,7 +224,7 @@ class Messages(Rows[Acked]):
         return {partition: slice(*span) for partition, span in zip(self.partitions, spans, strict=True)}
 
     def row(self, row: int) -> Acked:
-        topic, partition = self.partitions[int(self.places(row))]
+        topic, partition = self.partitions[int(self.partition_numbers(row))]
         acked = float(self.acked[row])
         return Acked(
             topic,
@@ -241,12 +240,12 @@ class Messages(Rows[Acked]):
             int(self.value_crc32[row]),
         )
 
-    def spot(self, row: int) -> Spot:
+    def record_id(self, row: int) -> RecordId:
         """The message's topic, partition and offset."""
-        topic, partition = self.partitions[int(self.places(row))]
+        topic, partition = self.partitions[int(self.partition_numbers(row))]
         return (topic, partition, int(self.offset[row]))
 
-    def places(self, rows: Any) -> Any:
+    def partition_numbers(self, rows: Any) -> Any:
         """The partition number of each row."""
         return np.searchsorted(self.bounds[1:], rows, side="right")
 
@@ -263,7 +262,7 @@ class Messages(Rows[Acked]):
         return self.row(int(rows[np.argmin(self.line[rows])]))
 
     @cached_property
-    def last_of_spot(self) -> Array | None:
+    def last_of_record(self) -> Array | None:
         """The last row with the same offset, for each row; None if every offset was acked once."""
         same = np.zeros(len(self), bool)
         for rows in self.by_partition.values():
@@ -283,7 +282,7 @@ class Messages(Rows[Acked]):
         if not len(self) or not len(place):  # an empty column may be of any type
             return found
         first, end = self.bounds[place], self.bounds[place + 1]
-        if self.last_of_spot is None:
+        if self.last_of_record is None:
             # Offsets usually have no gaps, so that the row follows from the offset.
             guess = first + (offset - self.offset[np.minimum(first, len(self) - 1)])
             there = (guess >= first) & (guess < end)
@@ -301,13 +300,15 @@ class Messages(Rows[Acked]):
         found[left[there]] = low[there] - 1
         return found
 
-    def rows_at(self, spot: Spot) -> slice:
+    def rows_at(self, record_id: RecordId) -> slice:
         """The rows of this record: none, one, or one for each time that it was acked."""
-        rows = self.by_partition.get(spot[:2], slice(0, 0))
-        first, end = (np.searchsorted(self.offset[rows], spot[2], side=side) for side in ("left", "right"))
+        rows = self.by_partition.get(record_id[:2], slice(0, 0))
+        first, end = (
+            np.searchsorted(self.offset[rows], record_id[2], side=side) for side in ("left", "right")
+        )
         return slice(rows.start + int(first), rows.start + int(end))
 
-    def find_one(self, spot: Spot) -> int:
+    def find_one(self, record_id: RecordId) -> int:
         """The last row of this record; -1 if there is none."""
-        rows = self.rows_at(spot)
+        rows = self.rows_at(record_id)
         return rows.stop - 1 if rows.stop > rows.start else -1

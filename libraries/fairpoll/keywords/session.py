@@ -13,8 +13,8 @@ from fairpoll.base.errors import FairpollError, ScenarioError
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.evidence.loading import load_recording
 from fairpoll.evidence.measures import oldest_wait
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.keywords.results import RECORDED, Results
 from fairpoll.keywords.suite_scenarios import NOTHING_RUN, SCENARIOS
 from fairpoll.run.experiment import Experiment

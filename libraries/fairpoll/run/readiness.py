@@ -14,7 +14,7 @@ from fairpoll.contract.assignments import Assignments
 from fairpoll.contract.events import Event, Tail, dump
 from fairpoll.contract.records import Partition
 from fairpoll.evidence import layout
-from fairpoll.evidence.strict import check_event
+from fairpoll.evidence.reading.strict import check_event
 from fairpoll.run.processes import ChildProcess
 
 # Joining a group takes some seconds, and the start of Python and the client another one.

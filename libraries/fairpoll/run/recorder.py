@@ -9,7 +9,7 @@ from fairpoll.base.errors import ScenarioError
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.evidence.history import Recording
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.groups import Progress
 from fairpoll.run.members import ConsumerUnderTest

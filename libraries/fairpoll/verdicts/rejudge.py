@@ -9,7 +9,7 @@ import msgspec
 from fairpoll.base.errors import HistoryError
 from fairpoll.checkers import DELIVERY_GUARANTEES, RUN_CRITERIA, judge
 from fairpoll.evidence import layout
-from fairpoll.evidence.loading import load_recording
+from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.scenarios.model import CONTROL
 from fairpoll.verdicts.verdict import Verdict
 

@@ -13,13 +13,13 @@ from fairpoll.contract.records import DEAD_LETTERS, Partition
 from fairpoll.evidence import layout
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import RunFacts, read_facts
-from fairpoll.evidence.gathering import Gatherer, content_of, read_member_events
 from fairpoll.evidence.history import Committed, ConsumerHistory, Evidence, Recording
-from fairpoll.evidence.ledger import gather_ledger
-from fairpoll.evidence.places import Places
+from fairpoll.evidence.reading.gathering import Gatherer, content_of, read_member_events
+from fairpoll.evidence.reading.ledger import gather_ledger
+from fairpoll.evidence.reading.numbering import Numbering
+from fairpoll.evidence.reading.strict import read_consumer_events, read_output
+from fairpoll.evidence.reading.tables import Tables
 from fairpoll.evidence.records import Delivered, Messages
-from fairpoll.evidence.strict import read_consumer_events, read_output
-from fairpoll.evidence.tables import Tables
 
 
 def load_recording(folder: Path) -> Recording:
@@ -83,9 +83,9 @@ class _Reader:
         return lambda epoch_ms: self.time(epoch_ms, part)
 
     @cached_property
-    def places(self) -> Places:
+    def numbering(self) -> Numbering:
         partitions = {topic.name: topic.partitions for topic in self.facts.scenario.topics}
-        return Places(partitions, self._scenario_names)
+        return Numbering(partitions, self._scenario_names)
 
     def ledgers(self) -> tuple[Messages, frozenset[str]]:
         """All producers' acked messages, and the ids of failed ones.
@@ -99,17 +99,16 @@ class _Reader:
         read = {name: self._ledger(name) for name in names}
         whose: dict[Partition, str] = {}
         for name, (acked, _) in read.items():
-            for spot in (spot for spot, rows in acked.by_partition.items() if rows.stop > rows.start):
-                if whose.setdefault(spot, name) != name:
-                    raise HistoryError(
-                        f"{self.folder / name}: has messages of {spot[0]}/{spot[1]}, as {whose[spot]} has"
-                    )
-        merged = Messages.merged(self.places.partitions, [acked for acked, _ in read.values()])
+            for partition, rows in acked.by_partition.items():
+                if rows.start < rows.stop and (other := whose.setdefault(partition, name)) != name:
+                    named = f"{partition[0]}/{partition[1]}"
+                    raise HistoryError(f"{self.folder / name}: has messages of {named}, as {other} has")
+        merged = Messages.merged(self.numbering.partitions, [acked for acked, _ in read.values()])
         return merged, frozenset().union(*(failed for _, failed in read.values()))
 
     def _ledger(self, name: str) -> tuple[Messages, frozenset[str]]:
         time = self._clock(self.ledger_of[name])
-        return gather_ledger(self.folder / name, self.facts.run_id, self.places, time, self.tables)
+        return gather_ledger(self.folder / name, self.facts.run_id, self.numbering, time, self.tables)
 
     def _samples_paths(self, consumers: Iterable[str]) -> list[tuple[Path, str]]:
         """The files of samples, with the part on whose machine each was taken."""
@@ -133,18 +132,18 @@ class _Reader:
         else what its group committed.
         """
         folder = self.folder / name
-        places = [place for place in (folder, folder / layout.SECOND_MEMBER) if place.exists()]
-        outputs = [place / topic.output for place in places for topic in self.facts.scenario.topics]
+        folders = [one for one in (folder, folder / layout.SECOND_MEMBER) if one.exists()]
+        outputs = [one / topic.output for one in folders for topic in self.facts.scenario.topics]
         outputs = [path for path in outputs if path.exists()]
-        gatherer = Gatherer(acked, self.places, self._clock(name), self.facts.run_id, self.tables)
-        events, reported = self._events(name, places, None if outputs else gatherer)
+        gatherer = Gatherer(acked, self.numbering, self._clock(name), self.facts.run_id, self.tables)
+        events, reported = self._events(name, folders, None if outputs else gatherer)
         commits, final, memory = self._samples(name)
         if outputs:
             evidence: set[Evidence] = {"records", "contents", "places"}
             fields = Fields(**self.facts.fields.get(name, {}))
             for path in outputs:
                 gatherer.output(path, _member(path.parent), fields)
-            if gatherer.untold:
+            if gatherer.without_content:
                 evidence.discard("contents")
         elif reported:
             evidence = {"records"}
@@ -165,7 +164,7 @@ class _Reader:
             [event for event in events if event["name"] != "offsets_committed" or "partitions" in event],
             sorted(commits, key=lambda commit: commit.at),
             final,
-            [record for place in places for record in self._dead_letters(name, place)],
+            [record for one in folders for record in self._dead_letters(name, one)],
             memory,
             frozenset(evidence),
         )
@@ -198,7 +197,7 @@ class _Reader:
         for folder in folders:
             path, member = folder / layout.EVENTS, _member(folder)
             if path.exists():
-                read, reported = read_member_events(path, member, self.tables, self.places, gatherer)
+                read, reported = read_member_events(path, member, self.tables, self.numbering, gatherer)
                 any_reported = any_reported or reported
                 events += [{**self._in_scenario_terms(event, consumer), "member": member} for event in read]
         return sorted(events, key=lambda event: event["at"]), any_reported
@@ -228,8 +227,8 @@ class _Reader:
         for key in ("partitions", "records", "offsets"):
             if key in event:
                 translated[key] = [
-                    {**spot, "topic": self._scenario_names.get(spot["topic"], spot["topic"])}
-                    for spot in event[key]
+                    {**item, "topic": self._scenario_names.get(item["topic"], item["topic"])}
+                    for item in event[key]
                 ]
         return translated
 

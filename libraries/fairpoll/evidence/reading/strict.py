@@ -13,13 +13,14 @@ from fairpoll.base.text import quoted
 from fairpoll.base.typed import is_plain, typed
 from fairpoll.contract.events import Event, read_events
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.contract.records import RecordId
 
 Kinds = Mapping[str, Any]
 
-_SPOT: Kinds = {"topic": str, "partition": int}
-_RECORD: Kinds = {**_SPOT, "offset": int}
+_PARTITION: Kinds = {"topic": str, "partition": int}
+_RECORD: Kinds = {**_PARTITION, "offset": int}
 # The lists that any event may have, and the fields of their items.
-_LISTS: Mapping[str, Kinds] = {"partitions": _SPOT, "records": _RECORD, "offsets": _RECORD}
+_LISTS: Mapping[str, Kinds] = {"partitions": _PARTITION, "records": _RECORD, "offsets": _RECORD}
 _EVENT: Kinds = {"timestamp": float, "name": str}
 _MESSAGE: Kinds = {
     **_RECORD,
@@ -76,11 +77,11 @@ def read_output(path: Path) -> Iterator[Event]:
     return (line for _, line in _lines(path, lambda line: check_output(line, OUR_FIELDS, {})))
 
 
-def check_output(line: Event, fields: Fields, places: Mapping[str, tuple[str, int, int]]) -> Event:
+def check_output(line: Event, fields: Fields, ids: Mapping[str, RecordId]) -> Event:
     """A line of an output file, converted to the built-in consumers' format. Raises ValueError.
 
-    `fields` says where it has what; `places` gives topic, partition and offset of a message's id, for
-    lines that tell no more. Of an id that is not there the place is ("", -1, -1).
+    `fields` is the field mapping. `ids` maps a message's id to its record, for lines that have only the id;
+    an unknown id becomes ("", -1, -1).
     """
     try:
         read = fields.read(line)
@@ -91,7 +92,7 @@ def check_output(line: Event, fields: Fields, places: Mapping[str, tuple[str, in
             "CONSUMER_FIELDS says where a line has what (docs/reference/consumer-contract.md)"
         ) from None
     if fields.id:
-        read["topic"], read["partition"], read["offset"] = places.get(read["id"], NOWHERE)
+        read["topic"], read["partition"], read["offset"] = ids.get(read["id"], NOWHERE)
     _check(read, _OUTPUT)
     return read
 

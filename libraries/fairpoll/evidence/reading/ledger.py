@@ -10,51 +10,51 @@ import numpy as np
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition
-from fairpoll.evidence.lines import Lines, filled
-from fairpoll.evidence.places import Places, Time
-from fairpoll.evidence.records import MESSAGE_COLUMNS, NOT_TOLD, Array, Column, Messages
-from fairpoll.evidence.strict import check_ledger
-from fairpoll.evidence.tables import Tables, ledger_query
+from fairpoll.evidence.reading.lines import Lines, filled
+from fairpoll.evidence.reading.numbering import Numbering, Time
+from fairpoll.evidence.reading.strict import check_ledger
+from fairpoll.evidence.reading.tables import Tables, ledger_query
+from fairpoll.evidence.records import MESSAGE_COLUMNS, NOT_REPORTED, Array, Column, Messages
 
 _TIMES = {"intended": "intended_ms", "sent": "sent_ms", "acked": "timestamp"}
 
 
 def gather_ledger(
-    path: Path, run_id: str, places: Places, time: Time, tables: Tables
+    path: Path, run_id: str, numbering: Numbering, time: Time, tables: Tables
 ) -> tuple[Messages, frozenset[str]]:
     """The acked messages, and the ids of the messages that could not be sent. Raises HistoryError.
 
     A message that was sent again after its partition's leader had moved is acked without its offset. An
     idempotent producer keeps a partition's order without gaps, so its neighbours determine the offset.
     """
-    with Lines(path, tables, ledger_query(places.topics)) as lines:
-        ledger = _Ledger(lines, places, time)
+    with Lines(path, tables, ledger_query(numbering.topics)) as lines:
+        ledger = _Ledger(lines, numbering, time)
         failed = ledger.read(run_id)
         unknown = ledger.rows_without_offset()
         if len(unknown):
             columns = (ledger.place.values, ledger.offset.values, ledger.column("sequence"))
-            _fill_offsets(path, places.partitions, *columns, unknown)
-        return Messages(places.partitions, ledger.place.values, ledger.column), failed
+            _fill_offsets(path, numbering.partitions, *columns, unknown)
+        return Messages(numbering.partitions, ledger.place.values, ledger.column), failed
 
 
 class _Ledger:
     """The acked messages of one ledger, in its order."""
 
-    def __init__(self, lines: Lines, places: Places, time: Time) -> None:
-        self._lines, self._places, self._time = lines, places, time
+    def __init__(self, lines: Lines, numbering: Numbering, time: Time) -> None:
+        self._lines, self._numbering, self._time = lines, numbering, time
         self.place, self.offset = Column(np.int32), Column(np.int32)
         self._acked = Column(np.bool_)  # whether a line is about an acked message
         self._strict: dict[int, Event] = {}  # acked messages that were read strictly, by their line
 
     def read(self, run_id: str) -> frozenset[str]:
         """Fill the columns of partitions and offsets; returns the ids of the messages not sent."""
-        partitions = Counter(topic for topic, _ in self._places.partitions)
+        partitions = Counter(topic for topic, _ in self._numbering.partitions)
         failed = set()
         for part in self._lines.slices("topic", "partition", "offset"):
             count = len(part.plain)
             number, acked = np.full(count, -1), np.ones(count, bool)
             if part.columns:
-                number = np.where(part.plain, self._places.numbers(part.columns, on_cluster=False), -1)
+                number = np.where(part.plain, self._numbering.numbers(part.columns, on_cluster=False), -1)
             offset = filled(part.columns, "offset", count, np.int64)
             for row in np.flatnonzero(number < 0):
                 line = part.first + int(row)
@@ -62,7 +62,7 @@ class _Ledger:
                 acked[row] = event["name"] == "producer_send_success"
                 if acked[row]:
                     self._strict[line] = event
-                    number[row] = self._places.number((event["topic"], event["partition"]))
+                    number[row] = self._numbering.number((event["topic"], event["partition"]))
                     offset[row] = event["offset"] or 0
                 elif event["name"] == "producer_send_error":
                     failed.add(f"{run_id}:{event['topic']}:{event['sequence']}")
@@ -100,7 +100,7 @@ def _value(event: Event, name: str) -> Any:
     if name == "poison":
         return bool(event.get("poison", False))
     if name == "value_crc32":
-        return event.get(name, NOT_TOLD)
+        return event.get(name, NOT_REPORTED)
     return event[_TIMES.get(name, name)]
 
 

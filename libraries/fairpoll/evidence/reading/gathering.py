@@ -11,21 +11,23 @@ import numpy as np
 from fairpoll.contract.events import Event
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.records import Partition, RecordId, checksum_of
-from fairpoll.evidence.deliveries import Found
+from fairpoll.evidence.deliveries import DeliveryColumns
 from fairpoll.evidence.history import Committed
-from fairpoll.evidence.lines import Lines, filled
-from fairpoll.evidence.places import Places, Time
-from fairpoll.evidence.records import NOT_TOLD, Array, Messages
-from fairpoll.evidence.strict import check_but_records, check_event, check_output
-from fairpoll.evidence.tables import Slice, Tables, events_query, output_query
+from fairpoll.evidence.reading.lines import Lines, filled
+from fairpoll.evidence.reading.numbering import Numbering, Time
+from fairpoll.evidence.reading.strict import check_but_records, check_event, check_output
+from fairpoll.evidence.reading.tables import Slice, Tables, events_query, output_query
+from fairpoll.evidence.records import NOT_REPORTED, Array, Messages
 
 
 class Gatherer:
     """Puts what one consumer delivered into columns."""
 
-    def __init__(self, messages: Messages, places: Places, time: Time, run_id: str, tables: Tables) -> None:
-        self.found = Found(messages)
-        self._messages, self._places, self._time = messages, places, time
+    def __init__(
+        self, messages: Messages, numbering: Numbering, time: Time, run_id: str, tables: Tables
+    ) -> None:
+        self.found = DeliveryColumns(messages)
+        self._messages, self._numbering, self._time = messages, numbering, time
         self._run_id, self._tables = run_id, tables
 
     def output(self, path: Path, member: str, fields: Fields) -> None:
@@ -34,7 +36,7 @@ class Gatherer:
         A value is known to be what was sent by the CRC-32 of its bytes. If that differs, the value is parsed
         and its checksum is compared.
         """
-        topics = self._places.topics if fields.id else self._places.known
+        topics = self._numbering.topics if fields.id else self._numbering.known
         with Lines(path, self._tables, output_query(topics, fields, self._run_id)) as lines:
             for part in lines.slices():
                 self._output(lines, part, fields, (path.name, member))
@@ -48,15 +50,18 @@ class Gatherer:
             record = self._by_id(columns) if fields.id else self._rows(columns)
             plain = plain & (record >= 0)
             rows = np.flatnonzero(plain)
-            sent, unknown = self._messages.checksum[record[rows]].astype(np.int64), checksum[rows] == NOT_TOLD
+            sent, unknown = (
+                self._messages.checksum[record[rows]].astype(np.int64),
+                checksum[rows] == NOT_REPORTED,
+            )
             plain[rows] = unknown | (checksum[rows] == self._messages.value_crc32[record[rows]])
-            checksum[rows] = np.where(unknown, NOT_TOLD, sent)
+            checksum[rows] = np.where(unknown, NOT_REPORTED, sent)
         for row in np.flatnonzero(~plain):
             line = lines.event(part.first + int(row), lambda e: check_output(e, fields, self._known(fields)))
             value = line.get("value")
-            checksum[row] = content_of(value) if fields == OUR_FIELDS or "value" in line else NOT_TOLD
+            checksum[row] = content_of(value) if fields == OUR_FIELDS or "value" in line else NOT_REPORTED
             delivered_ms[row] = line["delivered_ms"]
-            record[row] = self.found.number(self._places.scenario_id(line))
+            record[row] = self.found.number(self._numbering.scenario_id(line))
             message = str(line.get("id") or (value.get("id", "") if isinstance(value, dict) else ""))
             if record[row] >= len(self._messages) and message:
                 self.found.ids[self.found.count + int(row)] = message
@@ -66,9 +71,9 @@ class Gatherer:
         return self._ids if fields.id else {}
 
     @property
-    def untold(self) -> bool:
+    def without_content(self) -> bool:
         """Whether the content of any record is unknown."""
-        return bool(np.any(self.found.columns["checksum"].values == NOT_TOLD))
+        return bool(np.any(self.found.columns["checksum"].values == NOT_REPORTED))
 
     def behind_commits(self, commits: Sequence[Committed]) -> None:
         """Each acked message as delivered when an offset beyond it was first seen to be committed."""
@@ -91,7 +96,7 @@ class Gatherer:
 
     def _rows(self, columns: Mapping[str, Array]) -> Array:
         """The row of the acked message of each record, -1 for others."""
-        place = self._places.numbers(columns, on_cluster=True)
+        place = self._numbering.numbers(columns, on_cluster=True)
         rows = np.full(len(place), -1, np.int64)
         known = place >= 0
         rows[known] = self._messages.find(place[known], columns["offset"][known].astype(np.int64))
@@ -106,10 +111,12 @@ class Gatherer:
         if columns:
             line, record, at = columns["line"], self._rows(columns), columns["timestamp"]
             for index in np.flatnonzero(record < 0):
-                topic = self._places.known[columns["topic"][index]]
+                topic = self._numbering.known[columns["topic"][index]]
                 where = {name: int(columns[name][index]) for name in ("partition", "offset")}
-                record[index] = self.found.number(self._places.scenario_id({"topic": topic, **where}))
-        listed = [(n, self._places.scenario_id(r), e["timestamp"]) for n, e in events for r in e["records"]]
+                record[index] = self.found.number(self._numbering.scenario_id({"topic": topic, **where}))
+        listed = [
+            (n, self._numbering.scenario_id(r), e["timestamp"]) for n, e in events for r in e["records"]
+        ]
         if listed:
             lines, ids, times = zip(*listed, strict=True)
             line = np.concatenate((line, lines))
@@ -121,13 +128,13 @@ class Gatherer:
 
     @cached_property
     def _ids(self) -> dict[str, RecordId]:
-        return {f"{self._run_id}:{m.topic}:{m.sequence}": m.spot for m in self._messages}
+        return {f"{self._run_id}:{m.topic}:{m.sequence}": m.record_id for m in self._messages}
 
     @cached_property
     def _by_sequence(self) -> list[tuple[Array, Array]]:
         """For each topic its sequences in order, and the rows of these."""
         found = []
-        for topic in self._places.topics:
+        for topic in self._numbering.topics:
             spans = self._messages.of_topics([topic])
             rows = np.concatenate([np.empty(0, np.int64), *(np.arange(s.start, s.stop) for s in spans)])
             rows = rows[np.argsort(self._messages.sequence[rows], kind="stable")]
@@ -147,7 +154,7 @@ class Gatherer:
 
 
 def read_member_events(
-    path: Path, member: str, tables: Tables, places: Places, gatherer: Gatherer | None
+    path: Path, member: str, tables: Tables, numbering: Numbering, gatherer: Gatherer | None
 ) -> tuple[list[Event], bool]:
     """A member's events except `records_consumed`, and whether there were any of these. Raises HistoryError.
 
@@ -160,7 +167,7 @@ def read_member_events(
         for part in lines.slices():
             plain, columns = part.plain, {}
             if gatherer and lines.table:
-                columns = lines.table.records(part.first, places.known)
+                columns = lines.table.records(part.first, numbering.known)
                 line, sound = columns["line"], columns.pop("plain") & (columns["topic"] >= 0)
                 plain = plain.copy()
                 plain[line[~sound]] = False

@@ -10,8 +10,8 @@ import numpy as np
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import TAIL_BYTES, Event, is_cut_off, parse_event
+from fairpoll.evidence.reading.tables import SLICE_LINES, Query, Slice, Table, Tables
 from fairpoll.evidence.records import Array
-from fairpoll.evidence.tables import SLICE_LINES, Query, Slice, Table, Tables
 
 
 class Lines:

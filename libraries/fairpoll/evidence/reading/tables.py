@@ -19,7 +19,7 @@ import numpy as np
 from isal.isal_zlib import crc32
 
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
-from fairpoll.evidence.records import NOT_TOLD, Array
+from fairpoll.evidence.records import NOT_REPORTED, Array
 
 # A smaller file is read strictly, line by line: that takes less time than to start DuckDB.
 SMALL_BYTES = 1 << 19
@@ -96,7 +96,7 @@ def ledger_query(topics: Sequence[str]) -> Query:
         {
             "topic": _text("topic"),
             **whole,
-            "value_crc32": f"coalesce(try_cast({_text('value_crc32')} AS BIGINT), {NOT_TOLD})",
+            "value_crc32": f"coalesce(try_cast({_text('value_crc32')} AS BIGINT), {NOT_REPORTED})",
             "backlog": f"coalesce(try_cast({_text('batch')} AS BIGINT) < 0, false)",
             **times,
             "poison": f"coalesce({poison} = 'true', false)",

@@ -12,7 +12,7 @@ from fairpoll.evidence.records import Array
 Time = Callable[[Any], Any]
 
 
-class Places:
+class Numbering:
     """Numbers the scenario's partitions. `names` maps the cluster's topic names to the scenario's."""
 
     def __init__(self, partitions: Mapping[str, int], names: Mapping[str, str]) -> None:

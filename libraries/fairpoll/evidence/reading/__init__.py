@@ -1,0 +1,1 @@
+"""How the files of a recording become one: DuckDB loads them, a strict reader decides on every odd line."""
