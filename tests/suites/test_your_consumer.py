@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,19 @@ def test_a_consumer_that_cannot_be_had(mode: str, yours: Yours, told: str):
         ("./my-consumer --flag", "my-consumer"),
         ("python my/consumer.py", "consumer.py"),
         ("java -jar target/mine.jar", "mine.jar"),
-        ("sh -c 'exec mine >/dev/null'", "sh"),
-        ("fairpoll consume --mode async", "your-async"),
+        ("./my-consumer --api-token x", "my-consumer"),
+        ("python -X dev -u my/app.py --flag value", "app.py"),
+        ("/usr/bin/python3.12 -m my.app value", "my.app"),
+        ("python -c 'import app' x", "python"),
+        ("java -cp a.jar:b.jar -Xmx1g com.acme.Main x", "com.acme.Main"),
+        ("node --require ./x.js app.mjs", "app.mjs"),
+        ("env -u C A=b ./mine x", "mine"),
+        ("A=b nohup ./mine x", "mine"),
+        ("sh -c 'exec mine >/dev/null'", "mine"),
+        ("bash -ec 'cd there && A=b exec ./mine | tee log'", "mine"),
+        ("bash ./mine.sh value", "mine.sh"),
+        ("fairpoll consume --mode async", "fairpoll"),
+        ("./async --flag", "your-async"),
         ("--odd", "yours"),
     ],
 )
@@ -139,10 +151,29 @@ def test_a_consumer_is_named_by_its_command_and_called_by_its_mode(command: str,
     assert consumer_of("sync", Yours(command)).name == "sync"
 
 
+def test_a_secret_option_of_a_consumer_that_ends_is_in_no_file(tmp_path: Path):
+    (tmp_path / "consumer.sh").write_text("echo unknown option: $1 $2 $3 >&2; exit 2")
+    command = f"sh {tmp_path}/consumer.sh --password=hunter2-a --api-token hunter2-b"
+    folder = tmp_path / "results"
+    options = ("--cluster", "mock", "--speed", "10", "--output-folder", str(folder))
+    done = subprocess.run(
+        [sys.executable, "-m", "fairpoll", "test", *options, command],
+        capture_output=True, text=True, check=False, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert (
+        f"consumer.sh (sh {tmp_path}/consumer.sh --password=*** --api-token ***) ended on its own"
+        in done.stderr
+    )
+    assert "unknown option: --password=*** --api-token ***" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+    holding = [path.name for path in folder.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
+    # What the consumer itself printed is evidence, and stays as it is.
+    assert holding == ["client.log"]
+
+
 def test_modes_and_what_stands_for_them():
     assert consumer_of("async", Yours("mine --fast")).command == ("mine", "--fast")
-    secret = consumer_of("yours", Yours("x --password p1 TOKEN=p2"))
-    assert secret.command_line == "x --password *** TOKEN=***"
     assert consumer_of("sync", Yours("mine")).command != ("mine",)
     assert consumer_of("yours", Yours("mine", "id=a.b")).fields.id == "a.b"
     begun = consumer_of("bizon-async", Yours(bizon_config="my.yml"))

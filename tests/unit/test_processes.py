@@ -1,5 +1,6 @@
 """Processes end: the children of a run together, the last one first; a run whose client cannot be closed."""
 
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -8,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fairpoll.base.errors import ClusterError
+from fairpoll.base.command_line import shown
+from fairpoll.base.errors import ClusterError, ConsumerError
 from fairpoll.base.waiting import wait_until
 from fairpoll.run.processes import ChildProcess, ChildProcesses
 from running import running
@@ -93,3 +95,43 @@ def test_a_client_that_never_closes_does_not_keep_the_process_alive(tmp_path: Pa
     command = [sys.executable, "-c", program, str(tmp_path / "admin.log")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.stdout, done.stderr, done.returncode) == ("the end\n", "", 0)
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("./run --password hunter2 --flag", "./run --password *** --flag"),
+        ("./hunter2 --api-token=hunter2 x", "./hunter2 --api-token=*** x"),
+        ("./run --password-stdin --flag", "./run --password-stdin --flag"),
+        (
+            "env DB_PASSWORD=hunter2 ./run -X sasl.password=hunter2",
+            "env DB_PASSWORD=*** ./run -X sasl.password=***",
+        ),
+        (
+            "sh -c 'API_KEY=hunter2 exec ./run --secret \"hunter2\"'",
+            "sh -c 'API_KEY=*** exec ./run --secret \"***\"'",
+        ),
+        ("./run redis://me:hunter2@host:1", "./run redis://me:***@host:1"),
+        (
+            """./run --jaas 'Login required user="u" password="hunter2";'""",
+            './run --jaas \'Login required user="u" password="***";\'',
+        ),
+        ("./run --tokens", "./run --tokens"),
+        ("./run --password ''", "./run --password ''"),
+        ("./run --pin 1 --token 7", "./run --pin 1 --token ***"),
+    ],
+)
+def test_secrets_in_a_command_are_masked(command: str, line: str):
+    assert shown(shlex.split(command)) == line
+
+
+def test_every_message_hides_the_secrets_of_the_commands_that_were_run(tmp_path: Path):
+    program = "import sys; sys.exit('no such option: ' + sys.argv[1])"
+    command = [sys.executable, "-c", program, "--password=hunter2-of-a-message"]
+    with ChildProcesses() as processes:
+        child = processes.start("c", command, {}, tmp_path / "events", tmp_path / "log")
+        wait_until(lambda: not child.running, 30, "its end")
+        with pytest.raises(ConsumerError, match=r"no such option: --password=\*\*\*$") as error:
+            child.check()
+    assert "hunter2" not in str(error.value)
+    assert str(ClusterError("x hunter2-of-a-message y")) == "x *** y"

@@ -1,8 +1,10 @@
 """The errors that people see. A message has the mistake, the expected value and a way to correct it."""
 
+from fairpoll.base.command_line import masked
+
 
 class FairpollError(Exception):
-    """Base of every error meant for people.
+    """Base of every error meant for people. Its message hides the secrets of the commands that were run.
 
     The flag makes Robot Framework show the message without the class name.
     """
@@ -11,7 +13,7 @@ class FairpollError(Exception):
 
     def __str__(self) -> str:
         """The sentence, quoted if it begins with *HTML*, which Robot Framework would render as HTML."""
-        text = super().__str__()
+        text = masked(super().__str__())
         return f"'{text}" if text.upper().startswith("*HTML*") else text
 
 

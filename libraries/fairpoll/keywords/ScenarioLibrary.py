@@ -67,8 +67,8 @@ class ScenarioLibrary:
             speed: divides every interval and multiplies the sink's rate; default 1.
             consumer: a command: `yours` runs it, and `async` runs it in place of the built-in consumer. Its
                 environment is described in docs/reference/consumer-contract.md.
-            consumer_name: the command's name in findings, pages and verdict.json; default: its last word
-                that is not an option, such as `consumer.py`.
+            consumer_name: the command's name in findings, pages and verdict.json; default: that of
+                its program, such as `consumer.py`.
             fields: the field mapping of its output files, unless it writes the built-in format, such as
                 `topic=meta.topic partition=meta.partition offset=meta.offset`.
             shows: the kinds of evidence that it declares, of `records contents places assignments buffers`; a

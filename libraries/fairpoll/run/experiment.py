@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fairpoll.base import clock
+from fairpoll.base.command_line import shown
 from fairpoll.base.disk import writing_to
 from fairpoll.base.errors import FairpollError
 from fairpoll.base.versions import installed_versions
@@ -103,7 +104,9 @@ class Experiment:
             consumers=[consumer.name for consumer in self.consumers],
             groups=self.groups,
             fields={c.name: asdict(c.fields) for c in self.consumers if c.fields != OUR_FIELDS},
-            judged={c.name: {"command": c.command_line, "shows": c.shows} for c in self.consumers if c.mode},
+            judged={
+                c.name: {"command": shown(c.command), "shows": c.shows} for c in self.consumers if c.mode
+            },
             versions=installed_versions(),
         )
         life = self._life = self._groups_at(scaled)

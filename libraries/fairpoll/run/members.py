@@ -1,7 +1,5 @@
 """The processes of one consumer under test: its first member, and a second one that may join it."""
 
-import re
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +13,6 @@ from fairpoll.evidence import layout
 from fairpoll.run.processes import ChildProcess, ChildProcesses
 from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.units import Action
-
-# `--password x`, `sasl.password=x`, `API_TOKEN=x`: the value is not recorded.
-SECRET = re.compile(r"((?:password|passwd|secret|token|api[-_]?key)\S*?[= ]+)('[^']*'|\S+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -34,11 +29,6 @@ class ConsumerUnderTest:
     fields: Fields = OUR_FIELDS
     mode: str = ""
     shows: tuple[str, ...] = ()
-
-    @property
-    def command_line(self) -> str:
-        """The command as for a shell, with `***` for values that look like secrets."""
-        return SECRET.sub(r"\1***", shlex.join(self.command))
 
     @classmethod
     def built_in(cls, mode: str) -> "ConsumerUnderTest":

@@ -5,9 +5,9 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Literal, get_args
 
+from fairpoll.base.command_line import program_of
 from fairpoll.base.errors import ConsumerError
 from fairpoll.base.text import quoted
 from fairpoll.consumers import bizon
@@ -31,7 +31,7 @@ class Yours:
 
     `command` is a line as for a shell; `fields` maps its output format (`output_fields.Fields`);
     `bizon_config` is a configuration file that the Bizon modes extend; `name` is shown in findings, pages and
-    verdict.json (default: the command's last word that is not an option); `shows` lists the kinds of evidence
+    verdict.json (default: that of the command's program); `shows` lists the kinds of evidence
     that it declares (default: those of output files if there are `fields`). "" stands for no value.
     """
 
@@ -78,12 +78,8 @@ class Yours:
 
 
 def name_of_command(command: Sequence[str]) -> str:
-    """The command's last word that is not an option, without its folder.
-
-    `consumer.py` for `python my/consumer.py --fast`. Words with spaces, as in `sh -c "mine -x"`, are ignored.
-    """
-    words = [word for word in command if not word.startswith("-") and not re.search(r"\s", word)]
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(words[-1]).name if words else "").strip(".-_")[:60]
+    """The name of the command's program: `consumer.py` for `python my/consumer.py --fast`."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", program_of(command)).strip(".-_")[:60]
     return f"your-{name}" if name in TAKEN else name or "yours"
 
 

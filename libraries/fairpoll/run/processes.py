@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fairpoll.base.command_line import remember_secrets, shown
 from fairpoll.base.errors import ClusterError, ConsumerError
 from fairpoll.base.logs import last_lines
 from fairpoll.cluster.leftovers import Registry
@@ -32,6 +33,7 @@ class ChildProcess:
     ) -> None:
         self.name = name
         self.command = tuple(command)
+        remember_secrets(command)
         self.events = events
         self.log = log
         self._stopped = False
@@ -66,7 +68,7 @@ class ChildProcess:
         if not self.running:
             output = self.log if self.log.stat().st_size else self.events
             raise ConsumerError(
-                f"{self.name} ({' '.join(self.command)}) ended on its own with exit code "
+                f"{self.name} ({shown(self.command)}) ended on its own with exit code "
                 f"{self._process.returncode}; its last output ({output}):\n{last_lines(output)}"
             )
 
