@@ -1,16 +1,20 @@
 """Scenario files: the specified one is read as specified. Wrong ones are in bad_input/."""
 
+import json
+from dataclasses import MISSING, dataclass, fields
 from itertools import takewhile
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from fairpoll.base.errors import ScenarioError
 from fairpoll.contract.environment import ConsumerEnvironment
-from fairpoll.contract.settings import PollSettings, settings_schema
+from fairpoll.contract.settings import PollSettings
 from fairpoll.producer.traffic import live_plan
 from fairpoll.scenarios.file import load_scenario, schema
-from fairpoll.scenarios.model import Scenario
+from fairpoll.scenarios.keys import DURATION, arguments, group_schema, key, whole
+from fairpoll.scenarios.model import Scenario, Step, TopicPlan
 
 ROOT = Path(__file__).parents[2]
 SPECIFIED = ROOT / "resources" / "scenarios" / "specified.yaml"
@@ -51,8 +55,41 @@ def test_a_speed_that_stands_still_is_refused(speed: float):
         load_scenario(SPECIFIED).at_speed(speed)
 
 
-def test_the_schema_has_the_settings_of_the_model():
-    assert schema()["properties"]["consumer"]["properties"] == settings_schema()
+def test_the_schema_that_editors_read_is_the_models():
+    committed = ROOT / "libraries" / "fairpoll" / "scenarios" / "scenario.schema.json"
+    assert json.loads(committed.read_text("utf-8")) == json.loads(json.dumps(schema())), "run docs/build.py"
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+def test_every_field_of_the_model_is_a_key_and_one_without_default_is_required():
+    for kind, entry in (
+        (Scenario, schema()),
+        (TopicPlan, schema()["properties"]["topics"]["additionalProperties"]),
+        (Step, schema()["properties"]["timeline"]["items"]),
+    ):
+        declared = [f for f in fields(kind) if f.name != "name"]  # a topic's name is a key of the file
+        keys = {f.metadata["key"].name or f.name: f for f in declared}
+        assert keys.keys() == entry["properties"].keys() - {"count"}
+        needed = [n for n, f in keys.items() if f.default is MISSING and f.default_factory is MISSING]
+        assert entry["required"] == needed
+
+
+def test_a_key_is_one_field():
+    """Its schema, its reading and its default follow from the field."""
+
+    @dataclass(frozen=True)
+    class Plan:
+        pause_seconds: float = key("How long. Default {default}.", DURATION, name="pause", default=0.0)
+        rounds: int = key("How often. Default {default}.", whole(1, 9), default=3)
+
+    assert group_schema(Plan)["properties"]["rounds"] == {
+        "description": "How often. Default 3.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 9,
+    }
+    assert group_schema(Plan)["required"] == []
+    assert Plan(**arguments(Plan, {"pause": "500 ms"})) == Plan(pause_seconds=0.5, rounds=3)
 
 
 def test_settings_travel_in_the_environment():

@@ -1,9 +1,7 @@
 """Reads and validates scenario files. An error names the line, the key and the allowed values."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from importlib.resources import files
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,10 +10,11 @@ import jsonschema
 from fairpoll.base.errors import ScenarioError
 from fairpoll.base.text import plain, quoted
 from fairpoll.contract.settings import PollSettings
-from fairpoll.scenarios.model import Scenario, Step, TopicPlan
+from fairpoll.scenarios.keys import IN_UNITS, arguments, group_schema, readers
+from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.rules import run_rules, starvation_rules, topic_rules
 from fairpoll.scenarios.source import Place, Problem, Source, read_yaml
-from fairpoll.scenarios.units import LONGEST_SECONDS, Action, Bursts, parse_duration, parse_rate
+from fairpoll.scenarios.units import LONGEST_SECONDS
 
 # Most errors reported for one file.
 MOST_ERRORS = 20
@@ -34,29 +33,7 @@ def load_scenario(path: Path) -> Scenario:
     problems += [source.problem(*rule) for rule in _rule_problems(source, problems)]
     if problems:
         raise ScenarioError("\n".join(_report(path, problems)))
-    data = source.data
-    topics = [topic for name, entry in data["topics"].items() for topic in _topics(name, entry)]
-    return Scenario(
-        title=data["title"],
-        duration_seconds=parse_duration(data["duration"]),
-        sink_rate=parse_rate(data["sink"]),
-        topics=tuple(topics),
-        settings=PollSettings(**data.get("consumer", {})),
-        control_wait_seconds=_control(data),
-        timeline=_timeline(data),
-        drain=data.get("drain", True),
-        side_by_side=data.get("side_by_side", True),
-    )
-
-
-def _control(data: Mapping[str, Any]) -> float | None:
-    control = data.get("control_waits_at_least")
-    return parse_duration(control) if control else None
-
-
-def _timeline(data: Mapping[str, Any]) -> tuple[Step, ...]:
-    steps = data.get("timeline", ())
-    return tuple(Step(parse_duration(step["at"]), Action.parse(step["do"])) for step in steps)
+    return Scenario(**arguments(Scenario, source.data))
 
 
 def _report(path: Path, problems: Sequence[Problem]) -> Iterator[str]:
@@ -67,50 +44,25 @@ def _report(path: Path, problems: Sequence[Problem]) -> Iterator[str]:
         yield f"{path}: and {len(problems) - MOST_ERRORS} more"
 
 
-def _topics(name: str, entry: Mapping[str, Any]) -> Iterator[TopicPlan]:
-    """The topic of this entry, or its `count` topics."""
-    plan = TopicPlan(
-        name=name,
-        volume=entry["volume"],
-        partitions=entry["partitions"],
-        traffic=Bursts.parse(entry["traffic"]),
-        output=entry["output"],
-        backlog=entry.get("backlog", 0),
-        message_type=entry.get("message_type", name),
-        priority=entry.get("priority", ""),
-        starts_after_seconds=parse_duration(entry.get("starts_after", "0 s")),
-        sink_rate=parse_rate(entry["sink"]) if "sink" in entry else None,
-        weights=tuple(entry.get("weights", ())),
-        poison=tuple(entry.get("poison", ())),
-    )
-    if "count" not in entry:
-        yield plan
-        return
-    stem = plan.output.removesuffix(".json")
-    for number in range(1, entry["count"] + 1):
-        yield replace(plan, name=f"{name}-{number:03}", output=f"{stem}-{number:03}.json")
-
-
 FORMATS = jsonschema.FormatChecker(formats=())
-for _name, _parse in (
-    ("duration-text", parse_duration),
-    ("rate-text", parse_rate),
-    ("traffic-text", Bursts.parse),
-    ("action-text", Action.parse),
-):
+for _value in IN_UNITS:
 
-    def _is_format(value: object, parse: Any = _parse) -> bool:
+    def _is_format(value: object, parse: Any = _value.read) -> bool:
         return not isinstance(value, str) or bool(parse(value))  # a duration must be above 0
 
-    FORMATS.checks(_name, raises=ValueError)(_is_format)
+    FORMATS.checks(_value.schema["format"], raises=ValueError)(_is_format)
 
 
+@functools.cache
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a scenario file; editors complete and check with the same one."""
-    loaded: dict[str, Any] = json.loads(
-        files("fairpoll.scenarios").joinpath("scenario.schema.json").read_text("utf-8")
-    )
-    return loaded
+    """The JSON Schema of a scenario file, made from the model; editors read it as scenario.schema.json."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Fairpoll scenario",
+        "description": "The traffic, the sink and the consumer settings of one run. Times are in the "
+        "scenario's own time; SPEED divides them.",
+        **group_schema(Scenario),
+    }
 
 
 def _is_whole(_checker: object, value: object) -> bool:
@@ -150,21 +102,25 @@ def _rule_problems(source: Source, problems: Sequence[Problem]) -> Iterator[tupl
     def sound(*place: str) -> bool:
         return place[0] in data and not any(other[: len(place)] == place for other in wrong)
 
-    duration = parse_duration(data["duration"]) if sound("duration") else None
+    def read(key: str, otherwise: Any) -> Any:
+        return readers(Scenario)[key](data[key]) if sound(key) else otherwise
+
+    duration = read("duration", None)
     topics = data["topics"] if isinstance(data.get("topics"), dict) else {}
     entries = {name: entry for name, entry in topics.items() if sound("topics", name)}
     if sum(entry.get("count", 1) for entry in entries.values()) > MOST_TOPICS:
         yield ("topics",), f"there are more than {MOST_TOPICS:,} of them"
         return
-    yield from topic_rules({name: list(_topics(name, entry)) for name, entry in entries.items()}, duration)
-    control = _control(data) if sound("control_waits_at_least") else None
-    settings = PollSettings(**data["consumer"]) if sound("consumer") else PollSettings()
-    timeline = _timeline(data) if sound("timeline") else ()
+    plans = {name: TopicPlan.of_entry(name, entry) for name, entry in entries.items()}
+    yield from topic_rules(plans, duration)
+    control = read("control_waits_at_least", None)
+    settings = read("consumer", PollSettings())
+    timeline = read("timeline", ())
     yield from run_rules(duration or LONGEST_SECONDS, control, timeline, settings)
     # Steps of a timeline make messages wait in ways that the rule does not count.
     if entries and len(entries) == len(topics) and sound("sink") and not timeline:
-        plans = [topic for name, entry in entries.items() for topic in _topics(name, entry)]
-        yield from starvation_rules(plans, parse_rate(data["sink"]), control, settings)
+        every = [topic for several in plans.values() for topic in several]
+        yield from starvation_rules(every, read("sink", None), control, settings)
 
 
 def _is_key_error(error: jsonschema.ValidationError) -> bool:

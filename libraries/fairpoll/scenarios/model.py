@@ -2,12 +2,28 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import MISSING, asdict, dataclass, replace
+from typing import Any, ClassVar
 
 from fairpoll.base.errors import ScenarioError
 from fairpoll.base.typed import typed
-from fairpoll.contract.settings import PollSettings
+from fairpoll.contract.settings import PollSettings, settings_schema
+from fairpoll.scenarios.keys import (
+    ACTION,
+    DURATION,
+    FLAG,
+    RATE,
+    TRAFFIC,
+    Value,
+    arguments,
+    choice,
+    group,
+    group_schema,
+    key,
+    several,
+    text,
+    whole,
+)
 from fairpoll.scenarios.units import Action, Bursts
 
 SLOWEST_SPEED = 0.01
@@ -20,17 +36,56 @@ class TopicPlan:
     """One topic: its volume (`high` or `low`), its partitions and its traffic."""
 
     name: str
-    volume: str
-    partitions: int
-    traffic: Bursts
-    output: str
-    backlog: int = 0
-    message_type: str = ""
-    priority: str = ""
-    starts_after_seconds: float = 0.0
-    sink_rate: float | None = None
-    weights: tuple[int, ...] = ()
-    poison: tuple[int, ...] = ()
+    volume: str = key(
+        "The topic's part in the judgement: high (may crowd others out) or low (must not be starved).",
+        choice("high", "low"),
+    )
+    partitions: int = key("How many partitions the topic has, 1 to 1000.", whole(1, 1000))
+    backlog: int = key(
+        "Messages produced before the consumers start. Default {default}.", whole(0, 10_000_000), default=0
+    )
+    traffic: Bursts = key("For example 20 every 500 ms.", TRAFFIC)
+    output: str = key(
+        "The file a consumer writes this topic's records to.",
+        text(pattern=r"^[A-Za-z0-9._-]{1,200}\.json$(?!\n)"),
+    )
+    message_type: str = key(
+        "The type field of its messages. Default: the topic's name.", text(maxLength=200), default=""
+    )
+    priority: str = key("The priority field of its messages. Default: none.", text(maxLength=200), default="")
+    count: ClassVar[int] = key(
+        "How many topics of this kind: NAME-001, NAME-002, ... with outputs numbered likewise.",
+        whole(2, 1000),
+        default=1,
+        kw_only=MISSING,
+    )
+    weights: tuple[int, ...] = key(
+        "How the messages are spread over the partitions, for example [8, 1, 1]. Default: evenly.",
+        several(whole(0), minItems=1),
+        default=(),
+    )
+    starts_after_seconds: float = key(
+        "The topic is silent this long before its traffic begins.", DURATION, name="starts_after", default=0.0
+    )
+    sink_rate: float | None = key(
+        "How fast the sink takes records of this topic. Default: as the scenario's sink.",
+        RATE,
+        name="sink",
+        default=None,
+    )
+    poison: tuple[int, ...] = key(
+        "Sequence numbers of messages whose value is not JSON.", several(whole(0)), default=()
+    )
+
+    @classmethod
+    def of_entry(cls, name: str, entry: Mapping[str, Any]) -> "list[TopicPlan]":
+        """The topic of this entry of a scenario file, or its `count` topics."""
+        plan = cls(**{"name": name, "message_type": name, **arguments(cls, entry)})
+        if "count" not in entry:
+            return [plan]
+        stem = plan.output.removesuffix(".json")
+        numbers = range(1, entry["count"] + 1)
+        return [replace(plan, name=f"{name}-{n:03}", output=f"{stem}-{n:03}.json") for n in numbers]
 
     def live_bursts(self, duration_seconds: float) -> int:
         """How many bursts begin before the end: those at 0, 1, 2, ... intervals after its start.
@@ -69,28 +124,77 @@ class TopicPlan:
 class Step:
     """One entry of the timeline: an action on the consumers, and its time."""
 
-    at_seconds: float
-    action: Action
+    at_seconds: float = key("Time after the start of the live traffic, for example 3 s.", DURATION, name="at")
+    action: Action = key(
+        "join or leave (a second member), kill (SIGKILL), stop (SIGTERM) or start (the first member), "
+        "sink 50 per second, sink unlimited.",
+        ACTION,
+        name="do",
+    )
+
+
+SETTINGS = Value(
+    {"type": "object", "additionalProperties": False, "properties": settings_schema()},
+    lambda settings: PollSettings(**settings),
+)
+TOPICS = Value(
+    {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": r"^[A-Za-z0-9._-]{1,200}$(?!\n)"},
+        "additionalProperties": group_schema(TopicPlan),
+    },
+    lambda topics: tuple(plan for name, entry in topics.items() for plan in TopicPlan.of_entry(name, entry)),
+)
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One experiment, in its own time. `sink_rate` is in records per second.
+    """The traffic, the sink and the consumer settings of one run. Times are in the scenario's own time.
 
-    `side_by_side` is false if its load would disturb another scenario on the same machine.
-
-    `at_speed` divides every interval and multiplies the sink's rate: the same counts in less time.
+    `sink_rate` is in records per second; `control_wait_seconds` is None without a control. `at_speed`
+    divides every interval and multiplies the sink's rate: the same counts in less time.
     """
 
-    title: str
-    duration_seconds: float
-    sink_rate: float
-    topics: tuple[TopicPlan, ...]
-    settings: PollSettings = field(default_factory=PollSettings)
-    control_wait_seconds: float | None = None
-    timeline: tuple[Step, ...] = ()
-    drain: bool = True
-    side_by_side: bool = True
+    title: str = key("What this scenario shows, in one line.", text(minLength=1, maxLength=200))
+    duration_seconds: float = key(
+        "How long traffic is produced and judged, for example 2 minutes.", DURATION, name="duration"
+    )
+    sink_rate: float = key(
+        "How fast the consumer's sink takes records, for example 10 per second.", RATE, name="sink"
+    )
+    control_wait_seconds: float | None = key(
+        "The run proves something only if, in the sync consumer, a low-volume message waits at least this "
+        "long, for example 4 s.",
+        DURATION,
+        name="control_waits_at_least",
+        default=None,
+    )
+    drain: bool = key(
+        "After the duration, set the sink free and wait until all is delivered. Default {default}; without "
+        "it loss cannot be judged.",
+        FLAG,
+        default=True,
+    )
+    side_by_side: bool = key(
+        "Whether it may run beside other scenarios. Default {default}; false for one that takes all of a "
+        "machine.",
+        FLAG,
+        default=True,
+    )
+    settings: PollSettings = key(
+        "Settings of the consumers under test, with the specification's names. SPEED divides none of them.",
+        SETTINGS,
+        name="consumer",
+        default_factory=PollSettings,
+    )
+    timeline: tuple[Step, ...] = key(
+        "What is done to the consumers while the traffic runs. A step waits until the member that it "
+        "concerns has its partitions; the steps after it are as much later.",
+        several(group(Step)),
+        default=(),
+    )
+    topics: tuple[TopicPlan, ...] = key("The topics one consumer reads together, by name.", TOPICS)
 
     def at_speed(self, speed: float) -> "Scenario":
         """The same experiment in 1/speed of the time. `settings` are not scaled.
