@@ -4,7 +4,8 @@
 
 The folder KEYWORDS (default docs/keywords) gets one page for each keyword library and resource file, the
 folder DOCS (default docs) the pages named in PAGES; by default it also writes the schema of scenario files.
-Not part of the package, whose engine never imports Robot Framework. Exit code 1 if libdoc could not write a page; it prints the reason.
+Not part of the package, whose engine never imports Robot Framework. Exit code 1 if libdoc could not write a
+page; it prints the reason.
 """
 
 import importlib
