@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
@@ -18,9 +20,9 @@ from confluent_kafka import Consumer, TopicPartition
 from fairpoll.base.errors import ClusterError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import ClusterOptions, open_cluster
-from fairpoll.cluster.cleanup import clear_leftovers
+from fairpoll.cluster.cleanup import clear_leftovers, runs_elsewhere
 from fairpoll.cluster.external import ExternalCluster
-from fairpoll.cluster.leftovers import Registry, state_folder
+from fairpoll.cluster.leftovers import Place, Registry, state_folder
 from fairpoll.cluster.local import cluster as local
 from fairpoll.cluster.local import jars
 from fairpoll.cluster.local.cluster import LocalCluster
@@ -221,6 +223,48 @@ class TestLeftovers:
             shell.kill()
             shell.wait()
 
+    @pytest.mark.parametrize("other", ["host", "boot", "pid_namespace"])
+    def test_a_run_of_another_place_is_left_alone_and_mentioned_once(
+        self, other: str, tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    ):
+        registry.add_folder(tmp_path / "data")
+        (tmp_path / "data").mkdir()
+        there = replace(Place.here(), **{other: "another"})
+        with monkeypatch.context() as patch:
+            patch.setattr(Place, "here", lambda: there)
+            assert clear_leftovers() == []
+            (sentence,) = runs_elsewhere()
+            assert sentence.startswith(f"left alone: {tmp_path}/data, of a run on host ")
+            assert runs_elsewhere() == []
+        assert (tmp_path / "data").exists()
+        assert runs_elsewhere() == []
+        registry.close()
+        assert list(state_folder().iterdir()) == []
+
+    def test_a_run_in_another_pid_namespace_does_not_touch_a_live_one(
+        self, tmp_path: Path, registry: Registry
+    ):
+        apart = ["unshare", "--pid", "--fork", "--mount-proc"]
+        if (
+            not shutil.which("unshare")
+            or subprocess.run([*apart, "true"], capture_output=True, check=False).returncode
+        ):
+            pytest.skip("needs a pid namespace, which this user may not create")
+        registry.add_folder(tmp_path / "data")
+        (tmp_path / "data").mkdir()
+        program = textwrap.dedent("""
+            import pathlib, sys
+            from fairpoll.cluster import ClusterOptions, open_cluster
+            from fairpoll.cluster.leftovers import Registry
+            with Registry() as registry:
+                open_cluster("mock", ClusterOptions(pathlib.Path(sys.argv[1])), registry, warn=print)
+        """)
+        command = [*apart, sys.executable, "-c", program, str(tmp_path / "logs")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+        assert done.stdout.startswith(f"left alone: {tmp_path}/data, of a run on host ")
+        assert (tmp_path / "data").exists()
+        assert [path.suffix for path in sorted(state_folder().iterdir())] == [".json", ".mentioned"]
+
     def test_a_note_that_cannot_be_read_is_passed_over(self):
         state_folder().mkdir(parents=True)
         (state_folder() / "half.json").write_text('{"owner": [1')
@@ -285,5 +329,12 @@ def _note_of_a_dead_owner(processes: object = (), folders: object = ()) -> None:
     gone.send_signal(signal.SIGTERM)
     gone.wait()
     state_folder().mkdir(parents=True, exist_ok=True)
-    noted = {"owner": [gone.pid, 1.0], "processes": processes, "folders": folders}
+    here = asdict(Place.here())
+    noted = {
+        "place": here,
+        "owner": [gone.pid, 1.0],
+        "processes": processes,
+        "folders": folders,
+        "projects": [],
+    }
     (state_folder() / "dead.json").write_text(json.dumps(noted))

@@ -6,7 +6,7 @@ from typing import get_args
 
 from fairpoll.base.errors import ClusterError, ClusterUnavailableError
 from fairpoll.cluster.base import BrokerFault, Cluster, ClusterOptions, Tell, silent
-from fairpoll.cluster.cleanup import clear_leftovers
+from fairpoll.cluster.cleanup import clear_leftovers, runs_elsewhere
 from fairpoll.cluster.compose import new_compose_cluster
 from fairpoll.cluster.external import ExternalCluster
 from fairpoll.cluster.leftovers import Registry
@@ -61,6 +61,8 @@ def open_cluster(
         raise ClusterError(f"a cluster has 1 or 3 brokers, not {options.brokers}")
     for cleared in clear_leftovers():
         warn(f"cleared what a killed run had left behind: {cleared}")
+    for sentence in runs_elsewhere():
+        warn(sentence)
     if kind:
         if kind not in KINDS:
             raise ClusterError(f"unknown cluster '{kind}'; one of: {', '.join(KINDS)}")

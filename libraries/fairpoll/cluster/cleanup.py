@@ -3,12 +3,14 @@
 import contextlib
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from fairpoll.base.errors import ClusterError
-from fairpoll.cluster.leftovers import state_folder
+from fairpoll.cluster.leftovers import Place, mentioned, state_folder
 
 # psutil reads creation times in clock ticks; two readings of one process may differ by one.
 SAME_CREATION_SECONDS = 0.05
@@ -18,14 +20,11 @@ KILL_WAIT_SECONDS = 5.0
 def clear_leftovers() -> list[str]:
     """Kill the processes and remove the folders and Compose projects of runs whose owner is dead.
 
-    Returns what was cleared. A project whose engine does not answer is left for a later run.
+    Returns what was cleared. A project whose engine does not answer is left for a later run, and a run of
+    another place, such as a container, for its own: whether its owner is dead cannot be seen from here.
     """
     cleared: list[str] = []
-    for path in sorted(state_folder().glob("*.json")):
-        try:
-            noted = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            continue  # a running run is writing it, or another run has just cleared it
+    for path, noted in _registries(here=True):
         if _find(noted["owner"]):
             continue
         for identity in noted["processes"]:
@@ -41,7 +40,37 @@ def clear_leftovers() -> list[str]:
         except ClusterError:
             continue  # the file stays, for when the engine answers again
         path.unlink(missing_ok=True)
+        mentioned(path).unlink(missing_ok=True)
     return cleared
+
+
+def runs_elsewhere() -> list[str]:
+    """A sentence for each registry of another place, the first time that it is seen."""
+    sentences = []
+    for path, noted in _registries(here=False):
+        if not mentioned(path).exists():
+            mentioned(path).touch()
+            host = noted.get("place", {}).get("host", "")
+            projects = [f"Compose project {name}" for name in noted.get("projects", [])]
+            started = ", ".join(noted["folders"] + projects)
+            sentences.append(
+                f"left alone: {started or 'nothing'}, of a run on host {host} in another "
+                f"container or before a reboot; if that run has ended, remove this and {path}"
+            )
+    return sentences
+
+
+def _registries(*, here: bool) -> list[tuple[Path, dict[str, Any]]]:
+    """The registries, with their files, of this place or of others."""
+    found = []
+    for path in sorted(state_folder().glob("*.json")):
+        try:
+            noted = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            continue  # a running run is writing it, or another run has just cleared it
+        if (noted.get("place") == asdict(Place.here())) == here:
+            found.append((path, noted))
+    return found
 
 
 def _clear_projects(projects: list[str]) -> list[str]:

@@ -1,15 +1,18 @@
 """The registry of a run: a small file from which a later run clears what a killed one left (`cleanup`).
 
 It lists the run's own process, its children, temporary folders and Compose projects. A process is identified
-by its id and its creation time, because an id may be used again.
+by its id and its creation time, because an id may be used again, and by its place, because containers and
+machines may share the folder of the registries.
 """
 
 import contextlib
 import json
 import os
+import platform
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -20,6 +23,28 @@ def state_folder() -> Path:
     """The folder of the registries of running runs, in `XDG_STATE_HOME`."""
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(home) / "fairpoll" / "running"
+
+
+def mentioned(registry: Path) -> Path:
+    """The file that exists when a run of another place has mentioned this registry to its user."""
+    return registry.with_suffix(".mentioned")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where process ids hold: host, its boot, pid namespace. The last two are "" on systems other than Linux."""
+
+    host: str
+    boot: str
+    pid_namespace: str
+
+    @classmethod
+    def here(cls) -> "Place":
+        try:
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+            return cls(platform.node(), boot, str(Path("/proc/self/ns/pid").readlink()))
+        except OSError:
+            return cls(platform.node(), "", "")
 
 
 class Registry:
@@ -74,6 +99,7 @@ class Registry:
         """
         self._stops.close()
         self._path.unlink(missing_ok=True)
+        mentioned(self._path).unlink(missing_ok=True)
 
     def __enter__(self) -> "Registry":
         return self
@@ -87,6 +113,7 @@ class Registry:
         draft = self._path.with_suffix(".part")
         with self._lock:
             noted = {
+                "place": asdict(Place.here()),
                 "owner": self._owner,
                 "processes": self._processes,
                 "folders": self._folders,
