@@ -32,7 +32,7 @@ def mentioned(registry: Path) -> Path:
 
 @dataclass(frozen=True)
 class Place:
-    """Where process ids hold: host, its boot, pid namespace. The last two are "" on systems other than Linux."""
+    """Where process ids hold: host, boot, pid namespace. The last two are "" on systems other than Linux."""
 
     host: str
     boot: str
