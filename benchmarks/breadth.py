@@ -86,12 +86,12 @@ def _table(rows: list[dict[str, object]]) -> str:
     sizes = " | ".join(f"{row['topics']:,} topics" for row in rows)
     lines = [f"| what | {sizes} |", f"| --- |{' --- |' * len(rows)}"]
     for name in names[1:]:
-        told = [_told(row.get(name, "-")) for row in rows]
-        lines.append(f"| {name} | {' | '.join(told)} |")
+        cells = [_cell(row.get(name, "-")) for row in rows]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _told(value: object) -> str:
+def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
@@ -115,7 +115,7 @@ def one(topics: int, place: Path) -> None:
             cluster=timed,  # type: ignore[arg-type]
             run_id="breadth",
             folder=place / "recording",
-            progress=watch.told,
+            progress=watch.progress,
             registry=registry,
         )
         experiment.run()
@@ -162,7 +162,7 @@ class Phases:
     def begin(self, name: str) -> None:
         self._began.setdefault(name, time.monotonic())
 
-    def told(self, text: str) -> None:
+    def progress(self, text: str) -> None:
         for sign, name in (
             ("producing", "backlog"),
             ("waiting", "start and assignment"),

@@ -165,8 +165,8 @@ def record(folder: Path, count: int) -> None:
             following[(f"{topic.name}.r", partition)] = offset + 1
             if number % COMMIT_EVERY == 0:
                 committed = [{"topic": t, "partition": p, "offset": o} for (t, p), o in following.items()]
-                told = {"timestamp": round(delivered + 0.5, 3), "name": "offsets_committed"}
-                events.write(dump({**told, "success": True, "offsets": committed}) + "\n")
+                event = {"timestamp": round(delivered + 0.5, 3), "name": "offsets_committed"}
+                events.write(dump({**event, "success": True, "offsets": committed}) + "\n")
     for output in outputs:
         output.close()
     last = [{"topic": t, "partition": p, "offset": o} for (t, p), o in following.items()]
@@ -222,9 +222,9 @@ def judge(folder: Path) -> None:
     verdict.to_text()
     seconds = time.monotonic() - began
     statuses = [finding.status for finding in verdict.findings]
-    told = ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses))
+    counts = ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    click.echo(json.dumps({"seconds": seconds, "peak_mib": peak, "findings": told}))
+    click.echo(json.dumps({"seconds": seconds, "peak_mib": peak, "findings": counts}))
 
 
 if __name__ == "__main__":

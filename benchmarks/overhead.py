@@ -4,7 +4,7 @@
     python benchmarks/overhead.py --rounds 3 --include specified --include scenarios
 
 Told is the time from the command to its end, what of it was live traffic, and each part as the summary of
-the run tells it; medians over the rounds, and their spread. On `local`, unless told otherwise.
+the run tells it; medians over the rounds, and their spread. On `local` by default.
 """
 
 import re
@@ -43,8 +43,12 @@ def main(*, rounds: int, cluster: str, speed: float, include: tuple[str, ...]) -
             click.echo(f"round {number} of {rounds}: {tests_of(output)}", err=True)
             parts = _parts(output / "summary.html")
             whole = parts.pop("whole")
-            told = {"from the command to its end": took, "beyond live traffic": took - parts[LIVE], **parts}
-            for part, seconds in {**told, "Robot's start, output and log": took - whole}.items():
+            figures = {
+                "from the command to its end": took,
+                "beyond live traffic": took - parts[LIVE],
+                **parts,
+            }
+            for part, seconds in {**figures, "Robot's start, output and log": took - whole}.items():
                 seen.setdefault(part, []).append(seconds)
     rows = [
         (part, f"{statistics.median(values):.1f}", f"{min(values):.1f} to {max(values):.1f}")
@@ -54,8 +58,8 @@ def main(*, rounds: int, cluster: str, speed: float, include: tuple[str, ...]) -
 
 
 def _parts(summary: Path) -> dict[str, float]:
-    (told,) = re.findall(r"Time: ([^<]*)", unescape(summary.read_text("utf-8")))
-    found = (re.fullmatch(r"(.*) ([\d,.]+) s", part) for part in told.split("; "))
+    (times,) = re.findall(r"Time: ([^<]*)", unescape(summary.read_text("utf-8")))
+    found = (re.fullmatch(r"(.*) ([\d,.]+) s", part) for part in times.split("; "))
     return {match[1]: float(match[2].replace(",", "")) for match in found if match}
 
 

@@ -182,12 +182,12 @@ def _java(tools: str, servers: str, layout: Layout, topics: Sequence[str]) -> Fi
     command = ["java", "-cp", f"{tools}/*", "org.apache.kafka.tools.ConsumerPerformance"]
     command += ["--bootstrap-server", servers, "--include", f"{prefix}-.*", "--group", uuid.uuid4().hex]
     command += ["--num-records", str(layout.messages), "--hide-header", "--timeout", "20000"]
-    with tempfile.TemporaryFile("w+") as told:
-        process = subprocess.Popen(command, stdout=told, stderr=subprocess.DEVNULL)
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = status
-        told.seek(0)
-        lines = [line.split(", ") for line in told.read().splitlines()]
+        output.seek(0)
+        lines = [line.split(", ") for line in output.read().splitlines()]
     last = next((line for line in reversed(lines) if len(line) == 10), None)
     if last is None or int(last[4]) < layout.messages:
         raise click.ClickException(f"{JAVA} read {last and last[4]} of {layout.messages}")

@@ -31,7 +31,7 @@ Seen = Mapping[str, Sequence[Figures]]
 
 
 def options(messages: int, size: int, size_told: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The options of a comparison, with the messages and their size by default, and what is told of it."""
+    """The options of a comparison, with the messages and their size by default, and its description."""
     several = {"multiple": True, "show_default": True}
     added = (
         click.option("--messages", default=messages, show_default=True),

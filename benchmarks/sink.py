@@ -134,8 +134,8 @@ def _bare_client(servers: str, topics: Sequence[str]) -> confluent_kafka.Consume
     return client
 
 
-def fed(make: Callable[[Path, Sequence[str]], PlainSink | FileSink], *, told: bool = False) -> Reader:
-    """A sink behind the bare loop; with what it wrote told as an event of each batch, if so `told`."""
+def fed(make: Callable[[Path, Sequence[str]], PlainSink | FileSink], *, with_events: bool = False) -> Reader:
+    """A sink behind the bare loop; `with_events` prints an event for each batch."""
 
     def run(servers: str, messages: int, topics: Sequence[str]) -> Figures:
         client = _bare_client(servers, topics)
@@ -148,7 +148,7 @@ def fed(make: Callable[[Path, Sequence[str]], PlainSink | FileSink], *, told: bo
                     begin = 0
                     while begin < len(some):
                         begin += sink.write(some[begin:])
-                    if told:
+                    if with_events:
                         emit.write(consumed_event(some))
                 return len(records)
 
@@ -212,7 +212,7 @@ def _check(folder: Path, messages: int) -> None:
 READERS: dict[str, Reader] = {
     "plain loop": fed(_plain_sink),
     FED: fed(_our_sink),
-    "our sink and events, bare loop": fed(_our_sink, told=True),
+    "our sink and events, bare loop": fed(_our_sink, with_events=True),
     "sync, 1000 a poll": built_in("sync", 500, 1000),
     "async, threshold 500": built_in("async", 500, 100),
     "async, threshold 10,000": built_in("async", 10_000, 1000),

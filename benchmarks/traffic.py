@@ -84,10 +84,10 @@ def _rate_table(seen: dict[str, list[dict[str, float]]]) -> str:
     ]
     plain = [one["per_second"] for one in seen[PLAIN]]
     for name, rounds in seen.items():
-        told = [one["per_second"] for one in rounds]
-        ratios = [rate / base for rate, base in zip(told, plain, strict=True)]
+        measured = [one["per_second"] for one in rounds]
+        ratios = [rate / base for rate, base in zip(measured, plain, strict=True)]
         lines.append(
-            f"| {name} | {statistics.median(told):,.0f} | {min(told):,.0f} to {max(told):,.0f} | "
+            f"| {name} | {statistics.median(measured):,.0f} | {min(measured):,.0f} to {max(measured):,.0f} | "
             f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | "
             f"{statistics.median(one['cpu_per_million'] for one in rounds):.2f} |"
         )

@@ -93,15 +93,17 @@ def dry(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def at_once(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("once")
-    return {row: told.replace(str(folder), "${TEMPDIR}") for row, told in messages(AT_ONCE, folder).items()}
+    return {
+        row: message.replace(str(folder), "${TEMPDIR}") for row, message in messages(AT_ONCE, folder).items()
+    }
 
 
 @pytest.mark.parametrize("options", [["--dryrun"], []], ids=["dry", "real"])
 def test_a_wrong_scenario_is_refused_before_a_cluster_is_started(
     options: list[str], tmp_path: Path, snapshot: SnapshotAssertion
 ):
-    told = messages(SCENARIO, tmp_path, *options, scenario="")
-    wrong, missing, cluster = (told[row] for row in SCENARIO)
+    texts = messages(SCENARIO, tmp_path, *options, scenario="")
+    wrong, missing, cluster = (texts[row] for row in SCENARIO)
     assert (wrong, missing.replace(SCENARIOS, "{scenarios}")) == snapshot(name="messages")
     both = f"{wrong}\n{missing}"
     # The cluster's own test names no scenario: dry, there is nothing to fail it with.

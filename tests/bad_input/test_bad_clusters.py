@@ -1,4 +1,4 @@
-"""Clusters that cannot be reached or used, and the one sentence that is told of each."""
+"""Clusters that cannot be reached or used, and the one sentence that reports each."""
 
 import json
 import re

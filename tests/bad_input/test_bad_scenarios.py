@@ -1,4 +1,4 @@
-"""Wrong scenario files: each row is one mistake and the sentence that its author is told."""
+"""Wrong scenario files: each row is one mistake and the sentence that its author gets."""
 # ruff: noqa: E501 - a row is read as a line
 
 import tracemalloc

@@ -118,10 +118,12 @@ def test_the_consumer_ends_with_one_sentence_and_counts_what_the_file_holds(
     assert said == f"fairpoll: {small_disk}/t.json: disk full (No space left on device)\n"
     held = [line["offset"] for line in read_events(small_disk / "t.json")]
     events = list(read_events(tmp_path / "events.jsonl"))
-    told = [record["offset"] for e in events if e["name"] == "records_consumed" for record in e["records"]]
+    reported = [
+        record["offset"] for e in events if e["name"] == "records_consumed" for record in e["records"]
+    ]
     committed = [o["offset"] for e in events if e["name"] == "offsets_committed" for o in e["offsets"]]
     assert len(held) > 500
-    assert told == held
+    assert reported == held
     assert max(committed, default=0) <= len(held)
 
 
@@ -159,5 +161,5 @@ def test_the_run_ends_with_the_sentence_and_can_still_be_read(
     for name, history in recording.consumers.items():
         assert history.delivered
         events = read_events(folder / name / layout.EVENTS)
-        told = [record["offset"] for e in events for record in e.get("records", ())]
-        assert set(told) <= {record.offset for record in history.delivered}
+        reported = [record["offset"] for e in events for record in e.get("records", ())]
+        assert set(reported) <= {record.offset for record in history.delivered}

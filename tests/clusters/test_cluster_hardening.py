@@ -142,7 +142,7 @@ class TestLocal:
         cleared = clear_leftovers()
         assert f"process {pid}" in cleared
         assert not alive(pid)
-        (folder,) = [Path(told) for told in cleared if not told.startswith("process")]
+        (folder,) = [Path(entry) for entry in cleared if not entry.startswith("process")]
         assert not folder.exists()
 
     def test_kafka_home_is_used(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -180,9 +180,9 @@ class TestExternal:
     def test_a_group_in_use_is_told_not_hidden(self, tmp_path: Path, registry: Registry):
         real = LocalCluster(ClusterOptions(tmp_path), registry)
         real.start()
-        told: list[str] = []
+        warnings: list[str] = []
         options = ClusterOptions(tmp_path, bootstrap_servers=real.client_config["bootstrap.servers"])
-        cluster = ExternalCluster(options, registry, told.append)
+        cluster = ExternalCluster(options, registry, warnings.append)
         try:
             cluster.start()
             cluster.create_topics({})
@@ -193,7 +193,7 @@ class TestExternal:
             wait_until(lambda: consumer.poll(0.05) or assigned, 20, "an assignment")
             cluster.delete([], ["g"])
             consumer.close()
-            assert told == ["left on the cluster, please delete: group g: Broker: The group is not empty"]
+            assert warnings == ["left on the cluster, please delete: group g: Broker: The group is not empty"]
         finally:
             cluster.stop()
             real.stop()

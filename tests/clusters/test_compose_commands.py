@@ -64,7 +64,7 @@ def topics(settings: Mapping[str, str], log: Path) -> dict[str, int] | None:
     return {name: len(t.partitions) for name, t in metadata.topics.items() if not name.startswith("__")}
 
 
-# What it is told to produce, and where producers agree on who sends what of it.
+# The topics that it produces to, and where producers agree on who sends what of it.
 SPECIFIED = {"async-test-high-volume": 3, "async-test-low-volume": 1, "fairpoll-evidence": 2}
 
 
@@ -119,8 +119,13 @@ def test_four_producers_share_the_traffic(settings: Mapping[str, str], tmp_path:
 
 def test_a_whole_run_in_containers(settings: Mapping[str, str], tmp_path: Path):
     """Plan, two producers, two consumers and the judge, on the whole specified scenario."""
-    told = {**settings, "FAIRPOLL_RUN_ID": "in-containers", "FAIRPOLL_SHARDS": "2", "FAIRPOLL_SPEED": "10"}
-    done = run("--profile judged up -d --scale test-producer=2", told)
+    environment = {
+        **settings,
+        "FAIRPOLL_RUN_ID": "in-containers",
+        "FAIRPOLL_SHARDS": "2",
+        "FAIRPOLL_SPEED": "10",
+    }
+    done = run("--profile judged up -d --scale test-producer=2", environment)
     assert done.returncode == 0, done.stderr
     with engine() as client:
         (judge,) = [one for one in containers_of(client, PROJECT) if "judge" in one.name]
@@ -128,9 +133,9 @@ def test_a_whole_run_in_containers(settings: Mapping[str, str], tmp_path: Path):
         said = judge.logs().decode()
     assert code == 0, said
     assert "run in-containers, 4 of 4 parts" in said
-    recording = load_recording(fetched(told, tmp_path / "recording"))
+    recording = load_recording(fetched(environment, tmp_path / "recording"))
     assert set(recording.consumers) == {"sync", "async"}
     assert len(recording.acked) == 2_000 + 240 * 20 + 40
-    done = run("--profile judged down -v", told)
+    done = run("--profile judged down -v", environment)
     assert done.returncode == 0, done.stderr
     assert left_of(PROJECT) == []

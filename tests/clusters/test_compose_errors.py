@@ -92,15 +92,15 @@ except ClusterUnavailableError as error:
             somebodys.bind(path)
             somebodys.listen()
             Path(path).chmod(0)
-            told = subprocess.run(
+            done = subprocess.run(
                 [sys.executable, "-c", program],
                 env={**os.environ, "DOCKER_HOST": f"unix://{path}"},
                 capture_output=True,
                 text=True,
                 check=False,
             )
-        assert "may not use the Docker engine (permission denied at unix:" in told.stdout, told.stderr
-        assert "usermod -aG docker" in told.stdout
+        assert "may not use the Docker engine (permission denied at unix:" in done.stdout, done.stderr
+        assert "usermod -aG docker" in done.stdout
 
     def test_projects_to_clear_wait_until_the_engine_answers(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

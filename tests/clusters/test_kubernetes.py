@@ -118,7 +118,7 @@ def network(tmp_path: Path, registry: Registry) -> Iterator[str]:
 @pytest.mark.slow
 def test_the_pods_run_as_containers(network: str, tmp_path: Path):
     """Not a cluster: each Job's pods, as Docker can run them, with their environment and their bounds."""
-    told = {
+    common = {
         **next(one for one in built("own-scenario") if "FAIRPOLL_RUN_ID" in one.get("data", {}))["data"],
         "FAIRPOLL_BOOTSTRAP_SERVERS": "kafka:29092",
     }
@@ -140,7 +140,7 @@ def test_the_pods_run_as_containers(network: str, tmp_path: Path):
                         container["image"],
                         container["args"],
                         entrypoint=container.get("command"),
-                        environment={**told, **own, **number},
+                        environment={**common, **own, **number},
                         network=network,
                         read_only=True,
                         tmpfs={"/tmp": "mode=1777"},

@@ -58,15 +58,15 @@ class Parts:
         scenario = folder / "scenario.yaml"
         scenario.write_text(SCENARIO, "utf-8")
         self._folder = folder
-        self._told = {
+        self._variables = {
             "FAIRPOLL_BOOTSTRAP_SERVERS": config["bootstrap.servers"],
             "FAIRPOLL_EVIDENCE_TOPIC": TOPIC,
             "FAIRPOLL_SCENARIO_FILE": str(scenario),
         }
         self.processes: list[subprocess.Popen[str]] = []
 
-    def start(self, *command: str, **told: str) -> subprocess.Popen[str]:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "libraries"), **self._told, **told}
+    def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "libraries"), **self._variables, **variables}
         log = (self._folder / f"{len(self.processes)}.log").open("w")
         process = subprocess.Popen(
             [sys.executable, "-m", "fairpoll", *command],
@@ -78,10 +78,10 @@ class Parts:
         self.processes.append(process)
         return process
 
-    def run(self, *command: str, **told: str) -> str:
+    def run(self, *command: str, **variables: str) -> str:
         """Run it to its end, which must be a good one; what it printed."""
         index = len(self.processes)
-        process = self.start(*command, **told)
+        process = self.start(*command, **variables)
         assert process.wait(PATIENCE_SECONDS) == 0, process.stderr and process.stderr.read()
         return (self._folder / f"{index}.log").read_text()
 
@@ -139,15 +139,15 @@ def shifted(folder: Path) -> str:
 def test_a_planned_run_with_a_consumer_whose_clock_is_wrong(
     parts: Parts, config: dict[str, str], tmp_path: Path
 ):
-    told = {"FAIRPOLL_RUN_ID": "planned"}
-    parts.start("run-consumer", "sync", **told)
-    parts.start("run-consumer", "async", **told, PYTHONPATH=shifted(tmp_path / "ahead"))
+    variables = {"FAIRPOLL_RUN_ID": "planned"}
+    parts.start("run-consumer", "sync", **variables)
+    parts.start("run-consumer", "async", **variables, PYTHONPATH=shifted(tmp_path / "ahead"))
     for index in "10":
-        parts.start("produce", **told, JOB_COMPLETION_INDEX=index)
+        parts.start("produce", **variables, JOB_COMPLETION_INDEX=index)
     plan = ("plan", "--shards", "2", "--consumer", "sync", "--consumer", "async")
-    assert parts.run(*plan, **told) == "planned\n"
+    assert parts.run(*plan, **variables) == "planned\n"
     folder = tmp_path / "pulled"
-    parts.run("evidence", "pull", "--wait-seconds", "100", str(folder), **told)
+    parts.run("evidence", "pull", "--wait-seconds", "100", str(folder), **variables)
     parts.ended()
     first = judge_again(folder)
     assert first.verdict.worst == "pass", [f.sentence for f in first.verdict.findings]
@@ -181,39 +181,39 @@ def test_a_planned_run_with_a_consumer_whose_clock_is_wrong(
 
 
 def test_a_producer_that_dies_makes_it_inconclusive_by_its_name(parts: Parts, tmp_path: Path):
-    told = {"FAIRPOLL_RUN_ID": "one-dies"}
-    parts.run("plan", "--shards", "2", **told)
-    parts.start("produce", **told, JOB_COMPLETION_INDEX="0")
-    victim = parts.start("produce", **told, JOB_COMPLETION_INDEX="1")
+    variables = {"FAIRPOLL_RUN_ID": "one-dies"}
+    parts.run("plan", "--shards", "2", **variables)
+    parts.start("produce", **variables, JOB_COMPLETION_INDEX="0")
+    victim = parts.start("produce", **variables, JOB_COMPLETION_INDEX="1")
     log = tmp_path / "2.log"
     wait_until(lambda: '"batch":0' in log.read_text(), 60, "the live traffic to begin")
     victim.kill()
     folder = tmp_path / "pulled"
-    parts.run("evidence", "pull", "--wait-seconds", "10", str(folder), **told)
+    parts.run("evidence", "pull", "--wait-seconds", "10", str(folder), **variables)
     finding = Verdict(load_recording(folder)).judge("recording_is_sound", "run")
     assert finding.status == "inconclusive"
     assert finding.sentence.startswith("ledger/2.jsonl is missing: 2 producers wrote one each")
 
 
 def test_one_that_is_stopped_hands_in_what_it_has(parts: Parts, tmp_path: Path):
-    told = {"FAIRPOLL_RUN_ID": "stopped"}
-    parts.run("plan", **told)
-    producer = parts.start("produce", **told)
+    variables = {"FAIRPOLL_RUN_ID": "stopped"}
+    parts.run("plan", **variables)
+    producer = parts.start("produce", **variables)
     log = tmp_path / "1.log"
     wait_until(lambda: '"batch":0' in log.read_text(), 60, "the live traffic to begin")
     producer.terminate()
     assert producer.wait(30) == 1
     folder = tmp_path / "pulled"
-    parts.run("evidence", "pull", str(folder), **told)
+    parts.run("evidence", "pull", str(folder), **variables)
     assert len(load_recording(folder).acked) >= 60
     finding = Verdict(load_recording(folder)).judge("recording_is_sound", "run")
     assert "(producer-1: stopped before the traffic's end)" in finding.sentence
 
 
-def test_one_too_many_is_told_so(parts: Parts):
-    told = {"FAIRPOLL_RUN_ID": "full"}
-    parts.run("plan", **told)
-    one, other = (parts.start("produce", **told) for _ in range(2))
+def test_one_too_many_is_refused(parts: Parts):
+    variables = {"FAIRPOLL_RUN_ID": "full"}
+    parts.run("plan", **variables)
+    one, other = (parts.start("produce", **variables) for _ in range(2))
     codes = sorted((one.wait(PATIENCE_SECONDS), other.wait(PATIENCE_SECONDS)))
     assert codes == [0, 1]
     loser = one if one.returncode else other
@@ -222,16 +222,16 @@ def test_one_too_many_is_told_so(parts: Parts):
 
 
 def test_a_consumer_that_ends_before_the_start_ends_the_run(parts: Parts, tmp_path: Path):
-    told = {"FAIRPOLL_RUN_ID": "ends-early"}
-    parts.run("plan", "--consumer", "mine", **told)
-    producer = parts.start("produce", **told)
-    consumer = parts.start("run-consumer", "mine", "sh", "-c", "exit 3", **told)
+    variables = {"FAIRPOLL_RUN_ID": "ends-early"}
+    parts.run("plan", "--consumer", "mine", **variables)
+    producer = parts.start("produce", **variables)
+    consumer = parts.start("run-consumer", "mine", "sh", "-c", "exit 3", **variables)
     assert (producer.wait(PATIENCE_SECONDS), consumer.wait(PATIENCE_SECONDS)) == (1, 1)
     assert consumer.stderr
     assert "ended on its own with exit code 3" in consumer.stderr.read()
     assert producer.stderr
     assert "mine has ended before the start: mine (sh" in producer.stderr.read()
-    parts.run("evidence", "pull", str(tmp_path / "pulled"), **told)
+    parts.run("evidence", "pull", str(tmp_path / "pulled"), **variables)
     with pytest.raises(HistoryError, match="cut off before its traffic began"):
         load_recording(tmp_path / "pulled")
 

@@ -29,7 +29,7 @@ def test_a_look_tells_what_has_changed_and_the_last_one_all(tmp_path: Path, regi
         sampler.finish()
     finally:
         cluster.stop()
-    told = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
-    looks = [{(o["partition"], o["offset"]) for o in one["offsets"]} for one in told]
-    assert [one["name"] for one in told] == ["committed_offsets"] * 4 + ["log_start"]
+    events = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
+    looks = [{(o["partition"], o["offset"]) for o in one["offsets"]} for one in events]
+    assert [one["name"] for one in events] == ["committed_offsets"] * 4 + ["log_start"]
     assert looks == [{(0, 7), (1, 1)}, set(), {(1, 2)}, {(0, 7), (1, 2)}, {(0, 0), (1, 0), (2, 0)}]

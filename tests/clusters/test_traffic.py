@@ -62,9 +62,9 @@ def test_every_acked_message_is_a_line_that_tells_where_it_is_and_what_it_holds(
         kept = tmp_path / "ledger.jsonl"
         kept.write_text(ledger.getvalue() + ledger.getvalue().splitlines()[0], "utf-8")  # the last is cut off
         assert deliverable_in(kept) == len(acked) - 2
-        told = {(names[event["topic"]], event["partition"], event["offset"]): event for event in acked}
+        by_offset = {(names[event["topic"]], event["partition"], event["offset"]): event for event in acked}
         for message in read(cluster.client_config, list(names.values()), len(acked)):
-            line = told[message.topic(), message.partition(), message.offset()]
+            line = by_offset[message.topic(), message.partition(), message.offset()]
             plan = TRAFFIC.topics[0 if line["topic"] == "high" else 1]
             sent = (plan, "r", line["sequence"], line["batch"], line["intended_ms"])
             recorded = (message.key(), message.value(), line["checksum"], line["value_crc32"])

@@ -56,8 +56,8 @@ def test_every_keyword_is_documented_and_typed(library: Path):
                 continue
             assert argument.type, f"{keyword.name}: {argument.name} has no type"
             embedded = f"${{{argument.name}}}" in keyword.name
-            told = f"`{argument.name}`" in documented.doc if embedded else argument.doc
-            assert told, f"{keyword.name}: say what {argument.name} is"
+            described = f"`{argument.name}`" in documented.doc if embedded else argument.doc
+            assert described, f"{keyword.name}: say what {argument.name} is"
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda path: path.stem)
@@ -89,9 +89,9 @@ def test_keyword_and_reference_pages_are_generated(tmp_path: Path):
 
 
 def test_the_version_stands_in_one_place():
-    told = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    assert f"\n## {told} (" in (ROOT / "CHANGELOG.md").read_text("utf-8")
-    assert [path for path in ENGINE.rglob("*.py") if f'"{told}"' in path.read_text("utf-8")] == []
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert f"\n## {version} (" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert [path for path in ENGINE.rglob("*.py") if f'"{version}"' in path.read_text("utf-8")] == []
 
 
 def test_unit_tests_start_no_cluster():

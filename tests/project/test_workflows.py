@@ -54,14 +54,14 @@ MADE_THERE = ("results", "../results", ".venv", "$")
 
 
 def loaded(path: Path) -> dict[str, Any]:
-    told = yaml.safe_load(path.read_text("utf-8"))
-    assert isinstance(told, dict)
-    return told
+    content = yaml.safe_load(path.read_text("utf-8"))
+    assert isinstance(content, dict)
+    return content
 
 
 def steps(path: Path) -> list[dict[str, Any]]:
-    told = loaded(path)
-    parts = [told["runs"]] if "runs" in told else told["jobs"].values()
+    content = loaded(path)
+    parts = [content["runs"]] if "runs" in content else content["jobs"].values()
     return [step for part in parts for step in part["steps"]]
 
 
@@ -150,9 +150,9 @@ def test_actions_are_pinned_to_a_commit_and_say_its_release(path: Path):
 
 @pytest.mark.parametrize("path", [CI, TEMPLATE], ids=lambda path: path.name)
 def test_workflows_may_read_and_no_more_and_end_in_time(path: Path):
-    told = loaded(path)
-    assert told["permissions"] == {"contents": "read"}
-    for name, job in told["jobs"].items():
+    content = loaded(path)
+    assert content["permissions"] == {"contents": "read"}
+    for name, job in content["jobs"].items():
         assert "permissions" not in job, name
         assert job["timeout-minutes"] <= 60, name
     for step in steps(path):

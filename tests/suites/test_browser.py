@@ -94,7 +94,7 @@ def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("requestfailed", lambda asked: complaints.append(f"not found: {asked.url}"))
     yield page
     page.close()
@@ -126,7 +126,7 @@ def test_the_summary_can_be_read(page: Page, results: Path, shots: Path):
     assert page.locator("table").count() == 3  # figures, and the criteria of each consumer
     colors = page.evaluate(COLORS)
     assert len(colors) > 60
-    assert {told: ratio for told, ratio in contrasts(colors) if ratio < LEAST_CONTRAST} == {}
+    assert {shown: ratio for shown, ratio in contrasts(colors) if ratio < LEAST_CONTRAST} == {}
     for link in page.locator("a").evaluate_all("links => links.map(one => one.getAttribute('href'))"):
         assert urlsplit(link).scheme == ""
         assert (results / unquote(link)).exists(), link
@@ -165,7 +165,7 @@ def test_the_trend_can_be_read(page: Page, results: Path, shots: Path):
     assert_charts(page, 1)
     assert page.locator("table").count() == 1
     colors = page.evaluate(COLORS)
-    assert {told: ratio for told, ratio in contrasts(colors) if ratio < LEAST_CONTRAST} == {}
+    assert {shown: ratio for shown, ratio in contrasts(colors) if ratio < LEAST_CONTRAST} == {}
 
 
 def test_the_summary_says_what_verdict_json_says(results: Path):
@@ -193,12 +193,12 @@ def assert_charts(page: Page, number: int) -> None:
 
 def contrasts(colors: list[list[Any]]) -> Iterator[tuple[str, float]]:
     """Each text with the contrast to what is behind it, as WCAG 2 defines it: 1 to 21."""
-    for told, color, opacity, behind in colors:
+    for shown, color, opacity, behind in colors:
         base: Color = (255, 255, 255)
         for background in reversed(behind):
             base = over(background, base)
         lighter, darker = sorted((luminance(over(color, base, opacity)), luminance(base)), reverse=True)
-        yield f"{told} ({color} on {base})", (lighter + 0.05) / (darker + 0.05)
+        yield f"{shown} ({color} on {base})", (lighter + 0.05) / (darker + 0.05)
 
 
 def over(color: str, base: Color, opacity: float = 1) -> Color:

@@ -30,14 +30,14 @@ CONSUMERS = Path(__file__).parents[1] / "must_fail" / "consumers.py"
 @pytest.mark.slow
 @pytest.mark.local
 @pytest.mark.parametrize(
-    ("test", "defect", "told"),
+    ("test", "defect", "sentence"),
     [
         ("A Broker Is Killed And Restarted", "backs off too long", "consumers.py delivered again "),
         ("The Disk Of The Consumer Is Full", "commits what did not fit", "consumers.py lost "),
         ("The Consumer Is Killed Five Times", "resets to latest", "consumers.py lost "),
     ],
 )
-def test_a_consumer_that_does_not_survive_is_caught(test: str, defect: str, told: str, tmp_path: Path):
+def test_a_consumer_that_does_not_survive_is_caught(test: str, defect: str, sentence: str, tmp_path: Path):
     broken = shlex.join([sys.executable, str(CONSUMERS), defect])
     done = run(
         tmp_path,
@@ -45,7 +45,7 @@ def test_a_consumer_that_does_not_survive_is_caught(test: str, defect: str, told
         *("--variable", f"CONSUMER:{broken}", "--test", test, str(SUITES)),
     )
     assert "1 test, 0 passed, 1 failed" in done.stdout, done.stdout
-    assert told in done.stdout, done.stdout
+    assert sentence in done.stdout, done.stdout
 
 
 def test_faults_are_skipped_with_the_reason_where_no_broker_can_be_harmed(tmp_path: Path):
@@ -65,10 +65,10 @@ def test_a_cluster_that_dies_in_mid_run_is_one_clear_error(kind: str, tmp_path: 
         broker = wait_until(lambda: _broker_of(robot.pid), 60, "a broker")
         wait_until(lambda: _delivers(tmp_path), 60, "records in the sink")
         broker.kill()
-        told, _ = robot.communicate(timeout=60)
+        output, _ = robot.communicate(timeout=60)
     finally:
         robot.kill()
-    assert "ended on its own" in told, told
+    assert "ended on its own" in output, output
     assert robot.returncode != 0
     (recorded,) = recordings_in(tmp_path)
     assert load_recording(recorded).acked

@@ -159,14 +159,14 @@ def test_the_suite_passes_where_the_ui_agrees_and_fails_where_it_does_not(judged
         assert "6 tests, 6 passed, 0 failed" in done.stdout, done.stdout
         return
     assert "6 tests, 0 passed, 6 failed" in done.stdout, done.stdout
-    for told in (
+    for sentence in (
         "404",
         "brokers: Kafka UI shows 2, the brokers report 1",
         "end of async-test-low-volume.",
         "consumerLag of async-test-high-volume.",
         "consumerLag of the group: Kafka UI shows 4, the brokers report 0",
     ):
-        assert told in done.stdout, done.stdout
+        assert sentence in done.stdout, done.stdout
 
 
 def test_a_cluster_that_is_not_ours_or_not_online():

@@ -36,9 +36,9 @@ def test_each_suite_is_told_what_ended_its_own_scenario(tmp_path: Path):
     done = run(tmp_path, "--variable", "CONSUMER:false")
     assert done.returncode == 10, done.stdout  # every test of both
     assert done.stdout.count("false (false) ended on its own with exit code 1") >= 2
-    told = json.loads((tmp_path / "verdict.json").read_text("utf-8"))
-    assert [one["name"] for one in told["not_judged"]] == ["overload.yaml", "idle_topic.yaml"]
-    assert told["verdict"] == "inconclusive"
+    verdict = json.loads((tmp_path / "verdict.json").read_text("utf-8"))
+    assert [one["name"] for one in verdict["not_judged"]] == ["overload.yaml", "idle_topic.yaml"]
+    assert verdict["verdict"] == "inconclusive"
 
 
 @pytest.mark.slow

@@ -168,12 +168,12 @@ def test_an_external_cluster_with_a_login_whose_password_stands_nowhere(tmp_path
             seen |= {" ".join(arguments) for arguments in arguments_below(robot.pid)}
             with contextlib.suppress(subprocess.TimeoutExpired):
                 robot.wait(0.5)  # a sample takes time from the consumers that are judged
-        told, _ = robot.communicate()
-        assert robot.returncode == 0, told
+        printed, _ = robot.communicate()
+        assert robot.returncode == 0, printed
         assert any("consume" in arguments for arguments in seen)
         assert any("produce" in arguments for arguments in seen)
         assert not [arguments for arguments in seen if password in arguments]
-        assert password not in told
+        assert password not in printed
         left = {path.name: path for path in output.rglob("*") if path.is_file()}
         assert left.keys() >= {
             "output.xml", "log.html", "report.html", "debug.txt", "xunit.xml", "verdict.json", "run.json",

@@ -1,4 +1,4 @@
-"""A consumer of anybody's, judged by what it tells; and what Bizon is told."""
+"""A user's consumer, judged by the evidence that it leaves; and the configuration of Bizon."""
 
 import json
 import shlex
@@ -106,7 +106,7 @@ def test_bizon_is_skipped_with_the_reason_on_the_mock(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("mode", "yours", "told"),
+    ("mode", "yours", "message"),
     [
         ("yours", Yours(), "no consumer of yours is given: name its command with --variable CONSUMER:..."),
         ("yours", Yours("me", "colour=x"), "CONSUMER_FIELDS: 'colour=x' is not one of topic, partition"),
@@ -116,10 +116,10 @@ def test_bizon_is_skipped_with_the_reason_on_the_mock(tmp_path: Path):
         ("fast", Yours(), "unknown mode 'fast'; one of: sync, async, bizon-sync, bizon-async, yours"),
     ],
 )
-def test_a_consumer_that_cannot_be_had(mode: str, yours: Yours, told: str):
+def test_a_consumer_that_cannot_be_had(mode: str, yours: Yours, message: str):
     with pytest.raises(ConsumerError) as error:
         consumer_of(mode, yours)
-    assert str(error.value).startswith(told)
+    assert str(error.value).startswith(message)
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_latency_counts_what_never_came():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "bound", "told"),
+    ("seconds", "bound", "text"),
     [
         (0.088, 0.05, "0.09 s"),
         (0.12, 0.1, "0.12 s"),
@@ -201,8 +201,8 @@ def test_latency_counts_what_never_came():
         (5.0004, 5, "5.000 s"),
     ],
 )
-def test_a_time_is_told_apart_from_its_bound(seconds: float, bound: float, told: str):
-    assert seconds_text(seconds, bound) == told
+def test_a_time_is_told_apart_from_its_bound(seconds: float, bound: float, text: str):
+    assert seconds_text(seconds, bound) == text
 
 
 def test_silence_counts_from_the_ack_for_nobody_can_deliver_what_the_broker_has_not_taken():

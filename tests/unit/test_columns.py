@@ -58,10 +58,10 @@ def histories(draw: st.DrawFn) -> Plain:
         delivered.append(Delivered(topic, partition, offset, at, message_id, 1, f"{topic}_vol.json"))
     names = st.sampled_from([*["partitions_assigned"] * 3, *["partitions_revoked"] * 2, "startup_complete"])
     members = st.sampled_from(["", "", "member-2"])
-    told = draw(
+    drawn = draw(
         st.lists(st.tuples(names, moments, st.lists(places, min_size=1, max_size=3), members), max_size=5)
     )
-    events = [{**event(name, at, *owned), "member": member} for name, at, owned, member in told]
+    events = [{**event(name, at, *owned), "member": member} for name, at, owned, member in drawn]
     for revoked in events:
         if revoked["name"] == "partitions_revoked" and draw(st.integers(0, 3)) == 0:
             revoked["lost"] = True

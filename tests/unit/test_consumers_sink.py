@@ -177,13 +177,13 @@ def test_a_sink_that_is_killed_leaves_whole_lines_and_a_torn_one_at_most(batches
         env={"PYTHONPATH": ":".join(sys.path)},
     ) as process:
         assert process.stdout
-        told = [int(process.stdout.readline()) for _ in range(batches)][-1]
+        counted = [int(process.stdout.readline()) for _ in range(batches)][-1]
         process.send_signal(signal.SIGKILL)
-        told = max([told, *(int(line) for line in process.stdout if line.endswith("\n"))])
+        counted = max([counted, *(int(line) for line in process.stdout if line.endswith("\n"))])
     held = (tmp_path / "a.json").read_bytes()
     whole = [json.loads(line)["offset"] for line in held[: held.rfind(b"\n") + 1].splitlines()]
     assert whole == list(range(len(whole)))
-    assert len(whole) >= told  # what was told is in the file
+    assert len(whole) >= counted  # what was reported is in the file
 
 
 def test_the_event_of_a_batch_is_spelled_as_all_events():

@@ -261,7 +261,7 @@ def test_who_does_not_keep_the_sinks_rate_is_not_put_to_the_test():
     made = recording(messages, reads)
     found = judge("oldest_wait_at_most", made, "c", volume="low", seconds=5)
     assert found.status == "inconclusive"
-    told = "c delivered 901 records where its sink's rate allows 600: it does not keep FAIRPOLL_SINK_RATE"
-    assert told in found.sentence
-    assert told in judge("recording_is_sound", made, "run").sentence
+    doubt = "c delivered 901 records where its sink's rate allows 600: it does not keep FAIRPOLL_SINK_RATE"
+    assert doubt in found.sentence
+    assert doubt in judge("recording_is_sound", made, "run").sentence
     assert judge("nothing_lost", made, "c").status == "pass"

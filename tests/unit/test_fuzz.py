@@ -257,11 +257,11 @@ def test_any_value_in_any_field_is_judged_or_refused(name: str, line: int, field
     st.lists(st.tuples(NAMES, st.floats(0, 2e6), SPOTS, SPOTS, st.booleans()), max_size=6),
 )
 def test_events_in_any_order_are_judged_or_refused(
-    name: str, told: list[tuple[str, float, list, list, bool]]
+    name: str, listed: list[tuple[str, float, list, list, bool]]
 ):
     def change(folder: Path) -> None:
         with (folder / name).open("a", encoding="utf-8") as file:
-            for event, at, partitions, records, flag in told:
+            for event, at, partitions, records, flag in listed:
                 where = {"partitions": partitions, "records": records, "offsets": records}
                 fields = {"timestamp": at, "name": event, "success": flag, "consumer": "c", "final": flag}
                 file.write(json.dumps({**fields, **where, "rss_bytes": 5, "lost": flag}) + "\n")

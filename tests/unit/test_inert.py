@@ -58,20 +58,20 @@ def hostile_recording(folder: Path) -> Recording:
     """Its scenario, topics, consumer, records, cluster and events carry what would act in a page."""
     topics = (TopicPlan(HOSTILE, "low", 1, Bursts(1, 60.0), f"{HOSTILE}.json"),)
     scenario = Scenario(HOSTILE, 60.0, 10.0, topics)
-    told = [
+    events = [
         {
             "name": "buffer_levels",
             "at": 1.0,
             "partitions": [{"topic": HOSTILE, "partition": 0, "buffered": 9_999}],
         }
     ]
-    found = consumer("async", delivered(HOSTILE, 7, 1.0, output=HOSTILE, message_id=HOSTILE), events=told)
+    found = consumer("async", delivered(HOSTILE, 7, 1.0, output=HOSTILE, message_id=HOSTILE), events=events)
     run = recording(acked(HOSTILE, 0, 1), found, scenario=scenario)
     return replace(run, cluster=HOSTILE, run_id=HOSTILE, folder=folder)
 
 
 def judged(folder: Path) -> Verdict:
-    """Criteria that fail with examples, so that all kinds of hostile texts are told."""
+    """Criteria that fail with examples, so that all kinds of hostile texts appear."""
     verdict = Verdict(hostile_recording(folder / HOSTILE.replace("/", "")))
     for criterion in ("nothing_lost", "right_place", "buffers_bounded", "producer_kept_plan"):
         verdict.judge(criterion, "async")
@@ -179,8 +179,8 @@ def test_no_script_runs_in_robots_log(tmp_path: Path):
         "recording": "Take A Hand Written Recording",
         "hostile topic": f"Oldest Message Should Wait At Most    async    {topic}    5 s",
     }
-    told = messages(rows, tmp_path)
-    assert "<script>" in told["hostile topic"]
+    shown = messages(rows, tmp_path)
+    assert "<script>" in shown["hostile topic"]
     assert "RAN" not in title_in_browser(tmp_path, (tmp_path / "log.html").read_text("utf-8"))
 
 

@@ -211,7 +211,7 @@ class League_(League):  # noqa: N801
         return [Row(one, condition, "served", "") for one in batch]
 
 
-def league(tmp_path: Path, told: list[str], **changes: object) -> League:
+def league(tmp_path: Path, reported: list[str], **changes: object) -> League:
     fields: dict = {
         "cluster": None,
         "scenario_file": SPECIFIED,
@@ -219,19 +219,19 @@ def league(tmp_path: Path, told: list[str], **changes: object) -> League:
         "together": 2,
         "folder": tmp_path,
     }
-    return League_(**{**fields, "registry": None, "report": told.append, **changes})
+    return League_(**{**fields, "registry": None, "report": reported.append, **changes})
 
 
 def test_who_ends_a_run_is_found_by_running_each_alone(tmp_path: Path):
-    told: list[str] = []
+    reported: list[str] = []
     everybody = [*built_in(), contestant("bad"), contestant("good")]
     written: list[int] = []
-    rows = league(tmp_path, told).run(everybody, lambda so_far: written.append(len(so_far)))
+    rows = league(tmp_path, reported).run(everybody, lambda so_far: written.append(len(so_far)))
     backlog = [(row.contestant.key, row.outcome) for row in rows if row.condition == BACKLOG]
     assert backlog == [("sync", "served"), ("async", "served"), ("bad", "failed"), ("good", "served")]
     (why,) = {row.why for row in rows if row.outcome == "failed"}
     assert why == "bad ended on its own; its last output (bad/client.log):\n  no"
-    runs = [text.removeprefix("run of ") for text in told if text.startswith("run of")]
+    runs = [text.removeprefix("run of ") for text in reported if text.startswith("run of")]
     assert runs[:5] == ["sync async bad", "sync", "async", "bad", "good"]
     assert written == [3, 4, 7, 8, 11, 12]
 

@@ -63,12 +63,12 @@ def shown(rows: list[LiveRow]) -> str:
 
 
 def test_of_many_topics_those_that_waited_longest_are_shown():
-    told = shown([LiveRow(f"topic-{n:03}", "sync", 1, 0, 1, float(n)) for n in range(100)])
-    assert "topic-099" in told
-    assert "topic-085" not in told
-    assert f"{100 - MOST_ROWS} rows that have waited less are not shown" in told
+    text = shown([LiveRow(f"topic-{n:03}", "sync", 1, 0, 1, float(n)) for n in range(100)])
+    assert "topic-099" in text
+    assert "topic-085" not in text
+    assert f"{100 - MOST_ROWS} rows that have waited less are not shown" in text
 
 
 def test_names_are_neither_markup_nor_codes():
-    told = shown([LiveRow("[bold]a[/bold]\x1b[31m", "sync", 1, 0, 1, 0.0)])
-    assert "[bold]a[/bold]\ufffd[31m" in told
+    text = shown([LiveRow("[bold]a[/bold]\x1b[31m", "sync", 1, 0, 1, 0.0)])
+    assert "[bold]a[/bold]\ufffd[31m" in text

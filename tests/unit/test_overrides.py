@@ -1,4 +1,4 @@
-"""What the test producer can be told on top of its scenario."""
+"""How options of the test producer override its scenario."""
 
 from pathlib import Path
 
@@ -30,15 +30,15 @@ def test_duration_topics_and_traffic():
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("changes", "message"),
     [
         ({"duration": "5"}, "--duration: '5' is not a duration"),
         ({"high_traffic": "many"}, "--high-traffic: 'many' is not traffic"),
     ],
 )
-def test_what_is_not_understood_is_named(told: dict[str, str], message: str):
+def test_what_is_not_understood_is_named(changes: dict[str, str], message: str):
     with pytest.raises(ScenarioError, match=message):
-        with_overrides(load_scenario(SCENARIOS / "specified.yaml"), **told)
+        with_overrides(load_scenario(SCENARIOS / "specified.yaml"), **changes)
 
 
 def test_one_name_for_many_topics_is_refused():

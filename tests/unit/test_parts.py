@@ -62,8 +62,8 @@ def planned(consumers: tuple[str, ...] = (), shards: int = 1) -> dict[str, objec
 class TestRoster:
     def noted(self, *notes: tuple[str, dict[str, object]], at_ms: float = 0.0) -> Roster:
         roster = Roster()
-        for what, told in notes:
-            roster.add(Note(what, at_ms, told))
+        for what, content in notes:
+            roster.add(Note(what, at_ms, content))
         return roster
 
     def test_those_that_came_before_the_plan_make_up_a_run(self):

@@ -20,8 +20,8 @@ def test_a_part_within_another_counts_once(clock: list[float]):
         with watch("charts drawn"):
             clock[0] += 3
     clock[0] += 1
-    told = watch.parts("recorded", [])
-    assert told == {LIVE: 0, AROUND: 0, "charts drawn": 3, "judged": 2, REST: 1, "whole": 6}
+    parts = watch.parts("recorded", [])
+    assert parts == {LIVE: 0, AROUND: 0, "charts drawn": 3, "judged": 2, REST: 1, "whole": 6}
 
 
 def test_live_traffic_side_by_side_counts_once(clock: list[float]):
@@ -29,5 +29,5 @@ def test_live_traffic_side_by_side_counts_once(clock: list[float]):
     with watch("recorded"):
         clock[0] += 20
     spans = [(0, 8_000), (1_000, 9_000), (10_000, 14_000)]
-    told = watch.parts("recorded", spans)
-    assert (told[LIVE], told[AROUND], told["whole"]) == (13, 7, 20)
+    parts = watch.parts("recorded", spans)
+    assert (parts[LIVE], parts[AROUND], parts["whole"]) == (13, 7, 20)

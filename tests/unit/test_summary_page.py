@@ -41,7 +41,7 @@ def topics(*volumes: str) -> Scenario:
 
 
 @pytest.mark.parametrize(
-    ("made", "told"),
+    ("made", "sentence"),
     [
         (
             verdict(oldest_wait_at_most=WITHIN),
@@ -80,15 +80,15 @@ def topics(*volumes: str) -> Scenario:
         "too many",
     ],
 )
-def test_the_verdict_in_a_sentence(made: Verdict, told: str):
-    assert headline([made.stored()]) == told
+def test_the_verdict_in_a_sentence(made: Verdict, sentence: str):
+    assert headline([made.stored()]) == sentence
 
 
 def test_what_cannot_be_told_is_not_said_to_be_served():
     cut_off = replace(RUN, complete=False)
-    told = headline([verdict(cut_off, oldest_wait_at_most={"volume": "low", "seconds": 0.1}).stored()])
-    assert told.startswith("Async may or may not serve the low-volume topic: its oldest")
-    assert told.endswith("0 of 1 criteria passed, 1 inconclusive.")
+    sentence = headline([verdict(cut_off, oldest_wait_at_most={"volume": "low", "seconds": 0.1}).stored()])
+    assert sentence.startswith("Async may or may not serve the low-volume topic: its oldest")
+    assert sentence.endswith("0 of 1 criteria passed, 1 inconclusive.")
 
 
 def test_nobody_ran_is_a_page_too(tmp_path: Path):
@@ -167,8 +167,8 @@ def test_only_what_was_judged_is_said_to_be_served():
     sent = [*acked("low", 0, 3), *acked("low2", 0, 3), *acked("high", 0)]
     served = consumer("async", delivered("low", 0, 0.2), delivered("low", 1, 3.2))
     run = recording(sent, served, STARVED, scenario=topics("low", "low2", "high"))
-    told = headline([verdict(run, oldest_wait_at_most=WITHIN).stored()])
-    assert told.startswith("Async does not serve the low-volume topics: their oldest message waited 60 s")
+    sentence = headline([verdict(run, oldest_wait_at_most=WITHIN).stored()])
+    assert sentence.startswith("Async does not serve the low-volume topics: their oldest message waited 60 s")
     made = verdict(run, oldest_wait_at_most={"volume": "low2", "seconds": 70})
     assert headline([made.stored()]).startswith(
         "Async serves low2: its oldest message waited 60 s, the whole run; the"
@@ -190,8 +190,8 @@ def test_the_topic_that_is_not_served_is_named():
     made = verdict(recording(sent, consumer("async", *soon, *sooner), scenario=topics("low", "low2")))
     made.judge("oldest_wait_at_most", "async", volume="low", seconds=5)
     made.judge("oldest_wait_at_most", "async", volume="low2", seconds=0.05)
-    told = "Async does not serve low2: its oldest message waited 0.1 s, at most 0.05 s allowed."
-    assert headline([made.stored()]).startswith(told)
+    sentence = "Async does not serve low2: its oldest message waited 0.1 s, at most 0.05 s allowed."
+    assert headline([made.stored()]).startswith(sentence)
 
 
 def test_a_judged_command_and_what_it_cannot_show_are_on_the_page(tmp_path: Path):

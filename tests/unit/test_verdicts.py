@@ -125,22 +125,22 @@ def test_runs_of_one_scenario_are_told_apart(tmp_path: Path):
 
 def test_compare_exits_with_1_only_when_something_got_worse(tmp_path: Path):
     good, bad = written(tmp_path / "good", run(finding())), written(tmp_path / "bad", run(finding("fail")))
-    told = CliRunner().invoke(main, ["compare", str(good.parent), str(bad)])
-    assert told.exit_code == 1
-    assert "1 worse, 0 went, 0 appeared, 0 better, 0 same" in told.output
+    done = CliRunner().invoke(main, ["compare", str(good.parent), str(bad)])
+    assert done.exit_code == 1
+    assert "1 worse, 0 went, 0 appeared, 0 better, 0 same" in done.output
     row = "| worse | bursts | async | low-volume oldest wait | pass: 0.2 s | fail: 0.2 s |"
-    assert row in told.output.splitlines()
-    told = CliRunner().invoke(main, ["compare", str(bad), str(good)])
-    assert told.exit_code == 0
-    told = CliRunner().invoke(main, ["compare", str(good), str(good)])
-    assert (told.exit_code, "| same |" in told.output) == (0, False)
+    assert row in done.output.splitlines()
+    done = CliRunner().invoke(main, ["compare", str(bad), str(good)])
+    assert done.exit_code == 0
+    done = CliRunner().invoke(main, ["compare", str(good), str(good)])
+    assert (done.exit_code, "| same |" in done.output) == (0, False)
     assert "| same | bursts |" in CliRunner().invoke(main, ["compare", "--all", str(good), str(good)]).output
 
 
 def test_the_summary(tmp_path: Path):
     late = finding("fail", "7.0 s", consumer="run")
-    told = summary(read_runs(written(tmp_path, run(finding(), late))))
-    assert told.splitlines() == [
+    shown = summary(read_runs(written(tmp_path, run(finding(), late))))
+    assert shown.splitlines() == [
         "**Fairpoll: fail** on Kafka",
         "",
         "| scenario | consumer | criteria met | oldest low-volume wait | records/s | verdict |",
@@ -157,9 +157,9 @@ def test_the_summary(tmp_path: Path):
 
 def test_a_summary_stays_short(tmp_path: Path):
     many = [finding("fail", criterion=str(number)) for number in range(MOST_UNMET + 3)]
-    told = summary(read_runs(written(tmp_path, run(*many))))
-    assert told.count("| FAIL |") == 1 + MOST_UNMET
-    assert told.endswith("and 3 more in verdict.json")
+    shown = summary(read_runs(written(tmp_path, run(*many))))
+    assert shown.count("| FAIL |") == 1 + MOST_UNMET
+    assert shown.endswith("and 3 more in verdict.json")
 
 
 def test_a_recordings_own_verdict_will_do(tmp_path: Path):
@@ -169,7 +169,7 @@ def test_a_recordings_own_verdict_will_do(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reason"),
     [
         (None, "no verdict.json in it; nothing has been judged there"),
         ("{", "not a verdict of this version: Input data was truncated"),
@@ -182,10 +182,10 @@ def test_a_recordings_own_verdict_will_do(tmp_path: Path):
         (json.dumps(run({"check": "x", "status": "pass"})), "missing required field `expected`"),
     ],
 )
-def test_what_is_no_verdict_is_told_in_one_sentence(text: str | None, told: str, tmp_path: Path):
+def test_what_is_no_verdict_is_told_in_one_sentence(text: str | None, reason: str, tmp_path: Path):
     if text is not None:
         (tmp_path / "verdict.json").write_text(text, "utf-8")
-    with pytest.raises(HistoryError, match=told):
+    with pytest.raises(HistoryError, match=reason):
         read_runs(tmp_path)
 
 
@@ -229,15 +229,15 @@ def test_hostile_texts_do_nothing(tmp_path: Path):
     assert read.tags <= TAGS | {"html", "head", "meta", "body", "h1", "ul", "li"}
     assert (read.acting, read.links) == ([], [])
     assert "<script>" not in summary(read_runs(tmp_path))
-    told = CliRunner().invoke(main, ["compare", "--all", str(tmp_path), str(tmp_path)]).output
-    assert "<script>" not in told
+    shown = CliRunner().invoke(main, ["compare", "--all", str(tmp_path), str(tmp_path)]).output
+    assert "<script>" not in shown
 
 
 def test_what_could_not_be_judged_is_inconclusive_and_has_no_place_in_a_trend(tmp_path: Path):
     path = written(tmp_path, run(finding()))
-    told = json.loads(path.read_text("utf-8"))
-    told["not_judged"] = [{"name": "mine.yaml", "reason": "line 3: no sink"}]
-    path.write_text(json.dumps(told), "utf-8")
+    content = json.loads(path.read_text("utf-8"))
+    content["not_judged"] = [{"name": "mine.yaml", "reason": "line 3: no sink"}]
+    path.write_text(json.dumps(content), "utf-8")
     text = summary(read_runs(path))
     assert text.startswith("**Fairpoll: inconclusive** on Kafka\n")
     assert "| mine.yaml | - | could be judged | yes | line 3: no sink | INCONCLUSIVE |" in text
