@@ -64,7 +64,7 @@ def test_a_criterion_that_two_tests_judge_counts_once():
     [("no_stall", {}), ("no_stall", {"seconds": "5"}), ("nothing_lost", {"seconds": 5.0})],
 )
 def test_thresholds_that_a_criterion_does_not_take_are_refused(name: str, thresholds: dict):
-    with pytest.raises(TypeError, match=f"the thresholds of {name} are: .*; given: "):
+    with pytest.raises(TypeError, match=f"{name} takes .*; given: "):
         judge(name, RUN, "async", **thresholds)
 
 

@@ -8,6 +8,11 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 
+def count_text(count: int, noun: str) -> str:
+    """`1 record`, `2,000 records`: a count with its noun, whose plural ends in s."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def quoted(value: object) -> str:
     """The value in quotes, for an error message; long text is truncated."""
     text = str(value)

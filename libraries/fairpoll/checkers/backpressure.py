@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from fairpoll.base.text import count_text
 from fairpoll.checkers.assignment import assignments_of
 from fairpoll.checkers.doubts import dropped_by_the_broker
 from fairpoll.checkers.finding import Finding
@@ -64,9 +65,9 @@ def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
         ):
             wrong.append(f"{_named(member, partition)} {_state(pause)}")
     return Finding(
-        expected="0 unpaired",
-        measured=f"{len(wrong):,} unpaired",
-        sentence=f"{consumer} left {len(wrong):,} pauses and resumes unpaired, expected none"
+        expected="0 left paused",
+        measured=f"{len(wrong):,} left paused",
+        sentence=f"{consumer} left {count_text(len(wrong), 'partition')} paused, expected none"
         + (f": {'; '.join(wrong[:20])}" if wrong else ""),
         status="fail" if wrong else "pass",
         figures={"unpaired": len(wrong)},
@@ -77,13 +78,13 @@ def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
 def memory_bounded(recording: Recording, consumer: str, *, mebibytes: Mebibytes) -> Finding:
     """The consumer's processes never had more resident memory than this, all members together."""
     peak = recording.consumers[consumer].peak_memory_bytes / MEBIBYTE
-    doubt = dropped_by_the_broker(recording)
+    doubt = dropped_by_the_broker(recording) if peak else f"the memory of {consumer} was not measured"
     sentence = f"{consumer} had {peak:,.0f} MiB of memory, expected at most {mebibytes:,.0f} MiB"
     return Finding(
         expected=f"at most {mebibytes:,.0f} MiB",
         measured=f"{peak:,.0f} MiB" if peak else "not measured",
-        sentence=f"{doubt} ({sentence})" if doubt else sentence,
-        status="inconclusive" if not peak or doubt else "pass" if peak <= mebibytes else "fail",
+        sentence=f"{doubt} ({sentence})" if peak and doubt else doubt or sentence,
+        status="inconclusive" if doubt else "pass" if peak <= mebibytes else "fail",
         figures={"peak_mebibytes": round(peak, 1)},
     )
 

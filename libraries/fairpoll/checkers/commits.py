@@ -4,6 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
+from fairpoll.base.text import count_text
 from fairpoll.checkers.finding import Finding, examples
 from fairpoll.checkers.registry import criterion
 from fairpoll.contract.records import Partition
@@ -43,8 +44,8 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     return Finding(
         expected="0 ahead",
         measured=f"{len(ahead):,} ahead of {len(history.commits):,} seen",
-        sentence=f"{consumer} committed {len(ahead):,} times ahead of what its sink held, expected never"
-        + examples(((c.topic, c.partition, c.offset) for c in ahead), len(ahead)),
+        sentence=f"{consumer} committed {count_text(len(ahead), 'offset')} before its sink had the records, "
+        f"expected 0" + examples(((c.topic, c.partition, c.offset) for c in ahead), len(ahead)),
         status="fail" if ahead else "pass",
         figures={"ahead": len(ahead), "seen": len(history.commits)},
     )
@@ -71,15 +72,20 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
     seen = history.final_offsets
     wrong = [(p, offset + 1, (seen or {}).get(p)) for p, offset in sorted(last.items())]
     wrong = [entry for entry in wrong if entry[1] != entry[2]]
-    examples = "; ".join(
-        f"{topic}/{number} at {'no offset' if got is None else got}, next to read is {wanted}"
+    named = "; ".join(
+        f"{topic}/{number}: committed {'nothing' if got is None else got}, expected {wanted}"
         for (topic, number), wanted, got in wrong[:20]
     )
+    behind = f"{len(wrong):,} of {count_text(len(last), 'partition')}"
     return Finding(
         expected=f"{len(last):,} of {len(last):,} partitions",
-        measured=f"{len(last) - len(wrong):,} of {len(last):,} partitions",
-        sentence=f"{consumer} left {len(wrong):,} of {len(last):,} partitions with a committed offset "
-        f"that is not the next one to read{': ' + examples if examples else ''}",
+        measured="not recorded"
+        if seen is None
+        else f"{len(last) - len(wrong):,} of {len(last):,} partitions",
+        sentence=f"the committed offsets of {consumer} were not recorded"
+        if seen is None
+        else f"{consumer} left {behind} with a committed offset that is not the next one to read, expected 0"
+        + (f": {named}" if named else ""),
         status="inconclusive" if seen is None else "fail" if wrong else "pass",
         figures={"partitions": len(last), "wrong": len(wrong)},
     )

@@ -12,6 +12,7 @@ from itertools import chain
 
 import numpy as np
 
+from fairpoll.base.text import count_text
 from fairpoll.checkers.assignment import assignments_of
 from fairpoll.checkers.finding import Finding, examples
 from fairpoll.checkers.registry import criterion
@@ -40,19 +41,19 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
         int(np.count_nonzero(~taken[rows] & (messages.offset[rows] < recording.log_start.get(partition, 0))))
         for partition, rows in messages.by_partition.items()
     )
-    drained = recording.scenario.drain and recording.complete
-    doubt = (
-        f" ({gone:,} of them were no longer on the broker)"
-        if gone
-        else ""
-        if drained
-        else " (the run was not drained)"
-    )
+    of = f"{len(missing):,} of {count_text(len(recording.acked), 'acked message')}"
+    doubt = ""
+    if gone:
+        doubt = f"the broker dropped {gone:,} of the {len(missing):,} that are missing"
+    elif not (recording.scenario.drain and recording.complete):
+        doubt = "the run was not drained, so that messages may be missing because they are late"
     return Finding(
         expected=f"0 lost of {len(recording.acked):,} acked",
         measured=f"{len(missing):,} lost",
-        sentence=f"{consumer} lost {len(missing):,} of {len(recording.acked):,} acked messages"
-        + (doubt or examples((messages.record_id(row) for row in missing), len(missing))),
+        sentence=f"{doubt}: {of} are not in the sink of {consumer}"
+        if doubt
+        else f"{consumer} lost {of}, expected 0"
+        + examples((messages.record_id(row) for row in missing), len(missing)),
         status="inconclusive" if doubt else "fail" if missing else "pass",
         figures={"acked": len(recording.acked), "lost": len(missing)},
     )
@@ -101,7 +102,8 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     )
     # Without contents, a send whose response was lost looks the same as an invented record.
     if foreign and recording.failed_ids and "contents" not in history.evidence:
-        return replace(finding, status="inconclusive")
+        why = "without contents, a message whose ack was lost looks the same as an invented one"
+        return replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")
     return finding
 
 
@@ -160,7 +162,7 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
         "redelivered",
         delivered.record_ids(sorted(forbidden)),
         len(forbidden),
-        "that were already committed or still assigned",
+        "that {was} committed, or whose partition had not been reassigned",
     )
 
 
@@ -256,13 +258,16 @@ def _committed_at(commits: Sequence[tuple[float, int]], moment: float) -> int:
 def violations(consumer: str, fault: str, wrong: Iterable[RecordId], count: int, what: str) -> Finding:
     """A finding that passes without violations and otherwise names the first of the `count` records.
 
-    `fault` is the word in the table ("altered"), `what` ends the sentence after "delivered 3 records".
+    `fault` is the word in the table ("altered"). `what` ends the sentence after "delivered 3 records"; in it,
+    `{was}` becomes was or were.
     """
+    what = what.format(was="was" if count == 1 else "were")
     verb = "redelivered" if fault == "redelivered" else "delivered"
     return Finding(
         expected=f"0 {fault}",
         measured=f"{count:,} {fault}",
-        sentence=f"{consumer} {verb} {count:,} records {what}, expected none" + examples(wrong, count),
+        sentence=f"{consumer} {verb} {count_text(count, 'record')} {what}, expected none"
+        + examples(wrong, count),
         status="fail" if count else "pass",
         figures={"count": count},
     )

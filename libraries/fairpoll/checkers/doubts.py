@@ -43,7 +43,7 @@ RATE_SLACK_SECONDS = 2.0
 
 
 def rate_ignored(recording: Recording, consumer: str) -> str | None:
-    """The reason if this consumer delivered more than its sink's rate allows, so that the load was no test.
+    """The reason if this consumer delivered more than its sink's rate allows: the load tested nothing.
 
     None where the rate changes in the run or differs by topic.
     """
@@ -59,7 +59,7 @@ def rate_ignored(recording: Recording, consumer: str) -> str | None:
         return None
     return (
         f"{consumer} delivered {count:,} records where its sink's rate allows "
-        f"{scenario.sink_rate * recording.duration:,.0f}: it does not keep FAIRPOLL_SINK_RATE"
+        f"{scenario.sink_rate * recording.duration:,.0f}: it ignores FAIRPOLL_SINK_RATE"
     )
 
 

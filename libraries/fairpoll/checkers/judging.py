@@ -82,8 +82,8 @@ def _judge_by_commits(criterion: Criterion, recording: Recording, finding: Findi
         allowed = {**finding.thresholds, "seconds": finding.thresholds["seconds"] + interval}
         if criterion(recording, finding.consumer, **allowed).status == "fail":
             return finding
-    why = f"{finding.sentence} (by its commits alone, which came {interval:.1f} s apart)"
-    return replace(finding, status="inconclusive", sentence=why)
+    why = f"{finding.consumer} is judged by its commits alone, which came {interval:.1f} s apart"
+    return replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")
 
 
 def commit_interval(history: ConsumerHistory) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fairpoll.base.text import count_text
 from fairpoll.checkers.assignment import Gap, assigned_between, assignments_of, common_gaps, unassigned
 from fairpoll.checkers.budgets import budget_at_speed, budget_text, seconds_text
 from fairpoll.checkers.finding import Finding
@@ -34,7 +35,8 @@ def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Findin
         expected=f"silent {budget_text(recording, seconds)} with lag",
         measured=seconds_text(silence.seconds, budget),
         sentence=f"{consumer} delivered nothing for {silence.text(budget)} while "
-        f"{len(silence.waiting):,} messages waited in {named}, expected {budget_text(recording, seconds)}",
+        f"{count_text(len(silence.waiting), 'message')} waited in {named}, "
+        f"expected {budget_text(recording, seconds)}",
         status="pass" if silence.seconds <= budget else "fail",
         figures={
             "longest_silence_seconds": round(silence.seconds, 3),
@@ -57,12 +59,13 @@ def every_partition_served(recording: Recording, consumer: str, *, seconds: Seco
     silent = sorted(p for p, silence in silences.items() if silence.seconds > budget)
     partition, worst = max(silences.items(), key=lambda item: item[1].seconds)
     named = partitions_text(recording, consumer, silent or [partition], worst.until)
+    of = count_text(len(silences), "partition")
+    served = f"delivered nothing from {len(silent):,} of {of} for up to" if silent else f"served {of} within"
     return Finding(
         expected=f"silent {budget_text(recording, seconds)} with lag",
         measured=seconds_text(worst.seconds, budget),
-        sentence=f"{consumer} left {len(silent):,} of {len(silences):,} partitions with messages waiting and "
-        f"without a delivery, the worst for {worst.text(budget)}, expected "
-        f"{budget_text(recording, seconds)}: {named}",
+        sentence=f"{consumer} {served} {worst.text(budget)} while messages waited, "
+        f"expected {budget_text(recording, seconds)}: {named}",
         status="fail" if silent else "pass",
         figures={"silent_partitions": len(silent), "longest_silence_seconds": round(worst.seconds, 3)},
     )
@@ -163,11 +166,12 @@ def _membership(recording: Recording, consumer: str, *, kept: bool) -> Finding:
     lost = assignments_of(recording, consumer).evictions
     when = ", ".join(f"{at:.1f}" for at in lost[:20])
     wanted = "never" if kept else "at least once"
+    times = "once" if len(lost) == 1 else count_text(len(lost), "time")
+    evicted = f"evicted from its group {times} (at {when} s)" if lost else "never evicted from its group"
     return Finding(
         expected=f"evicted {wanted}",
-        measured=f"{len(lost)} times",
-        sentence=f"{consumer} was evicted from its group {len(lost)} times, expected {wanted}"
-        + (f"; at seconds {when}" if lost else ""),
+        measured=times if lost else "never",
+        sentence=f"{consumer} was {evicted}, expected {wanted}",
         status="pass" if kept == (not lost) else "fail",
         figures={"lost": len(lost)},
     )

@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from fairpoll.base.errors import FairpollError
+from fairpoll.base.typed import WORDS
 from fairpoll.checkers.doubts import adverse_doubts, rate_ignored, void_doubts
 from fairpoll.checkers.finding import Finding
 from fairpoll.evidence.history import Evidence, Recording
@@ -110,11 +111,9 @@ class Criterion:
         if missing or not all(
             name in declared and declared[name].accepts(value) for name, value in thresholds.items()
         ):
-            wanted = ", ".join(f"{name} ({threshold.unit.name})" for name, threshold in declared.items())
+            wanted = ", ".join(f"{name} ({WORDS[one.type]})" for name, one in declared.items())
             given = ", ".join(f"{name}={value!r}" for name, value in thresholds.items())
-            raise TypeError(
-                f"the thresholds of {self.name} are: {wanted or 'none'}; given: {given or 'none'}"
-            )
+            raise TypeError(f"{self.name} takes {wanted or 'no thresholds'}; given: {given or 'none'}")
 
     def __call__(self, recording: Recording, consumer: str = "", /, **thresholds: Any) -> Finding:
         """The finding on this recording; doubts about the load make it inconclusive."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fairpoll.base.text import count_text
 from fairpoll.checkers.budgets import budget_at_speed, budget_text, seconds_text
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import (
@@ -60,9 +61,8 @@ def share_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, sha
     return Finding(
         expected=f"at least {share:.1%}",
         measured=f"{measured:.1%}",
-        sentence=f"{consumer} gave {_topics(recording, volume)} {count:,} of {total:,} deliveries "
-        f"({measured:.2%}), "
-        f"expected at least {share:.1%}",
+        sentence=f"{count:,} of the {count_text(total, 'record')} that {consumer} delivered "
+        f"({measured:.2%}) were of {_topics(recording, volume)}, expected at least {share:.1%}",
         figures={"share": round(measured, 5)},
         status="pass" if measured >= share else "fail",
     )
@@ -145,8 +145,9 @@ def latency_at_most(
     return Finding(
         expected=budget_text(recording, seconds),
         measured=seconds_text(found, budget, least=2),
-        sentence=f"{consumer} delivered {_topics(recording, volume)} with a p{percentile} of "
-        f"{seconds_text(found, budget, least=2)}, expected {budget_text(recording, seconds)}",
+        sentence=f"{consumer} delivered {_topics(recording, volume)} with a latency of "
+        f"{seconds_text(found, budget, least=2)} at p{percentile}, "
+        f"expected {budget_text(recording, seconds)}",
         figures={"latency_seconds": round(found, 3)},
         status="pass" if len(waited) > 0 and found <= budget else "fail",
     )
@@ -170,8 +171,9 @@ def service_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, s
     return Finding(
         expected=f"at least {share:.0%}",
         measured=f"{ratio:.0%} ({done:,} of {sent:,})",
-        sentence=f"{consumer} delivered {done:,} of {sent:,} messages of {_topics(recording, volume)} "
-        f"({ratio:.0%}) while both volumes were live, expected at least {share:.0%}",
+        sentence=f"{consumer} delivered {done:,} of {count_text(sent, 'message')} of "
+        f"{_topics(recording, volume)} ({ratio:.0%}) while both volumes were live, "
+        f"expected at least {share:.0%}",
         figures={"delivered": done, "sent": sent},
         status="pass" if sent > 0 and ratio >= share else "fail",
     )
@@ -191,8 +193,8 @@ def throughput_at_least(
     return Finding(
         expected=f"at least {share:.0%}",
         measured=f"{ratio:.1%} ({mine:,} of {theirs:,})",
-        sentence=f"{consumer} delivered {mine:,} records where {of} delivered {theirs:,} ({ratio:.1%}), "
-        f"expected at least {share:.0%}",
+        sentence=f"{consumer} delivered {count_text(mine, 'record')} where {of} delivered {theirs:,} "
+        f"({ratio:.1%}), expected at least {share:.0%}",
         figures={"ratio": round(ratio, 4)},
         status="pass" if theirs > 0 and ratio >= share else "fail",
     )
@@ -219,7 +221,7 @@ def due_messages_delivered(
     return Finding(
         expected=f"all {due:,}",
         measured=f"{met:,} of {due:,}",
-        sentence=f"{consumer} delivered {met:,} of {due:,} acked messages of "
+        sentence=f"{consumer} delivered {met:,} of {count_text(due, 'acked message')} of "
         f"{_topics(recording, volume)} that were older than {budget:g} s at the end, expected all"
         + (f"; first missing: {lost.topic}/{lost.partition}@{lost.offset}" if lost else ""),
         figures={"due": due, "missing": len(rows_missing)},
@@ -248,7 +250,7 @@ def _of_acked(recording: Recording, count: int, volume: str) -> str:
     topics = recording.topics_of(volume)
     acked = recording.acked.count_of(topics)
     share = count / acked if acked else 0.0
-    return f"{count:,} of {acked:,} acked messages of {_topics(recording, volume)} ({share:.1%})"
+    return f"{count:,} of {count_text(acked, 'acked message')} of {_topics(recording, volume)} ({share:.1%})"
 
 
 def _topics(recording: Recording, volume: str) -> str:

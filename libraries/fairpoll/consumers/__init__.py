@@ -1,7 +1,7 @@
 """The built-in consumers under test: `sync`, a plain loop, and `async`, a fair poller.
 
-Both read the same topics with the same client and write to the same kind of sink; they differ only in the
-way of the records from client to sink.
+Both read the same topics with the same client and write to the same kind of sink; they differ only in
+how records get from client to sink.
 """
 
 from fairpoll.consumers.base import Consumer, ConsumerConfig

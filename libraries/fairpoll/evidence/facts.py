@@ -92,7 +92,7 @@ def read_facts(folder: Path) -> RunFacts:
     if folder.exists() and not folder.is_dir():
         raise HistoryError(f"{folder}: is not a folder; a recording is one")
     try:
-        facts: RunFacts = typed(RunFacts, json.loads(path.read_text("utf-8")), "the run")
+        facts: RunFacts = typed(RunFacts, json.loads(path.read_text("utf-8")), "")
         _check(facts)
     except FileNotFoundError:
         raise HistoryError(f"{folder}: no run.json in it; this is not a recording") from None

@@ -54,7 +54,7 @@ class Fault:
 class ConsumerHistory:
     """One consumer's deliveries and, in the order of time, the other events it reported.
 
-    `records_consumed` and `offsets_committed` stand in `delivered` and `commits`, not in `events`.
+    Deliveries and commits are in `delivered` and `commits`; `events` has all other events.
     `commits` are in the order of time; `final_offsets` is what was committed when all had stopped.
     Without the evidence of records, `delivered` is taken from the commits seen from outside: a record
     then counts as delivered when an offset beyond it had been committed.

@@ -59,9 +59,9 @@ def percentiles(values: Array, percents: Sequence[int]) -> list[float]:
 def passed_at(recording: Recording, consumer: str, partition: Partition) -> tuple[Array, Array]:
     """The time at which the consumer had passed each acked message of a partition, and the messages' rows.
 
-    That is its delivery or that of any later one: a message passed over may be lost, but it is not
-    waiting any more, and a consumer that goes on has not stalled because of it. Infinite if it never did;
-    so these times never fall from one message to the next. Poison messages are left out.
+    That is the time of its delivery or of that of a later one: a skipped message counts as lost, not as
+    waiting. Times never decrease along a partition; infinite if it was never passed. Poison messages are
+    left out.
     """
     rows = recording.acked.by_partition[partition]
     passed = np.minimum.accumulate(recording.first(consumer)[rows][::-1])[::-1]

@@ -1,7 +1,6 @@
 """Messages and deliveries as columns: each field of all records is one array.
 
-They can be walked over as what they are, `Acked` and `Delivered`; checkers do so for the few they name,
-and compare whole columns for the rest.
+Iterating yields `Acked` or `Delivered` objects; checkers use these only for the records that they name.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

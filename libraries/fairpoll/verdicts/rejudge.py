@@ -90,6 +90,8 @@ def judge_again(folder: Path) -> Rejudged:
             verdict.findings.append(
                 judge(finding.check, verdict.recording, finding.consumer, **finding.thresholds)
             )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError) as error:
+    except KeyError as error:
+        raise HistoryError(f"{path}: unknown criterion or consumer {error}") from None
+    except (OSError, ValueError, TypeError, RecursionError, msgspec.MsgspecError) as error:
         raise HistoryError(f"{path}: not a verdict of this version: {error!r}") from None
     return Rejudged(folder, verdict, verdict.to_text() == before)

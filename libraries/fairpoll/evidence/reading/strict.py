@@ -89,7 +89,7 @@ def check_output(line: Event, fields: Fields, ids: Mapping[str, RecordId]) -> Ev
         has = ", ".join(quoted(key) for key in list(line)[:10])
         raise ValueError(
             f"no {quoted(error.args[0])}, it has {has or 'nothing'}; "
-            "CONSUMER_FIELDS says where a line has what (docs/reference/consumer-contract.md)"
+            "map the fields with CONSUMER_FIELDS (docs/reference/consumer-contract.md)"
         ) from None
     if fields.id:
         read["topic"], read["partition"], read["offset"] = ids.get(read["id"], NOWHERE)

@@ -137,7 +137,7 @@ def output_query(topics: Sequence[str], fields: Fields, run_id: str) -> Query:
         topic = f"({message})[:-(length({sequence}) + 3)] || '\"'"
         whole, names = {"offset": sequence}, [f"{run_id}:{name}" for name in topics]
         conditions = [_is_whole(sequence, "BIGINT")]
-    # What a field is declared to be may stand within another, which is read once.
+    # Several paths may share a first key; it is read once.
     paths = [getattr(fields, name) for name in ("topic", "partition", "offset", "delivered", "value", "id")]
     return Query(
         dict.fromkeys((path.split(".")[0] for path in paths if path), "JSON"),
@@ -159,7 +159,7 @@ def _crc32(value: bytes) -> int:
 def events_query(*, with_records: bool) -> Query:
     """The events `records_consumed`; the records that they list are read by `Table.records`.
 
-    Without these, the records of a line that is JSON are not looked at.
+    Without `with_records`, the records are not checked.
     """
     listed = 'STRUCT(topic JSON, partition JSON, "offset" JSON, buffered JSON)[]'
     at = _time(_text("timestamp"))
