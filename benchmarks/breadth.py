@@ -35,7 +35,7 @@ from fairpoll.verdicts.verdict import Verdict
 MODE = "async"
 RUN_SECONDS = 900
 PARTITIONS = 5
-# Of the quiet topics, each with moments of its own.
+# The quiet topics, each with moments of its own.
 GROUPS = 8
 # By check: its thresholds. Those of each delivery guarantee, and that no topic waits.
 CRITERIA: Mapping[str, Mapping[str, object]] = {
@@ -44,7 +44,7 @@ CRITERIA: Mapping[str, Mapping[str, object]] = {
     "pauses_pair_up": {},
     "no_stall": {"seconds": 10},
     "every_partition_served": {"seconds": 20},
-    # Of live messages: those of the backlog have waited for the start already.
+    # Live messages only: those of the backlog have waited for the start already.
     "latency_at_most": {"percentile": 100, "seconds": 5, "volume": "low"},
 }
 
@@ -154,7 +154,7 @@ def one(topics: int, place: Path) -> None:
 
 
 class Phases:
-    """When each phase of the run began, by what it tells of its progress."""
+    """When each phase of the run began, by its reports of progress."""
 
     def __init__(self) -> None:
         self._began: dict[str, float] = {}
@@ -178,7 +178,7 @@ class Phases:
 
 
 class Timed:
-    """A cluster that says when topics are created."""
+    """A cluster that reports when topics are created."""
 
     def __init__(self, cluster: Cluster, watch: Phases) -> None:
         self._cluster, self._watch = cluster, watch
@@ -218,7 +218,7 @@ def _scenario(topics: int) -> dict[str, object]:
 
 
 def _broker_mib() -> float:
-    """Of the broker that this process has started."""
+    """The process id of the broker that this process has started."""
     children = psutil.Process().children(recursive=True)
     return sum(child.memory_info().rss for child in children if "java" in child.name()) / 2**20
 

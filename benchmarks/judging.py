@@ -3,7 +3,7 @@
     python benchmarks/judging.py
     python benchmarks/judging.py --deliveries 100000 --rounds 7 --against ../before
 
-Writes recordings of so many acked messages, each delivered once by one consumer, as a run leaves them (the
+Writes recordings of that many acked messages, each delivered once by one consumer, as a run leaves them (the
 ledger, an output file a topic, an event for each record, commits), and judges each by all criteria of
 delivery and service, in a process of its own. `--against` is a checkout of another revision, which judges
 the smallest of the recordings in turns with this one.
@@ -38,7 +38,7 @@ from fairpoll.verdicts.verdict import Verdict
 START_MS = 1_790_000_000_000.0
 HIGH_PARTITIONS = 4
 PER_SECOND = 1000
-LOW_EVERY = 100  # one message in so many is of the low-volume topic
+LOW_EVERY = 100  # one message in a hundred is of the low-volume topic
 COMMIT_EVERY = 500
 CONSUMER = "async"
 SERVICE: dict[str, dict[str, object]] = {
@@ -69,7 +69,7 @@ def main(
     against: Path | None,
     report: Path | None,
 ) -> None:
-    """Judge recordings of so many deliveries."""
+    """Judge recordings of these numbers of deliveries."""
     if context.invoked_subcommand:
         return
     here = Path(__file__).parent.parent

@@ -3,8 +3,8 @@
     python benchmarks/overhead.py --rounds 7
     python benchmarks/overhead.py --rounds 3 --include specified --include scenarios
 
-Told is the time from the command to its end, what of it was live traffic, and each part as the summary of
-the run tells it; medians over the rounds, and their spread. On `local` by default.
+Printed are the time from the command to its end, what of it was live traffic, and each part as the summary of
+the run has it: medians over the rounds, and their spread. On `local` by default.
 """
 
 import re

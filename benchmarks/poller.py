@@ -4,7 +4,7 @@
     python benchmarks/poller.py --messages 300000 --size 1000 --shape 100x1 --rounds 7
 
 Each reads everything once, in a process of its own and a group of its own, without a sink; in each round
-all take their turn. Told are medians over the rounds, their spread, and the ratio to the bare loop within a
+all take their turn. Prints medians over the rounds, their spread, and the ratio to the bare loop within a
 round. kafka-python and aiokafka take part where they are installed, the Java client
 (kafka-consumer-perf-test) where Maven can resolve it.
 """
@@ -90,7 +90,7 @@ def main(
 @click.argument("messages", type=int)
 @click.argument("topics", nargs=-1)
 def read(name: str, servers: str, messages: int, topics: tuple[str, ...]) -> None:
-    """Read so many with this one and print the figures."""
+    """Read this number of messages with one of them and print the figures."""
     click.echo(json.dumps(READERS[name](servers, messages, topics)))
 
 

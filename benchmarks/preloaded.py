@@ -56,7 +56,7 @@ def options(messages: int, size: int, size_told: str) -> Callable[[Callable[...,
 
 @dataclass(frozen=True)
 class Layout:
-    """What is preloaded: so many messages, of so many bytes, over so many topics with so many partitions."""
+    """What is preloaded: the number of messages, their bytes, the topics and the partitions of each."""
 
     messages: int
     size: int
@@ -171,7 +171,7 @@ class Watch:
 
 
 def _peak_mib() -> float:
-    """Of this process alone: what `getrusage` tells begins with the memory of the process that started it."""
+    """The peak of this process alone: `getrusage` begins with the memory of the process that started it."""
     status = Path("/proc/self/status").read_text("utf-8")
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 

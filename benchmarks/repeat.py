@@ -77,7 +77,7 @@ def tests_of(output: Path) -> str:
 
 
 def figures_of(output: Path) -> dict[str, float]:
-    """Of each run and mode: what was delivered, and how long the oldest message of each volume waited."""
+    """For each run and mode: what was delivered, and how long the oldest message of each volume waited."""
     seen = {}
     for run in json.loads((output / "verdict.json").read_text("utf-8"))["runs"]:
         for mode in ("sync", "async"):

@@ -2,7 +2,7 @@
 
     python benchmarks/side_by_side.py --rounds 7
 
-Runs the short scenarios in turns, SIDE_BY_SIDE and one after the other, on `local`. Told are how long the
+Runs the short scenarios in turns, SIDE_BY_SIDE and one after the other, on `local`. Printed are how long the
 whole takes, how many tests passed, and of each scenario the async consumer's oldest low-volume wait.
 """
 

@@ -50,7 +50,7 @@ PLAN = TopicPlan("high", "high", 4, Bursts(20, 0.5), OUTPUT)
 
 
 def message(number: int, size: int) -> bytes:
-    """A message as the scenarios' producer makes them, filled up to so many bytes."""
+    """A message as the scenarios' producer makes them, filled up to this number of bytes."""
     _, value, *_ = build_message(PLAN, "run", number, 0, 1_795_436_968_460.0 + number)
     missing = size - len(value) - len(b',"text":""')
     return value[:-1] + b',"text":"%b"}' % (b"x" * missing) if missing > 0 else value
@@ -95,7 +95,7 @@ def main(
 @click.argument("messages", type=int)
 @click.argument("topics", nargs=-1)
 def read(name: str, servers: str, messages: int, topics: tuple[str, ...]) -> None:
-    """Read and write so many with this one and print the figures."""
+    """Read and write this number of messages with one of them and print the figures."""
     click.echo(json.dumps(READERS[name](servers, messages, topics)))
 
 

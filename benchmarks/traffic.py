@@ -5,7 +5,7 @@
 
 `rates`: the generator with its ledger against plain loops, each in a process of its own, in turns, timed
 from a producer that is connected until the last message is acked. `lateness`: how long after it was due each
-message was sent, by the ledger, at several rates, and what the criterion `producer_kept_plan` says of it;
+message was sent, by the ledger, at several rates, and the finding of the criterion `producer_kept_plan`;
 beside it, at 40 messages a second, a loop that sleeps between its bursts.
 """
 
@@ -178,7 +178,7 @@ def _child(*arguments: str) -> str:
 @click.argument("servers")
 @click.argument("messages", type=int)
 def rate(name: str, servers: str, messages: int) -> None:
-    """Send so many with this one and print the figures."""
+    """Send this number of messages with one of them and print the figures."""
     seconds = PRODUCERS[name](servers, messages)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     cpu = usage.ru_utime + usage.ru_stime

@@ -78,6 +78,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip, with the reason in the summary; CI deselects them instead and says so itself."""
+    """Skip, with the reason in the summary; CI deselects them instead and reports it itself."""
     if item.get_closest_marker("docker") and (reason := _no_docker()):
         pytest.skip(reason)

@@ -53,7 +53,7 @@ def cluster(tmp_path: Path, registry: Registry) -> Iterator[Cluster]:
 
 
 def fill(folder: Path, but: int) -> None:
-    """Take what room is left, but for so many bytes."""
+    """Fill the disk, except for this number of bytes."""
     with (folder / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
         while ballast.write(os.urandom(4096)) == 4096:
             pass

@@ -1,4 +1,4 @@
-"""Why Compose cannot be used on a machine: each case with one sentence that tells the way out."""
+"""Why Compose cannot be used on a machine: each case with one sentence that ends with the remedy."""
 
 import os
 import socket

@@ -26,7 +26,7 @@ def test_a_terminal_shows_the_table_while_the_run_goes_on(tmp_path: Path):
         while chunk := os.read(ours, 65_536):
             seen += chunk
     except OSError:
-        pass  # how Linux tells that nobody has the terminal open any more
+        pass  # Linux reports so that nobody has the terminal open any more
     finally:
         os.close(ours)
     assert robot.wait(60) == 0

@@ -1,4 +1,4 @@
-"""What the producer sends, when, and what its ledger says of it."""
+"""What the producer sends, when, and what its ledger has of it."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What the wheel holds and says of itself."""
+"""The files and the metadata of the wheel."""
 
 import zipfile
 from email.message import Message

@@ -1,7 +1,7 @@
 """Consumers that are broken in one way each, and correct ones of other designs: `python consumers.py NAME`.
 
 Each broken one is the built-in fair consumer with a single thing changed, so that what catches it
-catches that thing. Where a change is named after a poller of the real world, its docstring says so.
+catches that thing. Where a change is named after a poller of the real world, its docstring names it.
 """
 
 import dataclasses

@@ -48,8 +48,8 @@ def test_every_keyword_is_documented_and_typed(library: Path):
     documented = LibraryDocumentation(str(library))
     assert documented.doc
     for keyword in documented.keywords:
-        says = r"\b(Fails|Skips|Does nothing)\b"
-        assert re.search(says, keyword.doc), f"{keyword.name}: say when it fails"
+        fails = r"\b(Fails|Skips|Does nothing)\b"
+        assert re.search(fails, keyword.doc), f"{keyword.name}: say when it fails"
         assert re.search(r"^Example: `.+`$", keyword.doc, re.MULTILINE), f"{keyword.name}: give an example"
         for argument in keyword.args:
             if argument.is_marker:

@@ -70,7 +70,7 @@ def gitlab_jobs() -> dict[str, dict[str, Any]]:
 
 
 def included() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Of the job that others include: its inputs, and the job itself."""
+    """The inputs of the job that others include, and the job itself."""
     head, jobs = yaml.safe_load_all(GITLAB_ACCEPTANCE.read_text("utf-8"))
     return head["spec"]["inputs"], jobs["fairpoll"]
 

@@ -1,6 +1,6 @@
 """The pages of a real run as a browser shows them: legible, whole, light and dark, wide and narrow.
 
-Screenshots go to the folder FAIRPOLL_SCREENSHOTS, or to the test's own; look at them.
+Screenshots go to the folder FAIRPOLL_SCREENSHOTS, or to the test's own; review them.
 """
 
 import json
@@ -43,7 +43,7 @@ OUTSIDE = """() => [...document.querySelectorAll('svg[role=img]')].flatMap(svg =
         return box.left < edge.left - 2 || box.right > edge.right + 2 || box.bottom > edge.bottom + 2;
     }).map(t => t.textContent);
 })"""
-# Of every element with a text of its own: its text, its colour, and all backgrounds behind it.
+# For every element with a text of its own: its text, its colour, and all backgrounds behind it.
 COLORS = """() => [...document.body.querySelectorAll('*')].filter(e => e.getClientRects().length
     && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())).map(e => {
         const behind = [], style = getComputedStyle(e);
@@ -202,7 +202,7 @@ def contrasts(colors: list[list[Any]]) -> Iterator[tuple[str, float]]:
 
 
 def over(color: str, base: Color, opacity: float = 1) -> Color:
-    """A colour as CSS tells it, laid over another one."""
+    """A colour in the notation of CSS, laid over another one."""
     red, green, blue, *alpha = map(float, re.findall(r"[\d.]+", color))
     share = (alpha[0] if alpha else 1) * opacity
     mixed = [share * top + (1 - share) * below for top, below in zip((red, green, blue), base, strict=True)]

@@ -20,7 +20,7 @@ from suite_runs import ROOT, SUITES, run
 FAIR = [sys.executable, "-m", "fairpoll", "consume", "--mode", "async", "--controlled"]
 POLL = [sys.executable, str(ROOT / "examples" / "confluent-kafka-poll" / "consumer.py")]
 SUITE = SUITES / "90__your_consumer.robot"
-TOLD = {
+GIVEN = {
     "FAIRPOLL_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
     "FAIRPOLL_GROUP": "g",
     "FAIRPOLL_TOPICS": "high.r=high_vol.json low.r=low_vol.json",
@@ -188,7 +188,7 @@ def test_bizons_configuration_is_made_from_the_scenario_over_ones_own():
         "transforms": [{"label": "mine", "python": "pass"}],
         "engine": {"runner": {"log_level": "INFO"}},
     }
-    made = runner.bizon_config("sync", own, TOLD, {"bootstrap.servers": "x", "client.dns.lookup": "y"})
+    made = runner.bizon_config("sync", own, GIVEN, {"bootstrap.servers": "x", "client.dns.lookup": "y"})
     assert made["engine"] == own["engine"]
     assert [transform["label"] for transform in made["transforms"]] == ["mine", "the sink's speed"]
     source = made["source"]

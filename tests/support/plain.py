@@ -1,7 +1,7 @@
 """The checkers in their simplest form: one record after another, over lists and dicts.
 
 What `fairpoll.checkers` works out on whole columns must come to the same; `test_columns` holds them against
-one another. Each tells the records that are wrong, in the order in which they are named, or a figure.
+one another. Each returns the records that are wrong, in the order in which they are named, or a figure.
 """
 
 from collections import defaultdict

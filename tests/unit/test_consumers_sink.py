@@ -210,7 +210,7 @@ def lines(path: Path) -> list[dict]:
 
 @contextlib.contextmanager
 def file_limit(size: int) -> Iterator[None]:
-    """No file grows beyond so many bytes: like a full disk, a part of a write is taken first."""
+    """No file grows beyond this number of bytes: like a full disk, a part of a write is taken first."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))

@@ -124,24 +124,24 @@ def test_the_network_can_be_isolated_and_responses_dropped_and_delayed(tmp_path:
         with socket.create_connection((HOST, front)) as client:
             client.settimeout(0.3)
 
-            def says(text: bytes) -> bytes:
+            def reply(text: bytes) -> bytes:
                 client.sendall(text)
                 try:
                     return client.recv(100)
                 except TimeoutError:
                     return b""
 
-            assert says(b"one") == b"one"
+            assert reply(b"one") == b"one"
             network.send_command("isolate", 1)
-            assert says(b"two") == b""
+            assert reply(b"two") == b""
             network.send_command("heal", 1)
             assert client.recv(100) == b"two"  # held back, not lost
             network.send_command("drop-responses", 1)
-            assert says(b"three") == b""
+            assert reply(b"three") == b""
             network.send_command("heal", 1)
             assert client.recv(100) == b"three"
             network.send_command("delay", 1, "400")
-            assert says(b"four") == b""
+            assert reply(b"four") == b""
             client.settimeout(5)
             assert client.recv(100) == b"four"
         with pytest.raises(ClusterError, match="broker 4 does not exist; the cluster has 1 to 1"):

@@ -23,7 +23,7 @@ from fairpoll.checkers.registry import Records, criterion
 
 @criterion("few records", guarantee=True)
 def few_records(recording, consumer, *, records: Records = 9):
-    """At most so many records are acked."""
+    """At most this many records are acked."""
     count = len(recording.acked)
     return Finding(expected=f"{records}", measured=f"{count}", sentence="", status="pass")
 '''
@@ -122,7 +122,7 @@ def test_another_package_adds_a_criterion_and_its_keyword(plugin: Path):
     ran = python(plugin, code)
     assert ran.stderr == ""
     assert ran.stdout == (
-        "few_records Few Records Should Hold ('others', 'guarantee') At most so many records are acked.\n\n"
+        "few_records Few Records Should Hold ('others', 'guarantee') At most this many records are acked.\n\n"
         "Fails if this does not hold.\n\nArgs:\n    mode: the consumer, such as `async`.\n"
         "    records: a number of records, such as `20`.\n\n"
         "Example: `Few Records Should Hold    async    records=9`\n"

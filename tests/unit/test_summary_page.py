@@ -21,7 +21,7 @@ WITHIN = {"volume": "low", "seconds": 5}
 
 
 def verdict(run: Recording = RUN, **criteria: dict[str, object]) -> Verdict:
-    """Of the async consumer, where the recording has one; else of its first."""
+    """The verdict on the async consumer, where the recording has one; else on its first."""
     made = Verdict(run)
     for criterion, thresholds in criteria.items():
         made.judge(

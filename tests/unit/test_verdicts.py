@@ -24,10 +24,10 @@ from fairpoll.verdicts.verdict import Verdict
 from fairpoll.verdicts.verdict_json import JudgedSuites, NotJudged, read_runs, read_verdict, to_text, worst
 from recordings import write_recording
 
-Told = dict[str, Any]
+Json = dict[str, Any]
 
 
-def finding(status: str = "pass", measured: str = "0.2 s", **other: str) -> Told:
+def finding(status: str = "pass", measured: str = "0.2 s", **other: str) -> Json:
     usual = {
         "sentence": "",
         "check": "oldest_wait_at_most",
@@ -38,7 +38,7 @@ def finding(status: str = "pass", measured: str = "0.2 s", **other: str) -> Told
     return {**usual, "status": status, "measured": measured, **other}
 
 
-def figures(wait: float) -> Told:
+def figures(wait: float) -> Json:
     usual = {name: {} for name in ("delivered", "acked", "oldest_wait_seconds", "latency_seconds")}
     numbers = ("total_delivered", "low_volume_share", "peak_memory_mebibytes", "jain_index")
     return {
@@ -49,7 +49,7 @@ def figures(wait: float) -> Told:
     }
 
 
-def run(*findings: Told, wait: float = 0.2, **other: object) -> Told:
+def run(*findings: Json, wait: float = 0.2, **other: object) -> Json:
     usual = {
         "run_id": "20260101-120000-abcd",
         "scenario": "bursts",
@@ -62,14 +62,14 @@ def run(*findings: Told, wait: float = 0.2, **other: object) -> Told:
     return {**usual, "verdict": verdict, "findings": list(findings), **other}
 
 
-def written(folder: Path, *runs: Told) -> Path:
+def written(folder: Path, *runs: Json) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "verdict.json"
     path.write_text(json.dumps({"verdict": "pass", "runs": runs}), "utf-8")
     return path
 
 
-def changed(folder: Path, before: Told, after: Told) -> list[tuple[str, str, str, str]]:
+def changed(folder: Path, before: Json, after: Json) -> list[tuple[str, str, str, str]]:
     found = changes(read_runs(written(folder / "a", before)), read_runs(written(folder / "b", after)))
     return [(change.kind, change.criterion, change.before, change.after) for change in found]
 
@@ -108,7 +108,7 @@ def test_the_worse_come_first_and_the_same_check_with_two_bounds_is_two(tmp_path
 def test_runs_of_one_scenario_are_told_apart(tmp_path: Path):
     """By what was done to them, whichever broker it was, else by their order."""
 
-    def harmed(*whats: str) -> Told:
+    def harmed(*whats: str) -> Json:
         return run(
             finding(), faults=[{"target": "broker", "what": what, "since": 1, "until": 1} for what in whats]
         )
