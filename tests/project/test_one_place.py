@@ -25,7 +25,7 @@ def test_the_kinds_of_cluster_are_listed_in_one_place():
     assert [path for path in sorted(listed) if not GENERATED.fullmatch(path)] == []
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.steps.__name__)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_every_fault_is_documented_and_injected_by_the_suite(fault: FaultType):
     assert fault.documentation
     if "number" not in fault.arguments:  # its test needs no particular broker

@@ -9,7 +9,7 @@ import pytest
 from fairpoll.base.errors import ClusterError, ClusterUnavailableError, FairpollError
 from fairpoll.run.faults import FAULTS, FaultType, Scene
 
-BY_NAME = {fault.steps.__name__: fault for fault in FAULTS}
+BY_NAME = {fault.name: fault for fault in FAULTS}
 OF_BROKERS = [fault for fault in FAULTS if fault.needs]
 VALUES: dict[str, Any] = {"topic": "quiet", "mode": "async", "number": 2, "delay": 0.2, "time": 6.0}
 
@@ -38,7 +38,7 @@ def inject(place: Scene, fault: FaultType) -> str:
     return place.inject(fault, **{name: VALUES[name] for name in fault.arguments})
 
 
-@pytest.mark.parametrize("fault", OF_BROKERS, ids=lambda fault: fault.steps.__name__)
+@pytest.mark.parametrize("fault", OF_BROKERS, ids=lambda fault: fault.name)
 def test_a_fault_that_lasts_is_healed_and_another_is_not(fault: FaultType):
     place, asked, recorded = scene()
     what = inject(place, fault)
@@ -52,7 +52,7 @@ def test_a_fault_that_lasts_is_healed_and_another_is_not(fault: FaultType):
 def test_a_fault_is_healed_when_the_scenario_ends_meanwhile():
     place, asked, recorded = scene(ended=ClusterError("broker 1 ended on its own"))
     with pytest.raises(ClusterError, match="ended on its own"):
-        inject(place, BY_NAME["isolate_the_leader"])
+        inject(place, BY_NAME["isolate_the_leader_of_for"])
     assert asked == [("isolate", 2, 0.0), ("heal", 2)]
     assert recorded == []
 
@@ -60,11 +60,11 @@ def test_a_fault_is_healed_when_the_scenario_ends_meanwhile():
 def test_a_fault_that_this_kind_of_cluster_does_not_have_is_not_injected():
     place, asked, _ = scene("compose")
     with pytest.raises(ClusterUnavailableError, match="CLUSTER:compose has no fault 'delay'; run with "):
-        inject(place, BY_NAME["delay_the_leader"])
+        inject(place, BY_NAME["delay_the_leader_of_by_for"])
     assert asked == []
 
 
 def test_brokers_that_are_not_ours_have_no_faults():
     place, _, _ = scene("external")
     with pytest.raises(FairpollError, match="needs three local brokers: run with BROKERS:3 on CLUSTER:"):
-        inject(place, BY_NAME["kill_the_leader"])
+        inject(place, BY_NAME["kill_the_leader_of"])

@@ -30,7 +30,7 @@ ARGUMENTS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
 def with_faults(library: type) -> type:
     """A class decorator that adds a keyword for each fault."""
     for fault in FAULTS:
-        setattr(library, fault.steps.__name__, _keyword(fault))
+        setattr(library, fault.name, _keyword(fault))
     return library
 
 

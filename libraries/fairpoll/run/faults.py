@@ -1,4 +1,4 @@
-"""The faults that can be injected into a running scenario: a function with `@fault` for each.
+"""The faults that can be injected into a running scenario: a row for each of a broker, else a function.
 
 The keywords, the random faults of the soak and docs/reference/faults.md are made from FAULTS. `cluster.KINDS`
 states what each kind of cluster can inject.
@@ -7,8 +7,9 @@ states what each kind of cluster can inject.
 import contextlib
 import inspect
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import Any
 
 from fairpoll.base import clock
 from fairpoll.base.errors import ClusterError, ClusterUnavailableError, FairpollError
@@ -44,7 +45,13 @@ class FaultType:
     keyword: str
     target: str
     needs: BrokerFault | None
+    documentation: str
     steps: Callable[..., Steps]
+
+    @property
+    def name(self) -> str:
+        """The keyword without its arguments, such as kill_the_leader_of."""
+        return "_".join(re.sub(r"\$\{\w+\}", "", self.keyword).lower().split())
 
     @property
     def arguments(self) -> list[str]:
@@ -52,28 +59,9 @@ class FaultType:
         return re.findall(r"\$\{(\w+)\}", self.keyword)
 
     @property
-    def documentation(self) -> str:
-        return inspect.getdoc(self.steps) or ""
-
-    @property
     def kinds(self) -> list[str]:
         """The kinds of cluster on which it can be injected."""
         return [name for name, kind in KINDS.items() if self.needs is None or self.needs in kind.injects]
-
-
-FAULTS: list[FaultType] = []
-
-
-def fault(
-    keyword: str, *, target: str, needs: BrokerFault | None = None
-) -> Callable[[Callable[..., Steps]], Callable[..., Steps]]:
-    """Add a function to FAULTS; its docstring documents the keyword."""
-
-    def add(steps: Callable[..., Steps]) -> Callable[..., Steps]:
-        FAULTS.append(FaultType(keyword, target, needs, steps))
-        return steps
-
-    return add
 
 
 @dataclass(frozen=True)
@@ -128,93 +116,102 @@ class Scene:
             self.experiment.note_fault("broker", what, clock.now_ms())
         return list(done.values())
 
-    def leader(self, topic: str) -> int:
-        """The leader of partition 0 of a topic of the scenario."""
-        name = self.experiment.topic_names[topic]
-        return _ask(lambda: self.admin().leader(name, 0))
+    def broker(self, *, topic: str = "", mode: str = "", number: int = 0, **_others: object) -> int:
+        """The leader of the topic's partition 0, the coordinator of the consumer's group, or this broker."""
+        experiment = self.experiment
+        if topic:
+            return _ask(lambda: self.admin().leader(experiment.topic_names[topic], 0))
+        if mode:
+            return _ask(lambda: self.admin().coordinator(experiment.groups[mode]))
+        return number
 
-    def coordinator(self, consumer: str) -> int:
-        """The coordinator of the consumer's group."""
-        group = self.experiment.groups[consumer]
-        return _ask(lambda: self.admin().coordinator(group))
 
-    def on_broker(self, fault: BrokerFault, node: int, seconds: float = 0.0) -> float:
-        """Inject a fault into the broker, and return when this began (epoch ms)."""
-        since = clock.now_ms()
-        self.faults.inject(fault, node, seconds)
-        return since
+def _of_a_broker(keyword: str, target: str, needs: BrokerFault, what: str, documentation: str) -> FaultType:
+    """A fault of the broker that the arguments choose; one that lasts is healed also after an error."""
 
-    @contextlib.contextmanager
-    def until_healed(self, fault: BrokerFault, node: int, seconds: float = 0.0) -> Iterator[float]:
-        """The same, for the time of the block."""
-        since = self.on_broker(fault, node, seconds)
+    def steps(scene: Scene, *, delay: float = 0.0, **arguments: Any) -> Steps:
+        node, since = scene.broker(**arguments), clock.now_ms()
+        scene.faults.inject(needs, node, delay)
         try:
             yield since
         finally:
-            self.faults.heal(node)
+            if "${time}" in keyword:
+                scene.faults.heal(node)
+        return what.format(node=node, milliseconds=delay * 1000, **arguments)
+
+    return FaultType(keyword, target, needs, documentation, steps)
 
 
-@fault("Kill The Leader Of ${topic}", target="broker", needs="kill")
-def kill_the_leader(scene: Scene, topic: str) -> Steps:
-    """Kills the broker that leads the topic's partition 0, as a power failure does."""
-    node = scene.leader(topic)
-    yield scene.on_broker("kill", node)
-    return f"killed broker {node}, leader of {topic}"
+FAULTS = [
+    _of_a_broker(
+        "Kill The Leader Of ${topic}",
+        "broker",
+        "kill",
+        "killed broker {node}, leader of {topic}",
+        "Kills the broker that leads the topic's partition 0, as a power failure does.",
+    ),
+    _of_a_broker(
+        "Kill The Coordinator Of ${mode}",
+        "broker",
+        "kill",
+        "killed broker {node}, coordinator of {mode}",
+        "Kills the broker that coordinates the consumer's group.",
+    ),
+    _of_a_broker(
+        "Move The Leader Of ${topic}",
+        "broker",
+        "stop",
+        "moved the leader of {topic} away from broker {node}",
+        "Stops the broker that leads the topic's partition 0; it hands over its leaderships first.\n\n"
+        "Fails if the broker does not stop within 20 seconds.",
+    ),
+    _of_a_broker(
+        "Freeze The Leader Of ${topic} For ${time}",
+        "broker",
+        "freeze",
+        "froze broker {node}",
+        "Freezes the process of the broker that leads the topic's partition 0; its connections stay open.",
+    ),
+    _of_a_broker(
+        "Freeze Broker ${number} For ${time}",
+        "broker",
+        "freeze",
+        "froze broker {node}",
+        "Freezes the process of this broker (1 to 3); its connections stay open.",
+    ),
+    _of_a_broker(
+        "Isolate The Leader Of ${topic} For ${time}",
+        "network",
+        "isolate",
+        "isolated broker {node}",
+        "Drops all traffic between the consumers and the leader of the topic's partition 0.\n\n"
+        "On compose the broker is isolated from the other brokers as well.",
+    ),
+    _of_a_broker(
+        "Drop Responses Of The Leader Of ${topic} For ${time}",
+        "network",
+        "drop-responses",
+        "dropped responses of broker {node}",
+        "Passes consumers' requests to the leader of the topic's partition 0, but drops its responses.",
+    ),
+    _of_a_broker(
+        "Delay The Leader Of ${topic} By ${delay} For ${time}",
+        "network",
+        "delay",
+        "delayed broker {node} by {milliseconds:g} ms",
+        "Adds this latency, each way, between the consumers and the leader of the topic's partition 0.",
+    ),
+]
 
 
-@fault("Kill The Coordinator Of ${mode}", target="broker", needs="kill")
-def kill_the_coordinator(scene: Scene, mode: str) -> Steps:
-    """Kills the broker that coordinates the consumer's group."""
-    node = scene.coordinator(mode)
-    yield scene.on_broker("kill", node)
-    return f"killed broker {node}, coordinator of {mode}"
+def fault(keyword: str, *, target: str) -> Callable[[Callable[..., Steps]], Callable[..., Steps]]:
+    """Add the function of a fault of another process to FAULTS; its docstring documents the keyword."""
 
+    def add(steps: Callable[..., Steps]) -> Callable[..., Steps]:
+        FAULTS.append(FaultType(keyword, target, None, inspect.getdoc(steps) or "", steps))
+        return steps
 
-@fault("Move The Leader Of ${topic}", target="broker", needs="stop")
-def move_the_leader(scene: Scene, topic: str) -> Steps:
-    """Stops the broker that leads the topic's partition 0; it hands over its leaderships first.
-
-    Fails if the broker does not stop within 20 seconds.
-    """
-    node = scene.leader(topic)
-    yield scene.on_broker("stop", node)
-    return f"moved the leader of {topic} away from broker {node}"
-
-
-@fault("Freeze The Leader Of ${topic} For ${time}", target="broker", needs="freeze")
-def freeze_the_leader(scene: Scene, topic: str) -> Steps:
-    """Freezes the process of the broker that leads the topic's partition 0; its connections stay open."""
-    return (yield from freeze_broker(scene, scene.leader(topic)))
-
-
-@fault("Isolate The Leader Of ${topic} For ${time}", target="network", needs="isolate")
-def isolate_the_leader(scene: Scene, topic: str) -> Steps:
-    """Drops all traffic between the consumers and the leader of the topic's partition 0.
-
-    On compose the broker is isolated from the other brokers as well.
-    """
-    node = scene.leader(topic)
-    with scene.until_healed("isolate", node) as since:
-        yield since
-    return f"isolated broker {node}"
-
-
-@fault("Drop Responses Of The Leader Of ${topic} For ${time}", target="network", needs="drop-responses")
-def drop_responses(scene: Scene, topic: str) -> Steps:
-    """Passes consumers' requests to the leader of the topic's partition 0, but drops its responses."""
-    node = scene.leader(topic)
-    with scene.until_healed("drop-responses", node) as since:
-        yield since
-    return f"dropped responses of broker {node}"
-
-
-@fault("Delay The Leader Of ${topic} By ${delay} For ${time}", target="network", needs="delay")
-def delay_the_leader(scene: Scene, topic: str, delay: float) -> Steps:
-    """Adds this latency, each way, between the consumers and the leader of the topic's partition 0."""
-    node = scene.leader(topic)
-    with scene.until_healed("delay", node, delay) as since:
-        yield since
-    return f"delayed broker {node} by {delay * 1000:g} ms"
+    return add
 
 
 @fault("Kill The Consumer ${mode} For ${time}", target="consumer")
@@ -261,14 +258,6 @@ def fill_the_disk(scene: Scene, mode: str) -> Steps:
         victim.limit_files(None)
         members.take_back(victim)
     return f"filled the disk of {mode}, which " + ("ended and was started anew" if ended else "went on")
-
-
-@fault("Freeze Broker ${number} For ${time}", target="broker", needs="freeze")
-def freeze_broker(scene: Scene, number: int) -> Steps:
-    """Freezes the process of this broker (1 to 3); its connections stay open."""
-    with scene.until_healed("freeze", number) as since:
-        yield since
-    return f"froze broker {number}"
 
 
 def _end_of(steps: Steps) -> str:
