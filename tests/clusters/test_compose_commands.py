@@ -78,6 +78,20 @@ def test_everything_up_and_down(settings: Mapping[str, str], tmp_path: Path):
     assert left_of(PROJECT) == []
 
 
+def test_a_producer_run_right_after_everything_is_up_makes_traffic_of_its_own(settings: Mapping[str, str]):
+    """The specification's own order: the producer of `up` is still at work."""
+    done = run("up -d", settings)
+    assert done.returncode == 0, done.stderr
+    for order in ("run test-producer", 'run -e FAIRPOLL_DURATION="3 s" test-producer'):
+        done = run(order, settings)
+        assert done.returncode == 0, done.stderr
+        seconds = 3 if "3 s" in order else 6
+        assert done.stdout.count('"producer_send_success"') == 2_000 + 40 * seconds + seconds // 3
+    done = run("down -v --remove-orphans", settings)
+    assert done.returncode == 0, done.stderr
+    assert left_of(PROJECT) == []
+
+
 def test_the_broker_alone_and_then_the_producer(settings: Mapping[str, str], tmp_path: Path):
     log = tmp_path / "admin.log"
     if find_compose().version.startswith("1."):

@@ -1,6 +1,7 @@
 """A run in parts, without a broker: shards of the traffic, clocks, the roster, ledgers merged."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from fairpoll.base.errors import HistoryError, ScenarioError
 from fairpoll.evidence import layout
 from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.producer.shards import Shard
+from fairpoll.run.distributed import plan
 from fairpoll.run.distributed.clocks import ClockOffset, measure, over_a_run
 from fairpoll.run.distributed.fetching import facts_of
 from fairpoll.run.distributed.plan import facts_of_plan
@@ -138,6 +140,21 @@ def test_a_consumer_cannot_be_called_like_a_file_of_the_recording():
     for name in ("ledger", "samples", "run.json", "..", "a/b", ""):
         with pytest.raises(ScenarioError, match="cannot be the name of a consumer"):
             planned((name,))
+
+
+@pytest.mark.parametrize(
+    ("address", "shares"), [("127.0.0.1", True), ("192.0.2.1", False), (None, False)], ids=str
+)
+def test_a_machine_shares_the_traffic_if_an_address_of_the_name_is_its_own(
+    address: str | None, shares: bool, monkeypatch: pytest.MonkeyPatch
+):
+    def resolve(_host: str, _port: None) -> list[tuple[object, ...]]:
+        if address is None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    assert plan._is_called("test-producer") is shares
 
 
 class TestMergedLedgers:

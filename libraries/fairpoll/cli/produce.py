@@ -61,6 +61,12 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Only the partitions of this shard, such as 2/4.  [default: all, or with --evidence-topic agreed]",
 )
 @evidence_topic_option(required=False)
+@option(
+    "--shared-by",
+    metavar="HOST",
+    help="With --evidence-topic: share the traffic with the machines of this name in the network. One that "
+    "does not have the name, such as a container of 'docker compose run', makes traffic of its own.",
+)
 @controlled_option
 def produce(  # noqa: PLR0913 - an argument an option
     *,
@@ -74,6 +80,7 @@ def produce(  # noqa: PLR0913 - an argument an option
     create_topics: bool,
     shard: str | None,
     evidence_topic: str | None,
+    shared_by: str | None,
     controlled: bool,
     **overrides: str,
 ) -> None:
@@ -115,7 +122,7 @@ def produce(  # noqa: PLR0913 - an argument an option
     if not controlled:
         require_broker(config)
         if evidence_topic:
-            wanted = Wanted(scenario, speed, names, create_topics, part, run_id)
+            wanted = Wanted(scenario, speed, names, create_topics, part, run_id, shared_by or "")
             produce_together(wanted, config, evidence_topic, stop)
             return
     if create_topics:

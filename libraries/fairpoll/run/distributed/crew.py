@@ -55,7 +55,7 @@ class Crew:
         self._run = found
         return found
 
-    def join(self, run_id: str, facts: Callable[[], Mapping[str, Any]]) -> tuple[RunNotes, Shard]:
+    def join(self, run_id: str, facts: Mapping[str, Any]) -> tuple[RunNotes, Shard]:
         """Ask for a shard of the traffic of this run. Without a run id, producers that join at the same time
         form a run, with the facts of the first of them.
 
@@ -79,7 +79,7 @@ class Crew:
                 elif time.monotonic() > quiet_since + SETTLE_SECONDS + TAKE_OVER_SECONDS * forming.index(
                     member
                 ):
-                    self.topic.publish("plan", forming=forming[0], facts=facts())
+                    self.topic.publish("plan", forming=forming[0], facts=facts)
                     quiet_since = time.monotonic()
             return self.roster.seat(member)
 

@@ -4,6 +4,7 @@
 """
 
 import os
+import socket
 import sys
 import tempfile
 import threading
@@ -11,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+import psutil
 
 from fairpoll.base.errors import FairpollError, ScenarioError
 from fairpoll.base.text import quoted
@@ -88,6 +91,8 @@ class Wanted:
     create_topics: bool
     shard: Shard | None = None
     run_id: str | None = None
+    # The name in the network of the machines that share the traffic; "" for all that are started together.
+    shared_by: str = ""
 
 
 def produce_together(
@@ -112,14 +117,23 @@ def produce_together(
             raise ScenarioError(f"run {run.run_id} has {run.shards} shards, this is {shard or number}")
         shard = Shard(number, run.shards)
     else:
-
-        def facts() -> Mapping[str, Any]:
-            run_id, servers = wanted.run_id or new_run_id(), config["bootstrap.servers"]
-            return facts_of_plan(run_id, wanted.scenario, wanted.speed, servers, topics=wanted.topics)
-
-        _, shard = crew.join(wanted.run_id or "", facts)
+        run_id, servers = wanted.run_id or new_run_id(), config["bootstrap.servers"]
+        facts = facts_of_plan(run_id, wanted.scenario, wanted.speed, servers, topics=wanted.topics)
+        alone = not wanted.run_id and wanted.shared_by and not _is_called(wanted.shared_by)
+        if alone:
+            topic.publish("plan", facts=facts)
+        _, shard = crew.join(run_id if alone or wanted.run_id else "", facts)
     produce_share(crew, shard, config, stop, create_topics=wanted.create_topics)
     topic.close()
+
+
+def _is_called(host: str) -> bool:
+    """Whether this machine has an address of the host name in its network."""
+    try:
+        addresses = {address[0] for *_, address in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return any(own.address in addresses for owns in psutil.net_if_addrs().values() for own in owns)
 
 
 def produce_share(
