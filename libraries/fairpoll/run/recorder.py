@@ -22,9 +22,9 @@ SHORTEST_SECONDS = 5.0
 
 
 def check_speed(scenario: Scenario, speed: float) -> None:
-    """Raise ScenarioError if the live traffic would be shorter than SHORTEST_SECONDS at this speed."""
+    """Raise ScenarioError if the speed is invalid, or too high for SHORTEST_SECONDS of live traffic."""
     most = scenario.duration_seconds / SHORTEST_SECONDS
-    if speed > most:
+    if scenario.at_speed(speed).duration_seconds < SHORTEST_SECONDS:
         raise ScenarioError(f"SPEED is {speed:g}; at most {most:g} here: less traffic proves nothing")
 
 
