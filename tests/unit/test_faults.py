@@ -1,12 +1,16 @@
 """How a fault is injected, undone and recorded, on a cluster that only takes notes."""
 
+import contextlib
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 from unittest.mock import MagicMock
 
 import pytest
 
 from fairpoll.base.errors import ClusterError, ClusterUnavailableError, FairpollError
+from fairpoll.cluster import KINDS
+from fairpoll.cluster.base import BrokerFault
+from fairpoll.cluster.compose import faults as compose
 from fairpoll.run.faults import FAULTS, FaultType, Scene
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
@@ -68,3 +72,32 @@ def test_brokers_that_are_not_ours_have_no_faults():
     place, _, _ = scene("external")
     with pytest.raises(FairpollError, match="needs three local brokers: run with BROKERS:3 on CLUSTER:"):
         inject(place, BY_NAME["kill_the_leader_of"])
+
+
+@pytest.mark.parametrize("fault", get_args(BrokerFault))
+def test_the_engine_injects_what_the_row_of_compose_promises_and_heals_it(
+    fault: BrokerFault, monkeypatch: pytest.MonkeyPatch
+):
+    container = MagicMock(status="paused" if fault == "freeze" else "running")
+    container.attrs = {"NetworkSettings": {"Networks": {"net": {"Aliases": ["kafka-2"]}}}}
+    network = container.client.networks.get.return_value
+    monkeypatch.setattr(compose, "engine", contextlib.nullcontext)
+    monkeypatch.setattr(compose, "containers_of", lambda _client, _project: [container])
+    monkeypatch.setattr(compose, "service_of", lambda _container: "kafka-2")
+    faults = compose.ComposeFaults("project")
+    if fault not in KINDS["compose"].injects:
+        with pytest.raises(ClusterError, match="is not possible between containers"):
+            faults.inject(fault, 2)
+        return
+    faults.inject(fault, 2)
+    faults.heal(2)
+    done = {
+        "kill": [container.kill],
+        "stop": [container.stop],
+        "freeze": [container.pause, container.unpause],
+        "isolate": [network.disconnect, network.connect],
+    }[fault]
+    assert [step.call_count for step in done] == [1] * len(done)
+    assert faults.down == ({2} if fault in ("kill", "stop") else set())
+    faults.start(2)
+    assert faults.down == set()
