@@ -28,7 +28,7 @@ from fairpoll.cluster.leftovers import Registry
 from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.reports.run_charts import run_charts
 from fairpoll.run.experiment import Experiment
-from fairpoll.run.modes import Yours, consumer_of
+from fairpoll.run.modes import consumer_of
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.verdicts.verdict import Verdict
 
@@ -111,7 +111,7 @@ def one(topics: int, place: Path) -> None:
             scenario_file=path,
             scenario=scenario,
             speed=1.0,
-            consumers=[consumer_of(MODE, Yours())],
+            consumers=[consumer_of(MODE, {})],
             cluster=timed,  # type: ignore[arg-type]
             run_id="breadth",
             folder=place / "recording",

@@ -67,10 +67,7 @@ class Fairpoll:
         *,
         scenario: str = "specified.yaml",
         speed: float | None = None,
-        name: str = "",
-        fields: str = "",
-        shows: str = "",
-        **thresholds: float | None,
+        **declared: str | float | None,
     ) -> Judgement:
         """Run the command and the plain loop on the same traffic; judge it by the plain expectation.
 
@@ -78,25 +75,23 @@ class Fairpoll:
             command: as for a shell, such as "./my-consumer --flag".
             scenario: a packaged scenario or a file; default specified.yaml.
             speed: divides every interval; default: the option --fairpoll-speed.
-            name: the consumer's name in findings; default: made from the command.
-            fields: the field mapping of its output files, such as "topic=meta.topic offset=meta.offset".
-            shows: the kinds of evidence that it declares; default: those that it leaves.
-            thresholds: fields of `verdicts.expectation.Thresholds`, such as wait_at_most=2.0 (seconds).
+            declared: attributes of the consumer (`contract.subject.ATTRIBUTES`) as text, such as name="mine",
+                and thresholds (`verdicts.expectation.Thresholds`), such as wait_at_most=2.0 (seconds).
 
         Raises FairpollError if the scenario, the command or the cluster cannot be used.
         """
         # Imported here, because every pytest run of this environment loads the plugin.
-        from fairpoll.run.members import ConsumerUnderTest  # noqa: PLC0415
-        from fairpoll.run.modes import Yours  # noqa: PLC0415
+        from fairpoll.contract.subject import ATTRIBUTES, Subject  # noqa: PLC0415
         from fairpoll.run.recorder import Recorder  # noqa: PLC0415
         from fairpoll.scenarios.model import CONTROL  # noqa: PLC0415
         from fairpoll.scenarios.packaged import find_scenario  # noqa: PLC0415
         from fairpoll.verdicts.expectation import Thresholds, judge_plainly  # noqa: PLC0415
         from fairpoll.verdicts.verdict import Verdict  # noqa: PLC0415
 
-        expected = Thresholds.for_scenario(scenario, **thresholds)
-        consumer = Yours(command, fields, name=name, shows=shows).as_mode("yours")
-        consumers = [ConsumerUnderTest.built_in(CONTROL), consumer]
+        yours = {name: str(declared.pop(name)) for name in ATTRIBUTES.keys() & declared.keys()}
+        expected = Thresholds.for_scenario(scenario, **declared)
+        consumer = Subject.parse("yours", {"command": command, **yours})
+        consumers = [Subject.built_in(CONTROL), consumer]
         with Recorder(self.cluster, self.folder, self.registry) as recorder:
             file = find_scenario(scenario)
             verdict = Verdict(recorder.record(consumer.name, file, speed or self.speed, consumers))

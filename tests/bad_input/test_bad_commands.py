@@ -11,10 +11,10 @@ from syrupy.assertion import SnapshotAssertion
 from fairpoll.base.errors import ConsumerError, FairpollError
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.contract.subject import Subject
 from fairpoll.run import processes
 from fairpoll.run.experiment import Experiment
-from fairpoll.run.members import ConsumerUnderTest
-from fairpoll.run.modes import Yours, consumer_of
+from fairpoll.run.modes import consumer_of
 from fairpoll.scenarios.file import load_scenario
 
 SCENARIO = """
@@ -47,7 +47,7 @@ def experiment(cluster: Cluster, folder: Path, command: tuple[str, ...]) -> Expe
         scenario_file=file,
         scenario=load_scenario(file),
         speed=1,
-        consumers=[ConsumerUnderTest("mine", command)],
+        consumers=[Subject("mine", command)],
         cluster=cluster,
         run_id=re.sub(r"\W", "-", folder.name),
         folder=folder / "run",
@@ -132,5 +132,5 @@ def test_a_program_that_prints_without_end_is_stopped(
 )
 def test_what_cannot_be_read_as_a_command(command: str, snapshot: SnapshotAssertion):
     with pytest.raises(ConsumerError) as error:
-        consumer_of("async", Yours(command))
+        consumer_of("async", {"command": command})
     assert str(error.value) == snapshot

@@ -17,10 +17,10 @@ from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.consumers.sink import FileSink
 from fairpoll.contract.events import is_cut_off, read_events
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.run.experiment import Experiment
-from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.run.processes import ChildProcess
 from fairpoll.scenarios.file import load_scenario
 
@@ -106,7 +106,7 @@ def test_the_consumer_ends_with_one_sentence_and_counts_what_the_file_holds(
     for _ in range(2_000):
         producer.produce("t", value=Record(0).value(), partition=0)
     assert producer.flush(20) == 0
-    command = [*ConsumerUnderTest.built_in(mode).command, "--group", "g", "--topic", "t=t.json"]
+    command = [*Subject.built_in(mode).command, "--group", "g", "--topic", "t=t.json"]
     command += ["--output-folder", str(small_disk)]
     servers = {"FAIRPOLL_BOOTSTRAP_SERVERS": cluster.client_config["bootstrap.servers"]}
     process = ChildProcess(mode, command, servers, tmp_path / "events.jsonl", tmp_path / "client.log")
@@ -137,7 +137,7 @@ def test_the_run_ends_with_the_sentence_and_can_still_be_read(
         scenario_file=file,
         scenario=load_scenario(file),
         speed=1,
-        consumers=[ConsumerUnderTest.built_in("sync"), ConsumerUnderTest.built_in("async")],
+        consumers=[Subject.built_in("sync"), Subject.built_in("async")],
         cluster=cluster,
         run_id="full",
         folder=folder,

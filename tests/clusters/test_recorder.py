@@ -8,9 +8,9 @@ import pytest
 from fairpoll.base.errors import ConsumerError, ScenarioError
 from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.league.command import LeagueOptions, run_league
-from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.run.recorder import Recorder
 from fairpoll.scenarios.packaged import find_scenario
 
@@ -20,7 +20,7 @@ def test_topics_and_groups_are_deleted_also_after_an_error(tmp_path: Path, monke
     with Registry() as registry:
         cluster = open_cluster("mock", ClusterOptions(tmp_path / "cluster"), registry, warn=print)
         monkeypatch.setattr(cluster, "delete", lambda *names: deleted.extend(map(sorted, names)))
-        ends_at_once = ConsumerUnderTest("mine", ("false",))
+        ends_at_once = Subject("mine", ("false",))
         with (
             pytest.raises(ConsumerError, match="ended on its own"),
             Recorder(cluster, tmp_path, registry) as recorder,

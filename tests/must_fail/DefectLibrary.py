@@ -15,13 +15,13 @@ from robot.libraries.BuiltIn import BuiltIn
 from fairpoll.base import clock
 from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, Finding, Status, judge
 from fairpoll.checkers.doubts import adverse_doubts, void_doubts
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.keywords.judging import INCONCLUSIVE, settle
 from fairpoll.keywords.session import SESSION
 from fairpoll.reports.tables import criteria_table
-from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.scenarios.units import Action
 from fairpoll.verdicts.verdict import Verdict
 
@@ -196,10 +196,10 @@ def _until_sound(run: Callable[[], Verdict]) -> None:
         SESSION.discard(verdict)
 
 
-def _under_test(names: Sequence[str]) -> list[ConsumerUnderTest]:
+def _under_test(names: Sequence[str]) -> list[Subject]:
     command = (sys.executable, str(HERE / "consumers.py"))
-    broken = [ConsumerUnderTest(_slug(name), (*command, name)) for name in names]
-    return [ConsumerUnderTest.built_in("async"), *broken]
+    broken = [Subject(_slug(name), (*command, name)) for name in names]
+    return [Subject.built_in("async"), *broken]
 
 
 def _slug(name: str) -> str:

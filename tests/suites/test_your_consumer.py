@@ -13,7 +13,7 @@ import yaml
 from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers import bizon
 from fairpoll.consumers.bizon import __main__ as runner
-from fairpoll.run.modes import Yours, consumer_of
+from fairpoll.run.modes import consumer_of
 from fairpoll.verdicts.rejudge import judge_again
 from suite_runs import ROOT, SUITES, run
 
@@ -108,15 +108,27 @@ def test_bizon_is_skipped_with_the_reason_on_the_mock(tmp_path: Path):
 @pytest.mark.parametrize(
     ("mode", "yours", "message"),
     [
-        ("yours", Yours(), "no consumer of yours is given: name its command with --variable CONSUMER:..."),
-        ("yours", Yours("me", "colour=x"), "CONSUMER_FIELDS: 'colour=x' is not one of topic, partition"),
-        ("yours", Yours("me", name="a b"), "CONSUMER_NAME: 'a b' is not a name; write at most 60 letters"),
-        ("async", Yours("me", name="sync"), "CONSUMER_NAME: 'sync' is taken; choose another name"),
-        ("yours", Yours("me", shows="all"), "SHOWS: 'all' is not a kind of evidence; one of: records, "),
-        ("fast", Yours(), "unknown mode 'fast'; one of: sync, async, bizon-sync, bizon-async, yours"),
+        ("yours", {}, "no consumer of yours is given: name its command with --variable CONSUMER:..."),
+        (
+            "yours",
+            {"command": "me", "fields": "colour=x"},
+            "CONSUMER_FIELDS: 'colour=x' is not one of topic, partition",
+        ),
+        (
+            "yours",
+            {"command": "me", "name": "a b"},
+            "CONSUMER_NAME: 'a b' is not a name; write at most 60 letters",
+        ),
+        ("async", {"command": "me", "name": "sync"}, "CONSUMER_NAME: 'sync' is taken; choose another name"),
+        (
+            "yours",
+            {"command": "me", "shows": "all"},
+            "SHOWS: 'all' is not a kind of evidence; one of: records, ",
+        ),
+        ("fast", {}, "unknown mode 'fast'; one of: sync, async, bizon-sync, bizon-async, yours"),
     ],
 )
-def test_a_consumer_that_cannot_be_had(mode: str, yours: Yours, message: str):
+def test_a_consumer_that_cannot_be_had(mode: str, yours: dict[str, str], message: str):
     with pytest.raises(ConsumerError) as error:
         consumer_of(mode, yours)
     assert str(error.value).startswith(message)
@@ -145,10 +157,10 @@ def test_a_consumer_that_cannot_be_had(mode: str, yours: Yours, message: str):
     ],
 )
 def test_a_consumer_is_named_by_its_command_and_called_by_its_mode(command: str, name: str):
-    consumer = consumer_of("async", Yours(command))
+    consumer = consumer_of("async", {"command": command})
     assert (consumer.name, consumer.mode) == (name, "async")
-    assert consumer_of("yours", Yours(command, name="given")).name == "given"
-    assert consumer_of("sync", Yours(command)).name == "sync"
+    assert consumer_of("yours", {"command": command, "name": "given"}).name == "given"
+    assert consumer_of("sync", {"command": command}).name == "sync"
 
 
 def test_a_secret_option_of_a_consumer_that_ends_is_in_no_file(tmp_path: Path):
@@ -173,10 +185,10 @@ def test_a_secret_option_of_a_consumer_that_ends_is_in_no_file(tmp_path: Path):
 
 
 def test_modes_and_what_stands_for_them():
-    assert consumer_of("async", Yours("mine --fast")).command == ("mine", "--fast")
-    assert consumer_of("sync", Yours("mine")).command != ("mine",)
-    assert consumer_of("yours", Yours("mine", "id=a.b")).fields.id == "a.b"
-    begun = consumer_of("bizon-async", Yours(bizon_config="my.yml"))
+    assert consumer_of("async", {"command": "mine --fast"}).command == ("mine", "--fast")
+    assert consumer_of("sync", {"command": "mine"}).command != ("mine",)
+    assert consumer_of("yours", {"command": "mine", "fields": "id=a.b"}).fields.id == "a.b"
+    begun = consumer_of("bizon-async", {}, "my.yml")
     assert begun.command[-4:] == ("--mode", "async", "--config", "my.yml")
     assert begun.fields == bizon.OUTPUT_FIELDS
 

@@ -9,7 +9,7 @@ from robot import api
 
 from fairpoll import pytest_plugin
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA
-from fairpoll.verdicts.expectation import Thresholds, judge_plainly
+from fairpoll.verdicts.expectation import THRESHOLDS, Thresholds, judge_plainly
 from fairpoll.verdicts.verdict import Verdict
 from histories import acked, consumer, delivered, recording
 
@@ -43,11 +43,9 @@ def test_the_suite_has_the_same_criteria():
 
 def test_the_suite_has_the_same_thresholds():
     variables = dict(VARIABLE.findall(SUITE.read_text("utf-8")))
-    values = {
-        name.lower(): value for name, value in variables.items() if name not in ("SCENARIO", "LOW_AT_MOST")
-    }
+    values = {name.lower(): value for name, value in variables.items() if name != "SCENARIO"}
     numbers = {
-        name: float(re.sub(r"[^0-9.]", "", value)) / (100 if "%" in value else 1)
+        name: None if value == "-" else THRESHOLDS[name].parse(re.sub(r"(?<=\d) (?=\d)", "", value))
         for name, value in values.items()
     }
     assert numbers == asdict(Thresholds())

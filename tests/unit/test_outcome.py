@@ -13,6 +13,8 @@ from fairpoll.checkers.finding import Finding
 from fairpoll.cli import test as command
 from fairpoll.cli.test import SUITES, robot_arguments
 from fairpoll.reports.outcome import outcome
+from fairpoll.scenarios.packaged import find_scenario
+from fairpoll.verdicts.expectation import Thresholds
 from fairpoll.verdicts.verdict_json import JudgedConsumer, JudgedRun, JudgedSuites, worst
 
 GIVEN: dict[str, Any] = {
@@ -93,7 +95,7 @@ def test_nothing_judged_is_no_verdict_and_a_broken_one_is_an_error(tmp_path: Pat
 
 
 def test_options_become_variables_and_only_those_that_are_given():
-    arguments = robot_arguments({**GIVEN, "wait_at_most": "2 s", "bootstrap_servers": "b:9092"})
+    arguments = robot_arguments({**GIVEN, "wait_at_most": 2.0, "bootstrap_servers": "b:9092"})
     given = [value for name, value in pairwise(arguments) if name == "--variable"]
     assert given == [
         "CLUSTER:external", "SPEED:10", "CONSUMER:./mine --fast", "BROKERS:1", "BOOTSTRAP_SERVERS:b:9092",
@@ -104,7 +106,18 @@ def test_options_become_variables_and_only_those_that_are_given():
 
 def test_counts_of_the_specified_scenario_are_not_asked_of_another():
     assert "counts" in robot_arguments({**GIVEN, "scenario": "overload.yaml"})
-    assert "counts" not in robot_arguments({**GIVEN, "scenario": "overload.yaml", "low_at_least": "5"})
+    arguments = robot_arguments({**GIVEN, "scenario": "overload.yaml", "low_at_least": 5})
+    assert "counts" not in arguments
+    assert {"LOW_AT_LEAST:5", "HIGH_AT_LEAST:-", "LOW_SHARE_AT_LEAST:-"} < set(arguments)
+
+
+@pytest.mark.parametrize("scenario", ["specified.yaml", str(find_scenario("specified.yaml"))])
+def test_the_specified_scenario_is_judged_alike_by_name_and_by_default(scenario: str):
+    named = robot_arguments({**GIVEN, "scenario": scenario})
+    (variable,) = [word for word in named if word.startswith("SCENARIO:")]
+    named = named[: named.index(variable) - 1] + named[named.index(variable) + 1 :]
+    assert named == robot_arguments(GIVEN)
+    assert Thresholds.for_scenario(scenario) == Thresholds()
 
 
 def test_suites_are_chosen_by_name_or_by_tag():

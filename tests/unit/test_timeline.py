@@ -8,7 +8,8 @@ import pytest
 from support.histories import SCENARIO
 
 from fairpoll.contract.events import dump
-from fairpoll.run.members import ConsumerUnderTest, Members
+from fairpoll.contract.subject import Subject
+from fairpoll.run.members import Members
 from fairpoll.run.timeline import Timeline
 from fairpoll.scenarios.model import Step
 from fairpoll.scenarios.units import Action
@@ -39,7 +40,7 @@ def members(tmp_path: Path) -> Members:
             events.parent.mkdir(exist_ok=True, parents=True)
             return Process(name, events)
 
-    group = Members(ConsumerUnderTest("c", ("c",)), {}, tmp_path / "c", Processes())  # type: ignore[arg-type]
+    group = Members(Subject("c", ("c",)), {}, tmp_path / "c", Processes())  # type: ignore[arg-type]
     group.start()
     return group
 

@@ -9,17 +9,9 @@ from typing import Any
 
 from fairpoll.base.errors import FairpollError
 from fairpoll.checkers.finding import Finding
-from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion, Needed
+from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion
+from fairpoll.contract.subject import EVIDENCE
 from fairpoll.evidence.history import ConsumerHistory, Recording
-
-# Kind of evidence -> its description, as in `9 criteria need to know which records it delivered`.
-EVIDENCE_NAMES: dict[Needed, str] = {
-    "records": "which records it delivered",
-    "contents": "what the records it delivered hold",
-    "places": "which output its records went to",
-    "assignments": "which partitions were assigned to it",
-    "buffers": "how many records it buffers",
-}
 
 
 def judge(criterion: str, recording: Recording, consumer: str, **thresholds: Any) -> Finding:
@@ -67,7 +59,7 @@ def _judge(
     if needed in (None, "buffers") or needed in history.evidence:
         return finding
     why = (
-        f"{consumer} leaves no evidence of {EVIDENCE_NAMES[needed]}; "
+        f"{consumer} leaves no evidence of {EVIDENCE[needed].what}; "
         "docs/reference/consumer-contract.md lists what it can report"
     )
     return replace(finding, status="inconclusive", measured="no evidence", sentence=why, figures={})

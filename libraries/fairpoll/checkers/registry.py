@@ -15,12 +15,11 @@ from fairpoll.base.errors import FairpollError
 from fairpoll.base.typed import WORDS
 from fairpoll.checkers.doubts import adverse_doubts, rate_ignored, void_doubts
 from fairpoll.checkers.finding import Finding
-from fairpoll.evidence.history import Evidence, Recording
+from fairpoll.contract.subject import Evidence
+from fairpoll.evidence.history import Recording
 
 # A criterion about the producer or the run ignores the consumer.
 Subject = Literal["consumer", "producer", "run"]
-# A kind of evidence that a criterion needs; buffer levels are known only if the consumer reports them.
-Needed = Evidence | Literal["buffers"]
 ENTRY_POINTS = "fairpoll.criteria"
 
 
@@ -83,7 +82,7 @@ class Criterion:
     function: Callable[..., Finding]
     thresholds: Mapping[str, Threshold]
     keyword: str
-    needs: Needed | None = None
+    needs: Evidence | None = None
     guarantee: bool = False
     subject: Subject = "consumer"
     depends_on_load: bool = False
@@ -152,7 +151,7 @@ def criterion(
     title: str,
     *,
     keyword: str = "",
-    needs: Needed | None = None,
+    needs: Evidence | None = None,
     guarantee: bool = False,
     subject: Subject = "consumer",
     depends_on_load: bool = False,

@@ -13,6 +13,7 @@ import click
 from fairpoll.base.text import quoted
 from fairpoll.contract.client_config import check_servers
 from fairpoll.contract.settings import PollSettings, allowed, default
+from fairpoll.contract.subject import ATTRIBUTES
 
 RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -54,6 +55,15 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
             kind = click.Choice(values.choices)
         name = f"--{setting.name.replace('_', '-')}"
         command = option(name, type=kind, default=default(setting), help=values.help)(command)
+    return command
+
+
+def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for each attribute of a consumer under test, except its command."""
+    for name, attribute in reversed(list(ATTRIBUTES.items())):
+        if name != "command":
+            shown = attribute.default or False
+            command = click.option(f"--{name}", show_default=shown, help=attribute.help)(command)
     return command
 
 

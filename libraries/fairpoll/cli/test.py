@@ -1,11 +1,11 @@
 """`fairpoll test`: judges a consumer of the user with the packaged suites, which Robot Framework runs."""
 
-import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,20 @@ import click
 
 from fairpoll.base.disk import writing_to
 from fairpoll.base.errors import FairpollError
-from fairpoll.cli.options import FiniteRange, checked_servers, option
+from fairpoll.cli.options import FiniteRange, checked_servers, option, subject_options
 from fairpoll.cluster import KINDS
+from fairpoll.contract.subject import ATTRIBUTES, Subject
 from fairpoll.evidence import layout
 from fairpoll.reports.outcome import EXIT_CODES, outcome
-from fairpoll.run.modes import KINDS_OF_EVIDENCE, Yours
 from fairpoll.scenarios.file import load_scenario
-from fairpoll.scenarios.packaged import find_scenario
-from fairpoll.scenarios.units import parse_duration, parse_share
+from fairpoll.scenarios.packaged import SPECIFIED, find_scenario
+from fairpoll.verdicts.expectation import THRESHOLDS, Threshold, Thresholds
 
 SUITES = Path(__file__).parents[1] / "suites"
 SUITE = "your_consumer"
 COULD_NOT_RUN = 3
 # Robot's own exit codes from here on mean that it was interrupted or had nothing to run.
 ROBOTS_OWN = 251
-# Counts of records hold for the specified scenario only.
-COUNTS = ("high_at_least", "low_at_least", "low_at_most", "low_share_at_least")
 
 
 class _NotRun(click.UsageError):
@@ -47,49 +45,36 @@ class _Judging(click.Command):
             raise _NotRun(error.format_message() + more, error.ctx) from None
 
 
-def _checked(
-    parse: Callable[[str], object],
-) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
-    """A callback that rejects a value for which `parse` raises ValueError."""
-
-    def check(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
-        if text:
-            try:
-                parse(text)
-            except ValueError as error:
-                raise click.BadParameter(str(error)) from None
-        return text
-
-    return check
-
-
-def _records(text: str) -> None:
-    if text != "-" and not re.fullmatch(r"[0-9]{1,12}", text):
-        raise ValueError(
-            f"'{text}' is not a number of records; write for example 1000, or - for no criterion"
-        )
-
-
-def _share(text: str) -> None:
-    if text != "-":
-        parse_share(text)
-
-
 def _servers(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
     return checked_servers(context, parameter, text) if text else text
 
 
-def _threshold(
-    name: str, default: str, explanation: str, parse: Callable[[str], object]
-) -> Callable[..., Any]:
-    return click.option(
-        name, show_default=default, metavar="VALUE", callback=_checked(parse), help=explanation
-    )
+def _threshold_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for each threshold of the plain expectation."""
+    defaults = Thresholds().texts
+    for name, threshold in reversed(list(THRESHOLDS.items())):
+        option_name, check = f"--{name.replace('_', '-')}", partial(_checked, threshold)
+        shown = {"show_default": defaults[name], "help": threshold.help}
+        command = click.option(option_name, metavar="VALUE", callback=check, **shown)(command)
+    return command
+
+
+def _checked(
+    threshold: Threshold, _context: click.Context, _option: click.Parameter, text: str | None
+) -> float | str | None:
+    """The threshold's number; None if it was not given, "-" for no criterion."""
+    if not text or (text == "-" and threshold.only_specified):
+        return text or None
+    try:
+        return threshold.parse(text)
+    except ValueError as error:
+        alternative = ", or - for no criterion" if threshold.only_specified else ""
+        raise click.BadParameter(f"{error}{alternative}") from None
 
 
 @click.command(cls=_Judging, short_help="Judge a consumer of yours.")
 @click.argument("command")
-@click.option("--name", show_default="made from the command", help="Its name in findings and pages.")
+@subject_options
 @click.option(
     "--cluster",
     type=click.Choice(list(KINDS)),
@@ -116,19 +101,7 @@ def _threshold(
 @click.option(
     "--scenario", show_default="specified.yaml", help="A scenario file, or the name of a packaged one."
 )
-@click.option("--fields", help="Maps its output files, such as 'topic=meta.topic offset=meta.offset'.")
-@click.option(
-    "--shows",
-    show_default="what it leaves",
-    help=f"The evidence that it declares, of: {', '.join(KINDS_OF_EVIDENCE)}.",
-)
-@_threshold("--wait-at-most", "5 s", "Longest wait of a low-volume message.", parse_duration)
-@_threshold("--throughput-at-least", "95%", "Share of the plain loop's throughput.", _share)
-@_threshold("--silent-at-most", "10 s", "Longest silence while messages wait.", parse_duration)
-@_threshold("--high-at-least", "1000", "Records of the high-volume topics, or -.", _records)
-@_threshold("--low-at-least", "20", "Records of the low-volume topics, or -.", _records)
-@_threshold("--low-at-most", "-", "Records of the low-volume topics, or -.", _records)
-@_threshold("--low-share-at-least", "1%", "Low-volume share of all records, or -.", _share)
+@_threshold_options
 @click.option("--suite", "suites", multiple=True, help="Another packaged suite, or a file; once for each.")
 @click.option(
     "--include",
@@ -176,8 +149,7 @@ def test(**options: Any) -> None:
 
 def robot_arguments(options: Mapping[str, Any]) -> list[str]:
     """The command line of `robot` for these options. Raises FairpollError if they cannot be run."""
-    text = {name: options[name] or "" for name in ("command", "fields", "name", "shows")}
-    Yours(**text).as_mode("yours")  # raises for an invalid value
+    Subject.parse("yours", {name: options[name] for name in ATTRIBUTES})  # raises for an invalid value
     scenario = find_scenario(options["scenario"]).resolve() if options["scenario"] else None
     if scenario:
         load_scenario(scenario)
@@ -185,27 +157,35 @@ def robot_arguments(options: Mapping[str, Any]) -> list[str]:
         raise FairpollError(f"--bootstrap-servers is for --cluster external, not {options['cluster']}")
     cluster = "external" if options["bootstrap_servers"] else options["cluster"]
     names = ("brokers", "bootstrap_servers", "security_protocol", "sasl_mechanism", "sasl_username")
-    thresholds = ("wait_at_most", "throughput_at_least", "silent_at_most", *COUNTS)
+    thresholds, has_counts = _thresholds(options)
     variables = {
         "CLUSTER": cluster,
         "SPEED": f"{options['speed']:g}",
-        "CONSUMER": options["command"],
-        "CONSUMER_NAME": options["name"],
-        "CONSUMER_FIELDS": options["fields"],
-        "SHOWS": options["shows"],
         "SCENARIO": scenario,
-        **{name.upper(): options[name] for name in (*names, "ssl_ca_location", *thresholds)},
+        **{attribute.variable: options[name] for name, attribute in ATTRIBUTES.items()},
+        **{name.upper(): options[name] for name in (*names, "ssl_ca_location")},
+        **thresholds,
     }
-    given = [f"{name}:{value}" for name, value in variables.items() if value]
+    set_variables = [f"{name}:{value}" for name, value in variables.items() if value]
     tags = [word for tag in options["tags"] for word in ("--include", tag)]
-    if options["scenario"] and not any(options[name] for name in COUNTS):
+    if not has_counts:
         tags += ["--exclude", "counts"]
     return [
         *("--outputdir", str(options["output_folder"]), "--xunit", "xunit.xml", "--console", "quiet"),
-        *(word for variable in (*given, *options["variables"]) for word in ("--variable", variable)),
+        *(word for variable in (*set_variables, *options["variables"]) for word in ("--variable", variable)),
         *tags,
         *map(str, _suites(options["suites"], bool(options["tags"]))),
     ]
+
+
+def _thresholds(options: Mapping[str, Any]) -> tuple[dict[str, str], bool]:
+    """The variables of thresholds that differ from the suite's, and whether any counts are judged."""
+    given = {name: options[name] for name in THRESHOLDS if options[name] is not None}
+    numbers = {name: None if value == "-" else value for name, value in given.items()}
+    texts = Thresholds.for_scenario(options["scenario"] or SPECIFIED, **numbers).texts
+    suite = Thresholds().texts
+    variables = {name.upper(): text for name, text in texts.items() if text != suite[name]}
+    return variables, any(texts[name] != "-" for name, one in THRESHOLDS.items() if one.only_specified)
 
 
 def _suites(names: Iterable[str], by_tag: bool) -> list[Path]:

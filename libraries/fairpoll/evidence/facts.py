@@ -7,6 +7,7 @@ from pathlib import Path
 from fairpoll.base.errors import HistoryError
 from fairpoll.base.text import quoted
 from fairpoll.base.typed import typed
+from fairpoll.contract.subject import JudgedConsumer
 from fairpoll.evidence import layout
 from fairpoll.producer.shards import MOST_SHARDS
 from fairpoll.scenarios.model import Scenario
@@ -44,14 +45,6 @@ class FaultFacts:
 class Clock:
     offset_ms: float
     error_ms: float
-
-
-@dataclass(frozen=True)
-class JudgedConsumer:
-    """A consumer that is not built in: its command line, without secrets, and the evidence it declared."""
-
-    command: str
-    shows: tuple[str, ...]
 
 
 @dataclass(frozen=True)

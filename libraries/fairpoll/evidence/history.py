@@ -8,23 +8,18 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition, RecordId
+from fairpoll.contract.subject import ALL_EVIDENCE, Evidence
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import RunFacts
 from fairpoll.evidence.layout import producer_name
 from fairpoll.evidence.records import Array, Delivered, Messages
 from fairpoll.scenarios.model import Scenario
-
-# Evidence to judge a consumer by: its delivered records, their contents, the outputs that they are in, and
-# the partitions assigned to it.
-Evidence = Literal["records", "contents", "places", "assignments"]
-ALL_EVIDENCE: frozenset[Evidence] = frozenset({"records", "contents", "places", "assignments"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from robot.api.deco import keyword, library
 
 from fairpoll.base.errors import ClusterUnavailableError
 from fairpoll.base.waiting import wait_until
+from fairpoll.contract.subject import Mode
 from fairpoll.keywords.arguments import CONVERTERS, Duration, Topic
 from fairpoll.keywords.session import SESSION
 from fairpoll.run.faults import FAULTS, NO_FAULTS, FaultType, Scene
-from fairpoll.run.modes import Mode
 
 # A starting broker reads its log and joins its quorum, and its replicas catch up.
 IN_SYNC_SECONDS = 90.0

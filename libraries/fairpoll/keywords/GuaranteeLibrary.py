@@ -3,12 +3,12 @@
 from robot.api.deco import keyword, library
 
 from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES
+from fairpoll.contract.subject import Mode
 from fairpoll.keywords.arguments import CONVERTERS
 from fairpoll.keywords.criterion_keywords import with_keywords
 from fairpoll.keywords.judging import find, settle
 from fairpoll.keywords.session import SESSION
 from fairpoll.keywords.VerdictLibrary import SAFETY
-from fairpoll.run.modes import Mode
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", converters=CONVERTERS)

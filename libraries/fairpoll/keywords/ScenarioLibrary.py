@@ -10,8 +10,9 @@ from robot.api.deco import keyword, library
 from fairpoll.consumers.bizon import NOT_INSTALLED
 from fairpoll.keywords.judging import log_charts
 from fairpoll.keywords.session import SESSION
+from fairpoll.keywords.subject_arguments import with_subject
 from fairpoll.keywords.suite_scenarios import RECORDS, SCENARIOS
-from fairpoll.run.modes import Yours, consumer_of
+from fairpoll.run.modes import consumer_of
 
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", listener=SCENARIOS)
@@ -46,15 +47,13 @@ class ScenarioLibrary:
             logger.console("\nLIVE needs a terminal, and this console is not one: no table is shown")
 
     @keyword(tags=["scenario", RECORDS])
+    @with_subject
     def run_scenario(
         self,
         *modes: str,
         speed: float = 1.0,
-        consumer: str = "",
-        consumer_name: str = "",
-        fields: str = "",
-        shows: str = "",
         bizon_config: str = "",
+        **yours: str,
     ) -> None:
         """Produces the scenario's traffic once while each consumer reads it in a group of its own.
 
@@ -65,38 +64,27 @@ class ScenarioLibrary:
             modes: the consumers, of `sync`, `async`, `bizon-sync`, `bizon-async`, `yours`; default the
                 first two.
             speed: divides every interval and multiplies the sink's rate; default 1.
-            consumer: a command: `yours` runs it, and `async` runs it in place of the built-in consumer. Its
-                environment is described in docs/reference/consumer-contract.md.
-            consumer_name: the command's name in findings, pages and verdict.json; default: that of
-                its program, such as `consumer.py`.
-            fields: the field mapping of its output files, unless it writes the built-in format, such as
-                `topic=meta.topic partition=meta.partition offset=meta.offset`.
-            shows: the kinds of evidence that it declares, of `records contents places assignments buffers`; a
-                criterion that needs another kind, which it does not leave either, is skipped. Default: those
-                of output files if `fields` is given, else none.
             bizon_config: a configuration file that the Bizon modes are based on.
+            **yours
 
         Fails if no scenario is named or the file is wrong, if no cluster runs, or if the producer or a
         consumer fails; the output folder keeps the recording up to then.
 
         Example: `Run Scenario    sync    async    speed=10`
         """
-        yours = Yours(consumer, fields, bizon_config, consumer_name, shows)
-        consumers = [consumer_of(mode, yours) for mode in modes or ("sync", "async")]
+        consumers = [consumer_of(mode, yours, bizon_config) for mode in modes or ("sync", "async")]
         verdict = SESSION.record(SCENARIOS.file(), speed, consumers)
         if not SESSION.results.has_charts(verdict):
             log_charts(verdict, [consumer.name for consumer in consumers])
 
     @keyword(tags=["scenario"])
+    @with_subject
     def run_scenarios_side_by_side(
         self,
         *modes: str,
         at_once: int = 1,
         speed: float = 1.0,
-        consumer: str = "",
-        consumer_name: str = "",
-        fields: str = "",
-        shows: str = "",
+        **yours: str,
     ) -> None:
         """Runs the scenarios named in the suites below ahead of time, several on the same cluster at once.
 
@@ -108,10 +96,7 @@ class ScenarioLibrary:
             modes: the consumers, as for `Run Scenario`.
             at_once: how many scenarios run at the same time; default 1.
             speed: as for `Run Scenario`.
-            consumer: as for `Run Scenario`.
-            consumer_name: as for `Run Scenario`.
-            fields: as for `Run Scenario`.
-            shows: as for `Run Scenario`.
+            **yours
 
         Fails if no cluster runs. An error in one of the scenarios fails the `Run Scenario` that uses it.
 
@@ -119,20 +104,17 @@ class ScenarioLibrary:
         """
         files = SCENARIOS.files_below()
         if at_once > 1 and not SESSION.live and len(files) > 1:
-            yours = Yours(consumer, fields, name=consumer_name, shows=shows)
             consumers = [consumer_of(mode, yours) for mode in modes or ("sync", "async")]
             SESSION.record_side_by_side(files, speed, consumers, at_once)
 
     @keyword(tags=["scenario"])
+    @with_subject
     def start_scenario(
         self,
         name: str,
         *modes: str,
         speed: float = 1.0,
-        consumer: str = "",
-        consumer_name: str = "",
-        fields: str = "",
-        shows: str = "",
+        **yours: str,
     ) -> None:
         """Runs the scenario in the background, and returns when its live traffic has begun.
 
@@ -142,16 +124,12 @@ class ScenarioLibrary:
             name: the name of this run, for its folder and for the table of faults.
             modes: the consumers, as for `Run Scenario`; default `async`.
             speed: divides every interval and multiplies the sink's rate; default 1.
-            consumer: a command to judge, as for `Run Scenario`.
-            consumer_name: as for `Run Scenario`.
-            fields: the field mapping of its output files, as for `Run Scenario`.
-            shows: as for `Run Scenario`.
+            **yours
 
         Fails as `Run Scenario` does, and if another scenario is running.
 
         Example: `Start Scenario    killed leader    async`
         """
-        yours = Yours(consumer, fields, name=consumer_name, shows=shows)
         consumers = [consumer_of(mode, yours) for mode in modes or ("async",)]
         SESSION.begin(name, SCENARIOS.file(), speed, consumers)
 

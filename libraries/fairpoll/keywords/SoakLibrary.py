@@ -7,10 +7,10 @@ from typing import Any
 from robot.api import logger
 from robot.api.deco import keyword, library
 
+from fairpoll.contract.subject import Mode
 from fairpoll.keywords.FaultLibrary import inject, scene, wait_until_in_sync
 from fairpoll.keywords.session import SESSION
 from fairpoll.run.faults import FAULTS
-from fairpoll.run.modes import Mode
 
 # Time to recover: between two faults, and from the last one to the end of the traffic.
 QUIET_SECONDS = 10.0

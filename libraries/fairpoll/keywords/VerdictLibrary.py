@@ -7,6 +7,7 @@ from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA, Finding
+from fairpoll.contract.subject import Mode
 from fairpoll.keywords.arguments import (
     CONVERTERS,
     Amount,
@@ -19,7 +20,6 @@ from fairpoll.keywords.arguments import (
 from fairpoll.keywords.criterion_keywords import with_keywords
 from fairpoll.keywords.judging import find, judge, log_charts, log_waits, settle
 from fairpoll.keywords.session import SESSION
-from fairpoll.run.modes import Mode
 
 # The families of criteria in GuaranteeLibrary: no load excuses a failure.
 SAFETY = ("delivery", "commits", "backpressure", "liveness", "recovery")

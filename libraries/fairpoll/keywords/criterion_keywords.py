@@ -8,10 +8,10 @@ from robot.api.deco import keyword
 
 from fairpoll.checkers import Criterion
 from fairpoll.checkers.registry import Threshold
+from fairpoll.contract.subject import Mode
 from fairpoll.keywords.arguments import Amount, Bound, Duration, Percentile, Share, Topics
 from fairpoll.keywords.judging import RUN, judge
 from fairpoll.keywords.session import SESSION
-from fairpoll.run.modes import Mode
 
 Library = TypeVar("Library", bound=type)
 

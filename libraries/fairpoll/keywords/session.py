@@ -13,13 +13,13 @@ from fairpoll.base.errors import FairpollError, ScenarioError
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.contract.subject import Subject, names_by_mode
 from fairpoll.evidence.measures import oldest_wait
 from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.keywords.results import RECORDED, Results
 from fairpoll.keywords.suite_scenarios import NOTHING_RUN, SCENARIOS
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.live import LiveProgress
-from fairpoll.run.members import ConsumerUnderTest, names_by_mode
 from fairpoll.run.progress import ConsoleProgress
 from fairpoll.run.recorder import Recorder
 from fairpoll.run.running import RunningExperiment
@@ -37,7 +37,7 @@ class Run:
 
     scenario_file: Path
     speed: float
-    consumers: tuple[ConsumerUnderTest, ...]
+    consumers: tuple[Subject, ...]
     only_volume: str = ""
 
 
@@ -92,7 +92,7 @@ class Session:
             BuiltIn().set_suite_metadata("Broker", self.cluster.description, top=True)
         return self.cluster
 
-    def record(self, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]) -> Verdict:
+    def record(self, scenario_file: Path, speed: float, consumers: Sequence[Subject]) -> Verdict:
         """Run the scenario, unless this session has run it; its verdict becomes `current`."""
         run = Run(scenario_file.resolve(), speed, tuple(consumers))
         with self.results.noting(scenario_file.name):
@@ -107,7 +107,7 @@ class Session:
         self,
         scenario_files: Sequence[Path],
         speed: float,
-        consumers: Sequence[ConsumerUnderTest],
+        consumers: Sequence[Subject],
         at_once: int,
     ) -> None:
         """Run the scenarios, `at_once` at the same time, for `record` to use their recordings.
@@ -129,9 +129,7 @@ class Session:
         for (run, experiment), error in zip(experiments.items(), errors, strict=True):
             self._recorded[run] = error or experiment.folder
 
-    def begin(
-        self, name: str, scenario_file: Path, speed: float, consumers: Sequence[ConsumerUnderTest]
-    ) -> None:
+    def begin(self, name: str, scenario_file: Path, speed: float, consumers: Sequence[Subject]) -> None:
         """Run the scenario in the background, under this name; return when its live traffic has begun."""
         if self._background:
             raise FairpollError("a scenario is running already; end it with the keyword 'Finish Scenario'")

@@ -17,8 +17,8 @@ import yaml
 from fairpoll.base.errors import LeagueError
 from fairpoll.base.logs import last_lines
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
-from fairpoll.run.members import ConsumerUnderTest
-from fairpoll.run.modes import Yours, consumer_of
+from fairpoll.contract.subject import Subject
+from fairpoll.run.modes import consumer_of
 from fairpoll.scenarios.model import CONTROL
 
 KEYS = ("name", "client", "version", "language", "needs", "build", "run", "documentation")
@@ -52,9 +52,9 @@ class Contestant:
         """The needed commands that are not on the PATH."""
         return [command for command in self.needs if not shutil.which(command)]
 
-    def under_test(self, *, tuned: bool = False) -> ConsumerUnderTest:
+    def under_test(self, *, tuned: bool = False) -> Subject:
         command = ("env", "TUNED=1", *self.command) if tuned else self.command
-        return ConsumerUnderTest(self.key, command, self.fields)
+        return Subject(self.key, command, self.fields)
 
 
 def built_in() -> list[Contestant]:
@@ -67,7 +67,7 @@ def built_in() -> list[Contestant]:
             "confluent-kafka",
             its_version,
             "Python",
-            ConsumerUnderTest.built_in(mode).command,
+            Subject.built_in(mode).command,
         )
         for mode in (CONTROL, "async")
     ]
@@ -80,7 +80,7 @@ def bizon_modes() -> list[Contestant]:
     except PackageNotFoundError:
         installed = "not installed"
     named = {"bizon-sync": "Bizon", "bizon-async": "Bizon with our fair poller"}
-    tested = {mode: consumer_of(mode, Yours()) for mode in named}
+    tested = {mode: consumer_of(mode, {}) for mode in named}
     return [
         Contestant(
             mode,

@@ -20,7 +20,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fairpoll.base import clock
-from fairpoll.base.command_line import shown
 from fairpoll.base.disk import writing_to
 from fairpoll.base.errors import FairpollError
 from fairpoll.base.versions import installed_versions
@@ -29,10 +28,11 @@ from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.environment import connection_variables
 from fairpoll.contract.events import dump
 from fairpoll.contract.output_fields import OUR_FIELDS
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.producer.traffic import deliverable_in
 from fairpoll.run.groups import PRODUCED_SECONDS, ConsumerGroups, Progress
-from fairpoll.run.members import ConsumerUnderTest, Members
+from fairpoll.run.members import Members
 from fairpoll.run.names import group_names, topic_names, topic_suffix
 from fairpoll.run.outputs import DeliveryCounter
 from fairpoll.run.processes import ChildProcess, ChildProcesses
@@ -60,7 +60,7 @@ class Experiment:
     scenario_file: Path
     scenario: Scenario
     speed: float
-    consumers: Sequence[ConsumerUnderTest]
+    consumers: Sequence[Subject]
     cluster: Cluster
     run_id: str
     folder: Path
@@ -104,9 +104,7 @@ class Experiment:
             consumers=[consumer.name for consumer in self.consumers],
             groups=self.groups,
             fields={c.name: asdict(c.fields) for c in self.consumers if c.fields != OUR_FIELDS},
-            judged={
-                c.name: {"command": shown(c.command), "shows": c.shows} for c in self.consumers if c.mode
-            },
+            judged={c.name: asdict(c.recorded) for c in self.consumers if c.mode},
             versions=installed_versions(),
         )
         life = self._life = self._groups_at(scaled)

@@ -12,9 +12,10 @@ from fairpoll.base import clock
 from fairpoll.base.errors import DeadlineError
 from fairpoll.base.waiting import wait_until
 from fairpoll.contract.environment import connection_variables
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.run.host import HostMonitor
-from fairpoll.run.members import ConsumerUnderTest, Members, environment_of
+from fairpoll.run.members import Members, environment_of
 from fairpoll.run.names import group_names
 from fairpoll.run.outputs import DeliveryCounter
 from fairpoll.run.processes import ChildProcesses
@@ -41,7 +42,7 @@ class ConsumerGroups:
     begins. The caller of `run` must stop the `processes`.
     """
 
-    consumers: Sequence[ConsumerUnderTest]
+    consumers: Sequence[Subject]
     scenario: Scenario
     run_id: str
     topics: Mapping[str, str]
@@ -63,7 +64,7 @@ class ConsumerGroups:
         self.names = group_names((consumer.name for consumer in self.consumers), self.run_id)
         self.members = {consumer.name: self._members_of(consumer) for consumer in self.consumers}
 
-    def _members_of(self, consumer: ConsumerUnderTest) -> Members:
+    def _members_of(self, consumer: Subject) -> Members:
         environment = environment_of(self.scenario, self.topics, self.names[consumer.name])
         environment |= connection_variables(self.consumer_config)
         return Members(consumer, environment, self.folder / consumer.name, self.processes)

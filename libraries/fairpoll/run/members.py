@@ -1,43 +1,17 @@
 """The processes of one consumer under test: its first member, and a second one that may join it."""
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairpoll.contract.assignments import Assignments
 from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_RATES, ConsumerEnvironment
 from fairpoll.contract.events import Tail
-from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.run.processes import ChildProcess, ChildProcesses
 from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.units import Action
-
-
-@dataclass(frozen=True)
-class ConsumerUnderTest:
-    """A consumer's name in findings, reports and the recording, and the command that starts it.
-
-    The command gets its task from environment variables (`fairpoll consume --help`). `fields` maps its output
-    format. `mode` is the word that suites use for a user's consumer; "" for others, whose word is their name.
-    `shows` are the kinds of evidence that it declared (see `verdicts.shown`).
-    """
-
-    name: str
-    command: tuple[str, ...]
-    fields: Fields = OUR_FIELDS
-    mode: str = ""
-    shows: tuple[str, ...] = ()
-
-    @classmethod
-    def built_in(cls, mode: str) -> "ConsumerUnderTest":
-        return cls(mode, (sys.executable, "-m", "fairpoll", "consume", "--mode", mode, "--controlled"))
-
-
-def names_by_mode(consumers: Sequence[ConsumerUnderTest]) -> dict[str, str]:
-    """The word that suites use for each consumer -> its name."""
-    return {consumer.mode or consumer.name: consumer.name for consumer in consumers}
 
 
 def environment_of(scenario: Scenario, topic_names: Mapping[str, str], group: str) -> dict[str, str]:
@@ -61,7 +35,7 @@ class Members:
     The first member and its successors write to the consumer's folder, the second to a folder within it.
     """
 
-    consumer: ConsumerUnderTest
+    consumer: Subject
     environment: dict[str, str]
     folder: Path
     processes: ChildProcesses

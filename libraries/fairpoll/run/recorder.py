@@ -8,11 +8,11 @@ from pathlib import Path
 from fairpoll.base.errors import ScenarioError
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.groups import Progress
-from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.run.names import new_run_id
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import Scenario
@@ -47,7 +47,7 @@ class Recorder:
         name: str,
         scenario_file: Path,
         speed: float,
-        consumers: Sequence[ConsumerUnderTest],
+        consumers: Sequence[Subject],
         only_volume: str = "",
     ) -> Experiment:
         """A run of this scenario with these consumers, not started; its folder is made from `name`.
@@ -77,7 +77,7 @@ class Recorder:
         name: str,
         scenario_file: Path,
         speed: float,
-        consumers: Sequence[ConsumerUnderTest],
+        consumers: Sequence[Subject],
         progress: Progress = lambda _text: None,
     ) -> Recording:
         """Run the scenario with these consumers side by side; return its recording. Raises FairpollError."""

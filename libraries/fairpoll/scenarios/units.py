@@ -46,6 +46,13 @@ def parse_rate(text: str) -> float:
     return rate
 
 
+def parse_records(text: str) -> int:
+    """`1000` as a number of records. Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{1,12}", str(text).strip()):
+        raise ValueError(f"{quoted(text)} is not a number of records; write for example 1000")
+    return int(text)
+
+
 def parse_share(text: str) -> float:
     """`1 %` as the fraction 0.01. A bare number is rejected: 1 could be all or a hundredth."""
     match = _SHARE.fullmatch(str(text).strip())

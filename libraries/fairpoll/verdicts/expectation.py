@@ -1,34 +1,80 @@
 """The plain expectation of a consumer: the criteria that suites/90__your_consumer.robot judges it by."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from fairpoll.checkers import DELIVERY_GUARANTEES
 from fairpoll.scenarios.model import CONTROL
-from fairpoll.scenarios.packaged import SPECIFIED
+from fairpoll.scenarios.packaged import SPECIFIED, find_scenario
+from fairpoll.scenarios.units import parse_duration, parse_records, parse_share
 from fairpoll.verdicts.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """How a threshold is written: `parse` and `text` convert between its text and its number.
+
+    `only_specified`: its default fits the specified scenario only, and `-` omits the criterion.
+    """
+
+    help: str
+    parse: Callable[[str], float]
+    text: Callable[[float], str]
+    only_specified: bool = False
+
+
+def _seconds(default: float, description: str) -> Any:
+    threshold = Threshold(description, parse_duration, lambda seconds: f"{seconds:g} s")
+    return field(default=default, metadata={"threshold": threshold})
+
+
+def _share(default: float, description: str, *, only_specified: bool = False) -> Any:
+    threshold = Threshold(description, parse_share, lambda share: f"{share * 100:g}%", only_specified)
+    return field(default=default, metadata={"threshold": threshold})
+
+
+def _records(default: int | None, description: str) -> Any:
+    threshold = Threshold(description, parse_records, lambda count: f"{count:.0f}", only_specified=True)
+    return field(default=default, metadata={"threshold": threshold})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
     """Thresholds of the plain expectation. Times are seconds of the scenario, shares fractions of 1.
 
-    The counts and the share of the low-volume topics fit the specified scenario; None omits the criterion.
+    None omits the criterion. From these fields are made the options of `fairpoll test` and the arguments of
+    the pytest fixture; the variables of the suite are held to them by a test.
     """
 
-    wait_at_most: float = 5.0
-    throughput_at_least: float = 0.95
-    silent_at_most: float = 10.0
-    high_at_least: int | None = 1000
-    low_at_least: int | None = 20
-    low_share_at_least: float | None = 0.01
+    wait_at_most: float = _seconds(5.0, "Longest wait of a low-volume message.")
+    throughput_at_least: float = _share(0.95, "Share of the plain loop's throughput.")
+    silent_at_most: float = _seconds(10.0, "Longest silence while messages wait.")
+    high_at_least: int | None = _records(1000, "Records of the high-volume topics, or -.")
+    low_at_least: int | None = _records(20, "Records of the low-volume topics, or -.")
+    low_at_most: int | None = _records(None, "Records of the low-volume topics, or -.")
+    low_share_at_least: float | None = _share(
+        0.01, "Low-volume share of all records, or -.", only_specified=True
+    )
 
     @classmethod
     def for_scenario(cls, name: str, **given: Any) -> "Thresholds":
-        """The given thresholds, else the defaults; counts have defaults only on the specified scenario."""
-        counts = ("high_at_least", "low_at_least", "low_share_at_least")
-        defaults: dict[str, Any] = {} if name == SPECIFIED else dict.fromkeys(counts)
-        return cls(**defaults | given)
+        """The given thresholds, else the defaults that fit the scenario (a file, or a packaged one's name).
+
+        Raises ScenarioError for an unknown scenario, TypeError for an unknown threshold.
+        """
+        is_specified = find_scenario(name).resolve() == find_scenario(SPECIFIED).resolve()
+        omitted = {} if is_specified else {n: None for n, t in THRESHOLDS.items() if t.only_specified}
+        return cls(**omitted | given)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Each threshold as it is written in the suite, `-` for an omitted criterion."""
+        values = {name: getattr(self, name) for name in THRESHOLDS}
+        return {n: "-" if v is None else THRESHOLDS[n].text(v) for n, v in values.items()}
+
+
+THRESHOLDS = {one.name: one.metadata["threshold"] for one in fields(Thresholds)}
 
 
 def judge_plainly(verdict: Verdict, consumer: str, thresholds: Thresholds) -> None:
@@ -37,6 +83,8 @@ def judge_plainly(verdict: Verdict, consumer: str, thresholds: Thresholds) -> No
     for volume, records in (("high", thresholds.high_at_least), ("low", thresholds.low_at_least)):
         if records is not None:
             verdict.judge("delivered_at_least", consumer, volume=volume, records=records)
+    if thresholds.low_at_most is not None:
+        verdict.judge("delivered_at_most", consumer, volume="low", records=thresholds.low_at_most)
     if thresholds.low_share_at_least is not None:
         verdict.judge("share_at_least", consumer, volume="low", share=thresholds.low_share_at_least)
     if verdict.recording.topics_of("low"):

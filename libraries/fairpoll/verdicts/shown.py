@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from fairpoll.checkers import CRITERIA
-from fairpoll.checkers.judging import EVIDENCE_NAMES
-from fairpoll.checkers.registry import Needed
-from fairpoll.evidence.history import ConsumerHistory, Recording
+from fairpoll.contract.subject import EVIDENCE, Evidence
+from fairpoll.evidence.history import Recording
 
 
 def not_shown(criterion: str, recording: Recording, consumer: str) -> str | None:
@@ -28,18 +27,13 @@ def not_shown(criterion: str, recording: Recording, consumer: str) -> str | None
     if not declared and "places" in history.evidence:
         declared.add("contents")  # output files hold the bodies, unless it is declared that they do not
     needed = CRITERIA[criterion].needs if criterion in CRITERIA else None
-    return needed if needed and needed not in declared and needed not in _left(history) else None
-
-
-def _left(history: ConsumerHistory) -> set[str]:
-    reported = any("buffered" in entry for e in history.events for entry in e.get("partitions", ()))
-    return {*history.evidence, *(["buffers"] if reported else [])}
+    return needed if needed and needed not in declared and needed not in history.evidence else None
 
 
 def cannot_show(consumer: str, kinds: Mapping[str, list[str]]) -> str:
     """`x does not show how many records it buffers (buffers bounded); ...`: one sentence a consumer."""
     kinds_with_criteria = [
-        f"{EVIDENCE_NAMES[cast(Needed, kind)]} ({', '.join(name.replace('_', ' ') for name in criteria)})"
+        f"{EVIDENCE[cast(Evidence, kind)].what} ({', '.join(name.replace('_', ' ') for name in criteria)})"
         for kind, criteria in kinds.items()
     ]
     return f"{consumer} does not show {'; '.join(kinds_with_criteria)}; these criteria were not judged"

@@ -14,8 +14,8 @@ import msgspec
 from fairpoll.base.errors import HistoryError
 from fairpoll.checkers.finding import Finding, Status, about
 from fairpoll.contract.events import dump
+from fairpoll.contract.subject import JudgedConsumer
 from fairpoll.evidence import layout
-from fairpoll.evidence.facts import JudgedConsumer
 from fairpoll.evidence.history import Fault
 
 

@@ -10,10 +10,11 @@ from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event, is_cut_off
 from fairpoll.contract.output_fields import Fields
 from fairpoll.contract.records import DEAD_LETTERS, Partition
+from fairpoll.contract.subject import Evidence
 from fairpoll.evidence import layout
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import RunFacts, read_facts
-from fairpoll.evidence.history import Committed, ConsumerHistory, Evidence, Recording
+from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
 from fairpoll.evidence.reading.gathering import Gatherer, content_of, read_member_events
 from fairpoll.evidence.reading.ledger import gather_ledger
 from fairpoll.evidence.reading.numbering import Numbering
@@ -152,6 +153,8 @@ class _Reader:
             gatherer.behind_commits(commits)
         if any(event["name"] == "partitions_assigned" for event in events):
             evidence.add("assignments")
+        if any("buffered" in entry for event in events for entry in event.get("partitions", ())):
+            evidence.add("buffers")
         commits += [
             Committed(event["at"], o["topic"], o["partition"], o["offset"])
             for event in events

@@ -7,10 +7,10 @@ from pathlib import Path
 from fairpoll.base.errors import ConsumerError, DeadlineError
 from fairpoll.base.text import quoted
 from fairpoll.consumers import MODES
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.run.distributed.crew import READY_SECONDS, Crew, handed_in
 from fairpoll.run.groups import PRODUCED_SECONDS, ConsumerGroups
-from fairpoll.run.members import ConsumerUnderTest
 from fairpoll.run.processes import ChildProcesses
 
 
@@ -28,7 +28,7 @@ def run_consumer(
         )
     if not command and name not in MODES:
         raise ConsumerError(f"{quoted(name)} is not built in; give its command behind the name")
-    consumer = ConsumerUnderTest(name, command) if command else ConsumerUnderTest.built_in(name)
+    consumer = Subject(name, command) if command else Subject.built_in(name)
     with tempfile.TemporaryDirectory(prefix="fairpoll-consumer-") as place:
         part = _ConsumerPart(crew, config, consumer, Path(place), say)
         with handed_in(crew, part.files, part.facts):
@@ -49,7 +49,7 @@ class _ConsumerPart:
         self,
         crew: Crew,
         config: Mapping[str, str],
-        consumer: ConsumerUnderTest,
+        consumer: Subject,
         folder: Path,
         say: Callable[[str], None],
     ) -> None:

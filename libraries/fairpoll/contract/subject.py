@@ -1,0 +1,184 @@
+"""The consumer under test, declared once.
+
+From `ATTRIBUTES` are made the options of `fairpoll test`, the variables of the suites, the arguments of
+keywords and of the pytest fixture, what run.json and verdict.json record, and the reference.
+"""
+
+import re
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+from fairpoll.base.command_line import program_of, shown
+from fairpoll.base.errors import ConsumerError
+from fairpoll.base.text import quoted
+from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+
+# A kind of evidence that a consumer can be judged by; EVIDENCE describes each.
+Evidence = Literal["records", "contents", "places", "assignments", "buffers"]
+ALL_EVIDENCE: frozenset[Evidence] = frozenset(get_args(Evidence))
+# The word for a consumer in suites.
+Mode = Literal["sync", "async", "bizon-sync", "bizon-async", "yours"]
+MODES = get_args(Mode)
+# A name becomes a folder of the recording and a part of a group's name on the cluster.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+# Names with another meaning in a recording or in a suite.
+TAKEN = {*MODES[:-1], "producer", "run", "charts", "ledger", "samples"}
+
+
+@dataclass(frozen=True)
+class EvidenceKind:
+    """`what` completes "the consumer does not show"; `source` is what a consumer leaves to show it."""
+
+    what: str
+    source: str
+
+
+EVIDENCE: Mapping[Evidence, EvidenceKind] = {
+    "records": EvidenceKind("which records it delivered", "events or output files"),
+    "contents": EvidenceKind("what the records it delivered hold", "output files"),
+    "places": EvidenceKind("which output its records went to", "output files"),
+    "assignments": EvidenceKind("which partitions were assigned to it", "events"),
+    "buffers": EvidenceKind("how many records it buffers", "events"),
+}
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """How a user declares an attribute of a consumer: as text, "" for the default.
+
+    `parse` gets the text and the texts of all attributes, and raises ConsumerError. `argument` is the name of
+    a keyword's argument; an option of `fairpoll test` has the attribute's own name.
+    """
+
+    help: str
+    variable: str
+    argument: str
+    default: str
+    parse: Callable[[str, Mapping[str, str]], Any]
+
+
+def _command(text: str, _texts: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        command = tuple(shlex.split(text))
+    except ValueError as error:
+        raise ConsumerError(f"CONSUMER cannot be read as a command: {error}") from None
+    if not command or not command[0]:
+        raise ConsumerError("CONSUMER is empty; write the command, or leave the variable out")
+    return command
+
+
+def _name(text: str, texts: Mapping[str, str]) -> str:
+    if not text:
+        return name_of_command(_command(texts["command"], texts))
+    if not NAME.fullmatch(text):
+        raise ConsumerError(
+            f"CONSUMER_NAME: {quoted(text)} is not a name; write at most 60 letters, digits, dots, "
+            "underscores and hyphens"
+        )
+    if text in TAKEN:
+        raise ConsumerError(f"CONSUMER_NAME: '{text}' is taken; choose another name")
+    return text
+
+
+def _fields(text: str, _texts: Mapping[str, str]) -> Fields:
+    try:
+        return Fields.parse(text)
+    except ValueError as error:
+        raise ConsumerError(f"CONSUMER_FIELDS: {error}") from None
+
+
+def _shows(text: str, texts: Mapping[str, str]) -> tuple[Evidence, ...]:
+    kinds = text.replace(",", " ").split()
+    for kind in kinds:
+        if kind not in EVIDENCE:
+            known = ", ".join(EVIDENCE)
+            raise ConsumerError(f"SHOWS: {quoted(kind)} is not a kind of evidence; one of: {known}")
+    files: tuple[Evidence, ...] = ("records", "contents", "places")
+    return cast(tuple[Evidence, ...], tuple(kinds)) or (files if texts["fields"] else ())
+
+
+ATTRIBUTES: Mapping[str, Attribute] = {
+    "command": Attribute(
+        "The command to judge, as for a shell: `./my-consumer --flag`.", "CONSUMER", "consumer", "", _command
+    ),
+    "name": Attribute(
+        "Its name in findings, pages and verdict.json: letters, digits, dots, underscores and hyphens.",
+        "CONSUMER_NAME",
+        "consumer_name",
+        "made from the command's program",
+        _name,
+    ),
+    "fields": Attribute(
+        "The field mapping of its output files, such as `topic=meta.topic offset=meta.offset`.",
+        "CONSUMER_FIELDS",
+        "fields",
+        "the built-in format",
+        _fields,
+    ),
+    "shows": Attribute(
+        f"The evidence that it declares, of: {', '.join(EVIDENCE)}. A criterion is skipped if the consumer "
+        "neither declares nor leaves its evidence, and INCONCLUSIVE if declared evidence is missing.",
+        "SHOWS",
+        "shows",
+        "what it leaves",
+        _shows,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A consumer under test: its name in findings, reports and the recording, and the command that starts it.
+
+    The command gets its task from environment variables (`fairpoll consume --help`). `mode` is the word that
+    suites use for a user's consumer; "" for others, whose word is their name.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    fields: Fields = OUR_FIELDS
+    shows: tuple[Evidence, ...] = ()
+    mode: str = ""
+
+    @classmethod
+    def parse(cls, mode: str, texts: Mapping[str, str]) -> "Subject":
+        """A user's consumer from its attributes as text. Raises ConsumerError, and TypeError for others."""
+        if unknown := texts.keys() - ATTRIBUTES.keys():
+            raise TypeError(f"a consumer has no {', '.join(sorted(unknown))}")
+        given = {name: texts.get(name) or "" for name in ATTRIBUTES}
+        # The command first: without one nothing else matters.
+        command = _command(given["command"], given)
+        rest = {name: a.parse(given[name], given) for name, a in ATTRIBUTES.items() if name != "command"}
+        return cls(command=command, mode=mode, **rest)
+
+    @classmethod
+    def built_in(cls, mode: str) -> "Subject":
+        """The built-in consumer of this mode, `sync` or `async`."""
+        return cls(mode, (sys.executable, "-m", "fairpoll", "consume", "--mode", mode, "--controlled"))
+
+    @property
+    def recorded(self) -> "JudgedConsumer":
+        """What run.json and verdict.json say of it."""
+        return JudgedConsumer(shown(self.command), self.shows)
+
+
+@dataclass(frozen=True)
+class JudgedConsumer:
+    """A consumer that is not built in: its command line, without secrets, and the evidence it declared."""
+
+    command: str
+    shows: tuple[str, ...]
+
+
+def name_of_command(command: Sequence[str]) -> str:
+    """The name of the command's program: `consumer.py` for `python my/consumer.py --fast`."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", program_of(command)).strip(".-_")[:60]
+    return f"your-{name}" if name in TAKEN else name or "yours"
+
+
+def names_by_mode(subjects: Sequence[Subject]) -> dict[str, str]:
+    """The word that suites use for each consumer -> its name."""
+    return {subject.mode or subject.name: subject.name for subject in subjects}

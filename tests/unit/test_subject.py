@@ -1,0 +1,56 @@
+"""The consumer under test is declared once; options, variables and arguments follow."""
+
+import inspect
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from fairpoll.base.errors import ConsumerError
+from fairpoll.cli import test as command
+from fairpoll.contract.subject import ATTRIBUTES, Subject
+from fairpoll.keywords.ScenarioLibrary import ScenarioLibrary
+
+RESOURCE = Path(__file__).parents[2] / "resources" / "acceptance.resource"
+KEYWORDS = ("run_scenario", "run_scenarios_side_by_side", "start_scenario")
+
+
+def test_every_attribute_of_a_consumer_but_its_mode_is_declared_by_its_user():
+    assert {field.name for field in fields(Subject)} == {*ATTRIBUTES, "mode"}
+
+
+def test_the_command_has_an_option_for_each_attribute():
+    assert ATTRIBUTES.keys() < {option.name for option in command.test.params}
+
+
+@pytest.mark.parametrize("name", KEYWORDS)
+def test_the_keywords_have_an_argument_for_each_attribute_and_document_it(name: str):
+    keyword = getattr(ScenarioLibrary, name)
+    arguments = {attribute.argument for attribute in ATTRIBUTES.values()}
+    assert arguments < inspect.signature(keyword).parameters.keys()
+    documented = set(re.findall(r"^    (\w+): ", keyword.__doc__, re.MULTILINE))
+    assert documented == inspect.signature(keyword).parameters.keys() - {"self"}
+
+
+def test_the_suites_hand_each_attribute_to_the_keywords():
+    text = RESOURCE.read_text("utf-8")
+    handed = dict(re.findall(r"^\.\.\. +(\w+)=\$\{(\w+)\}$", text, re.MULTILINE))
+    assert handed.items() >= {one.argument: one.variable for one in ATTRIBUTES.values()}.items()
+    declared = set(re.findall(r"^\$\{(\w+)\}", text, re.MULTILINE))
+    assert {one.variable for one in ATTRIBUTES.values()} < declared
+
+
+def test_a_consumer_is_parsed_from_texts():
+    mine = Subject.parse("yours", {"command": "./mine --password=secret1", "shows": "records, buffers"})
+    assert (mine.name, mine.shows, mine.mode) == ("mine", ("records", "buffers"), "yours")
+    assert mine.recorded.command == "./mine --password=***"
+    with_files = Subject.parse("async", {"command": "./mine", "fields": "topic=t", "name": None})  # type: ignore[dict-item]
+    assert with_files.shows == ("records", "contents", "places")
+
+
+def test_an_attribute_that_a_consumer_does_not_have_is_an_error():
+    with pytest.raises(TypeError, match="a consumer has no colour"):
+        Subject.parse("yours", {"command": "x", "colour": "red"})
+    with pytest.raises(ConsumerError, match="CONSUMER is empty"):
+        Subject.parse("yours", {"command": " "})
