@@ -85,16 +85,24 @@ REFUSED = {
     "ledger field of another kind": replaced(LEDGER, '"offset":0', '"offset":"0"'),
     "ledger field true": replaced(LEDGER, '"offset":0', '"offset":true'),
     "ledger time nan": replaced(LEDGER, '"sent_ms":1000000.0', '"sent_ms":NaN'),
+    "samples without offsets": replaced(SAMPLES, '"offsets":', '"offset":'),
+}  # fmt: skip
+
+
+# One line of the consumer's files that cannot be read: it is named, and every other line is judged.
+UNREADABLE = {
     "output without offset": replaced(OUTPUT, '"offset":0,', ""),
     "output with a time as text": replaced(OUTPUT, '"delivered_ms":', '"delivered_ms":"now","x":'),
     "binary garbage in an output": appended(OUTPUT, b'{"\xff"}\n'),
     "output too deep": appended(OUTPUT, "[" * 100_000),
+    "NUL bytes in an output": appended(OUTPUT, b"\0" * 512 + b"\n"),
+    "a torn line in an output": replaced(OUTPUT, "}\n", "\n"),
+    "a dead letter without offset": appended("c/dead_letters.json", '{"topic":"low.r","partition":0,"delivered_ms":1}'),
     "a log line among the events": appended(EVENTS, "INFO started"),
     "assignment of nothing": appended(EVENTS, '{"timestamp":1,"name":"partitions_assigned"}'),
     "assignment of a text": appended(EVENTS, '{"timestamp":1,"name":"partitions_assigned","partitions":["low"]}'),
     "buffers not counted": appended(EVENTS, '{"timestamp":1,"name":"buffer_levels","partitions":[{"topic":"low.r","partition":0,"buffered":"many"}]}'),
     "commit of nothing": appended(EVENTS, '{"timestamp":1,"name":"offsets_committed","success":true}'),
-    "samples without offsets": replaced(SAMPLES, '"offsets":', '"offset":'),
 }  # fmt: skip
 
 
@@ -107,6 +115,49 @@ def test_what_cannot_be_read_is_named(row: str, tmp_path: Path, snapshot: Snapsh
     with pytest.raises(HistoryError) as error:
         load_recording(tmp_path)
     assert str(error.value) == snapshot
+
+
+@pytest.mark.parametrize("row", UNREADABLE)
+def test_a_line_that_cannot_be_read_voids_only_itself(row: str, tmp_path: Path, snapshot: SnapshotAssertion):
+    write_recording(tmp_path)
+    whole = load_recording(tmp_path).consumers["c"]
+    UNREADABLE[row](tmp_path)
+    read = load_recording(tmp_path).consumers["c"]
+    lost = len(whole.delivered) - len(read.delivered)
+    assert (len(whole.unreadable), len(read.unreadable)) == (0, 1)
+    assert lost == (
+        1 if row in ("output without offset", "output with a time as text", "a torn line in an output") else 0
+    )
+    assert list(read.events) == list(whole.events)
+    assert [str(line) for line in read.unreadable.first] == snapshot
+
+
+NO_LINE_READABLE = {
+    "no output line has an offset": lambda folder: (folder / OUTPUT).write_text(
+        (folder / OUTPUT).read_text("utf-8").replace('"offset":', '"position":'), "utf-8"
+    ),
+    "no output line is JSON": written(OUTPUT, b"one\ntwo\n"),
+    "only log lines": lambda folder: (removed(OUTPUT)(folder), written(EVENTS, b"INFO a\nINFO b\n")(folder)),
+}
+
+
+@pytest.mark.parametrize("row", NO_LINE_READABLE)
+def test_a_consumer_without_a_readable_line_is_an_error(
+    row: str, tmp_path: Path, snapshot: SnapshotAssertion
+):
+    write_recording(tmp_path)
+    NO_LINE_READABLE[row](tmp_path)
+    with pytest.raises(HistoryError) as error:
+        load_recording(tmp_path)
+    assert str(error.value) == snapshot
+
+
+def test_unreadable_lines_are_counted_and_the_first_are_kept(tmp_path: Path):
+    write_recording(tmp_path)
+    appended(EVENTS, b"INFO\n\n" * 5_000)(tmp_path)
+    unreadable = load_recording(tmp_path).consumers["c"].unreadable
+    assert (len(unreadable), unreadable.events, unreadable.outputs) == (5_000, 5_000, 0)
+    assert [line.number for line in unreadable.first] == [2 * n for n in range(1, 101)]
 
 
 def test_what_is_no_folder_is_named(tmp_path: Path, snapshot: SnapshotAssertion):

@@ -191,7 +191,14 @@ def loaded(folder: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> tuple |
     except HistoryError as error:
         return str(error)
     history = read.consumers["c"]
-    return list(read.acked), read.failed_ids, list(history.delivered), history.events, history.evidence
+    return (
+        list(read.acked),
+        read.failed_ids,
+        list(history.delivered),
+        history.events,
+        history.evidence,
+        history.unreadable,
+    )
 
 
 @st.composite
@@ -279,3 +286,16 @@ def test_a_ledger_of_an_earlier_version_has_no_checksum_of_the_bytes(
     ledger.write_text(re.sub(r', ?"value_crc32": ?\d+', "", ledger.read_text("utf-8")), "utf-8")
     for small in (0, 1 << 60):
         assert loaded(tmp_path, small, monkeypatch)[1:] == whole[1:]
+
+
+def test_a_value_that_is_missing_or_null_is_unknown_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_recording(tmp_path)
+    output = tmp_path / "c" / "low_vol.json"
+    first, second, *others = [json.loads(line) for line in output.read_bytes().splitlines()]
+    del first["value"]
+    lines = [first, {**second, "value": None}, *others]
+    output.write_text("".join(dump(line) + "\n" for line in lines), "utf-8")
+    for small in (0, 1 << 60):
+        _, _, delivered, _, evidence, _ = loaded(tmp_path, small, monkeypatch)
+        assert [record.checksum is None for record in delivered] == [True, True, False, False]
+        assert "contents" not in evidence

@@ -70,17 +70,20 @@ def read_events(path: Path) -> Iterator[Event]:
         for number, line in enumerate(lines, 1):
             if not line.endswith(b"\n"):
                 return
-            yield parse_event(path, number, line)
+            try:
+                yield parse_event(line)
+            except ValueError as error:
+                raise HistoryError(f"{path}: line {number}: {error}") from None
 
 
-def parse_event(path: Path, number: int, line: bytes) -> Event:
-    """Parse one line of a file. Raises HistoryError with its number if it is not an event."""
+def parse_event(line: bytes) -> Event:
+    """Parse one line. Raises ValueError if it is not a JSON object."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise HistoryError(f"{path}: line {number}: not JSON: {error}") from None
+        raise ValueError(f"not JSON: {error}") from None
     if not isinstance(event, dict):
-        raise HistoryError(f"{path}: line {number}: not an event but {type(event).__name__}")
+        raise ValueError(f"not an event but {type(event).__name__}")
     return event
 
 

@@ -19,6 +19,7 @@ from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import RunFacts
 from fairpoll.evidence.layout import producer_name
 from fairpoll.evidence.records import Array, Delivered, Messages
+from fairpoll.evidence.unreadable import Unreadable
 from fairpoll.scenarios.model import Scenario
 
 
@@ -63,6 +64,7 @@ class ConsumerHistory:
     dead_letters: Sequence[Delivered] = ()
     peak_memory_bytes: int = 0
     evidence: frozenset[Evidence] = ALL_EVIDENCE
+    unreadable: Unreadable = field(default_factory=Unreadable)
 
     def rejected(self, policy: str | None = None) -> dict[RecordId, float]:
         """When each poison record was reported as rejected, under this policy or under any."""

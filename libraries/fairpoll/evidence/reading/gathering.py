@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fairpoll.contract.events import Event
-from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.contract.output_fields import Fields
 from fairpoll.contract.records import Partition, RecordId, checksum_of
 from fairpoll.evidence.deliveries import DeliveryColumns
 from fairpoll.evidence.history import Committed
@@ -18,6 +18,7 @@ from fairpoll.evidence.reading.numbering import Numbering, Time
 from fairpoll.evidence.reading.strict import check_but_records, check_event, check_output
 from fairpoll.evidence.reading.tables import Slice, Tables, events_query, output_query
 from fairpoll.evidence.records import NOT_REPORTED, Array, Messages
+from fairpoll.evidence.unreadable import Unreadable
 
 
 class Gatherer:
@@ -29,6 +30,7 @@ class Gatherer:
         self.found = DeliveryColumns(messages)
         self._messages, self._numbering, self._time = messages, numbering, time
         self._run_id, self._tables = run_id, tables
+        self.unreadable = Unreadable()
 
     def output(self, path: Path, member: str, fields: Fields) -> None:
         """The records of one output file. Raises HistoryError.
@@ -56,15 +58,24 @@ class Gatherer:
             )
             plain[rows] = unknown | (checksum[rows] == self._messages.value_crc32[record[rows]])
             checksum[rows] = np.where(unknown, NOT_REPORTED, sent)
-        for row in np.flatnonzero(~plain):
-            line = lines.event(part.first + int(row), lambda e: check_output(e, fields, self._known(fields)))
+        readable = np.ones(count, bool)
+        skipped = 0
+        for row in np.flatnonzero(~plain).tolist():
+            line = lines.readable(
+                part.first + row, lambda e: check_output(e, fields, self._known(fields)), self.unreadable
+            )
+            if line is None:
+                readable[row], skipped = False, skipped + 1
+                continue
             value = line.get("value")
-            checksum[row] = content_of(value) if fields == OUR_FIELDS or "value" in line else NOT_REPORTED
+            checksum[row] = NOT_REPORTED if value is None else content_of(value)
             delivered_ms[row] = line["delivered_ms"]
             record[row] = self.found.number(self._numbering.scenario_id(line))
             message = str(line.get("id") or (value.get("id", "") if isinstance(value, dict) else ""))
             if record[row] >= len(self._messages) and message:
-                self.found.ids[self.found.count + int(row)] = message
+                self.found.ids[self.found.count + row - skipped] = message
+        if skipped:
+            record, delivered_ms, checksum = (c[readable] for c in (record, delivered_ms, checksum))
         self.found.extend(record, self._time(delivered_ms), checksum, *where)
 
     def _known(self, fields: Fields) -> Mapping[str, RecordId]:
@@ -154,19 +165,19 @@ class Gatherer:
 
 
 def read_member_events(
-    path: Path, member: str, tables: Tables, numbering: Numbering, gatherer: Gatherer | None
+    path: Path, member: str, tables: Tables, numbering: Numbering, gatherer: Gatherer, *, with_records: bool
 ) -> tuple[list[Event], bool]:
     """A member's events except `records_consumed`, and whether there were any of these. Raises HistoryError.
 
-    The records that the latter list go to the gatherer, if there is one. An event that lists partitions
-    besides records is returned, too.
+    `with_records`: the gatherer takes the records that the latter list. An event that lists partitions
+    besides records is returned, too. The gatherer notes the lines that cannot be read.
     """
     events: list[Event] = []
     reported = False
-    with Lines(path, tables, events_query(with_records=gatherer is not None)) as lines:
+    with Lines(path, tables, events_query(with_records=with_records)) as lines:
         for part in lines.slices():
             plain, columns = part.plain, {}
-            if gatherer and lines.table:
+            if with_records and lines.table:
                 columns = lines.table.records(part.first, numbering.known)
                 line, sound = columns["line"], columns.pop("plain") & (columns["topic"] >= 0)
                 plain = plain.copy()
@@ -174,14 +185,17 @@ def read_member_events(
                 columns["timestamp"] = part.columns["timestamp"][line]
                 columns = {name: column[plain[line]] for name, column in columns.items()}
             consumed = []
-            for row in np.flatnonzero(~plain):
-                event = lines.event(part.first + int(row), check_event if gatherer else check_but_records)
+            for row in np.flatnonzero(~plain).tolist():
+                check = check_event if with_records else check_but_records
+                event = lines.readable(part.first + row, check, gatherer.unreadable)
+                if event is None:
+                    continue
                 if event["name"] == "records_consumed":
-                    consumed.append((int(row), event))
+                    consumed.append((row, event))
                 if event["name"] != "records_consumed" or "partitions" in event:
                     events.append(event)
             reported = reported or bool(plain.any() or consumed)
-            if gatherer:
+            if with_records:
                 gatherer.listed(columns, consumed, member)
     return events, reported
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event, is_cut_off
-from fairpoll.contract.output_fields import Fields
+from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.records import DEAD_LETTERS, Partition
 from fairpoll.contract.subject import Evidence
 from fairpoll.evidence import layout
@@ -17,10 +17,12 @@ from fairpoll.evidence.facts import RunFacts, read_facts
 from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
 from fairpoll.evidence.reading.gathering import Gatherer, content_of, read_member_events
 from fairpoll.evidence.reading.ledger import gather_ledger
+from fairpoll.evidence.reading.lines import Lines
 from fairpoll.evidence.reading.numbering import Numbering
-from fairpoll.evidence.reading.strict import read_consumer_events, read_output
+from fairpoll.evidence.reading.strict import check_output, read_samples
 from fairpoll.evidence.reading.tables import Tables
 from fairpoll.evidence.records import Delivered, Messages
+from fairpoll.evidence.unreadable import Unreadable
 
 
 def load_recording(folder: Path) -> Recording:
@@ -121,7 +123,7 @@ class _Reader:
         return {
             (o["topic"], o["partition"]): o["offset"]
             for path, _ in self._samples_paths(self.facts.consumers)
-            for event in read_consumer_events(path)
+            for event in read_samples(path)
             if event["name"] == "log_start"
             for o in self._in_scenario_terms(event)["offsets"]
         }
@@ -137,13 +139,16 @@ class _Reader:
         outputs = [one / topic.output for one in folders for topic in self.facts.scenario.topics]
         outputs = [path for path in outputs if path.exists()]
         gatherer = Gatherer(acked, self.numbering, self._clock(name), self.facts.run_id, self.tables)
-        events, reported = self._events(name, folders, None if outputs else gatherer)
+        events, reported = self._events(name, folders, gatherer, with_records=not outputs)
         commits, final, memory = self._samples(name)
         if outputs:
             evidence: set[Evidence] = {"records", "contents", "places"}
             fields = Fields(**self.facts.fields.get(name, {}))
             for path in outputs:
                 gatherer.output(path, _member(path.parent), fields)
+            unreadable = gatherer.unreadable
+            if unreadable.outputs and not gatherer.found.count:
+                raise next(line for line in unreadable.first if line.path in outputs).error
             if gatherer.without_content:
                 evidence.discard("contents")
         elif reported:
@@ -161,20 +166,24 @@ class _Reader:
             if event["name"] == "offsets_committed" and event.get("success")
             for o in event["offsets"]
         ]
+        dead_letters = [
+            record for one in folders for record in self._dead_letters(name, one, gatherer.unreadable)
+        ]
         return ConsumerHistory(
             name,
             Deliveries(acked, gatherer.found),
             [event for event in events if event["name"] != "offsets_committed" or "partitions" in event],
             sorted(commits, key=lambda commit: commit.at),
             final,
-            [record for one in folders for record in self._dead_letters(name, one)],
+            dead_letters,
             memory,
             frozenset(evidence),
+            gatherer.unreadable,
         )
 
-    def _dead_letters(self, consumer: str, folder: Path) -> Iterator[Delivered]:
+    def _dead_letters(self, consumer: str, folder: Path, unreadable: Unreadable) -> Iterator[Delivered]:
         path = folder / DEAD_LETTERS
-        for line in read_output(path) if path.exists() else ():
+        for line in self._output_lines(path, unreadable) if path.exists() else ():
             value = line.get("value")
             body = value if isinstance(value, dict) else {}
             yield Delivered(
@@ -188,21 +197,34 @@ class _Reader:
                 member=_member(folder),
             )
 
+    def _output_lines(self, path: Path, unreadable: Unreadable) -> Iterator[Event]:
+        """The readable lines of a small file in the built-in consumers' format."""
+        with Lines(path, self.tables, query=None) as lines:
+            for index in (part.first + row for part in lines.slices() for row in range(len(part.plain))):
+                line = lines.readable(index, lambda e: check_output(e, OUR_FIELDS, {}), unreadable)
+                if line is not None:
+                    yield line
+
     def _events(
-        self, consumer: str, folders: Sequence[Path], gatherer: Gatherer | None
+        self, consumer: str, folders: Sequence[Path], gatherer: Gatherer, *, with_records: bool
     ) -> tuple[list[Event], bool]:
         """The members' events in the order of time, without deliveries, and whether they reported deliveries.
 
-        The deliveries go to the gatherer, if there is one.
+        The gatherer takes the deliveries if these are the evidence of records; then raises HistoryError if no
+        line of any member can be read.
         """
         events: list[Event] = []
         any_reported = False
         for folder in folders:
             path, member = folder / layout.EVENTS, _member(folder)
             if path.exists():
-                read, reported = read_member_events(path, member, self.tables, self.numbering, gatherer)
+                read, reported = read_member_events(
+                    path, member, self.tables, self.numbering, gatherer, with_records=with_records
+                )
                 any_reported = any_reported or reported
                 events += [{**self._in_scenario_terms(event, consumer), "member": member} for event in read]
+        if gatherer.unreadable.events and with_records and not (events or any_reported):
+            raise gatherer.unreadable.first[0].error
         return sorted(events, key=lambda event: event["at"]), any_reported
 
     def _samples(self, consumer: str) -> tuple[list[Committed], dict[Partition, int] | None, int]:
@@ -211,7 +233,7 @@ class _Reader:
         final: dict[Partition, int] | None = None
         memory = 0
         for path, part in self._samples_paths([consumer]):
-            seen = (raw for raw in read_consumer_events(path) if raw.get("consumer") == consumer)
+            seen = (raw for raw in read_samples(path) if raw.get("consumer") == consumer)
             for event in (self._in_scenario_terms(raw, part) for raw in seen):
                 memory = max(memory, event.get("rss_bytes", 0))
                 offsets = event.get("offsets", ())

@@ -4,7 +4,7 @@ Anything may stand in them: consumers that are not ours write their own, and fil
 up and edited.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from fairpoll.base.errors import HistoryError
 from fairpoll.base.text import quoted
 from fairpoll.base.typed import is_plain, typed
 from fairpoll.contract.events import Event, read_events
-from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.contract.output_fields import Fields
 from fairpoll.contract.records import RecordId
 
 Kinds = Mapping[str, Any]
@@ -67,14 +67,16 @@ def check_ledger(event: Event, run_id: str, partitions: Mapping[str, int]) -> Ev
     return event
 
 
-def read_consumer_events(path: Path) -> Iterator[Event]:
-    """The events of a consumer, or the samples taken of it from outside. Raises HistoryError."""
-    return (event for _, event in _lines(path, check_event))
-
-
-def read_output(path: Path) -> Iterator[Event]:
-    """The lines of a file in the built-in consumers' format. Raises HistoryError."""
-    return (line for _, line in _lines(path, lambda line: check_output(line, OUR_FIELDS, {})))
+def read_samples(path: Path) -> Iterator[Event]:
+    """The samples that the harness took of its consumers. Raises HistoryError."""
+    try:
+        for number, line in enumerate(read_events(path), 1):
+            try:
+                yield check_event(line)
+            except ValueError as error:
+                raise HistoryError(f"{path}: line {number}: {error}") from None
+    except OSError as error:
+        raise HistoryError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def check_output(line: Event, fields: Fields, ids: Mapping[str, RecordId]) -> Event:
@@ -132,15 +134,3 @@ def _check(line: Mapping[str, object], kinds: Kinds) -> None:
             raise ValueError(f"no {quoted(name)}")
         if not isinstance(kind, type) or not is_plain(kind, line[name]):
             typed(kind, line[name], quoted(name))
-
-
-def _lines(path: Path, check: Callable[[Event], Event]) -> Iterator[tuple[int, Event]]:
-    try:
-        for number, line in enumerate(read_events(path), 1):
-            try:
-                read = check(line)
-            except ValueError as error:
-                raise HistoryError(f"{path}: line {number}: {error}") from None
-            yield number, read
-    except OSError as error:
-        raise HistoryError(f"{path}: cannot be read: {error.strerror}") from None

@@ -148,7 +148,7 @@ def output_query(topics: Sequence[str], fields: Fields, run_id: str) -> Query:
             "delivered_ms": delivered,
             "checksum": f"coalesce(crc32(encode({body}))::BIGINT, -1)",
         },
-        " AND ".join([*conditions, _is_time(delivered), *([f"{value} IS NOT NULL"] if ours else [])]),
+        " AND ".join([*conditions, _is_time(delivered)]),
     )
 
 

@@ -1,0 +1,66 @@
+"""The lines that a consumer wrote and nobody can read: facts of the recording, which void only themselves."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairpoll.base.command_line import masked
+from fairpoll.base.errors import HistoryError
+from fairpoll.base.text import quoted
+from fairpoll.evidence import layout
+
+# Of events, and of output files: all lines are counted, the first are kept, as a log can have millions.
+MOST_KEPT = 100
+# Bytes of a line that are decoded for its excerpt.
+EXCERPT_BYTES = 400
+
+
+@dataclass(frozen=True)
+class UnreadableLine:
+    """A line of `path`, counted from 1, with the reason why it cannot be read and the line's beginning."""
+
+    path: Path
+    number: int
+    reason: str
+    excerpt: str
+
+    def __str__(self) -> str:
+        """`line 17 of low_vol.json is not JSON: 'INFO started'`."""
+        why = " is not JSON" if self.reason.startswith("not JSON") else f": {self.reason}"
+        return f"line {self.number:,} of {self.path.name}{why}: {self.excerpt}"
+
+    @property
+    def error(self) -> HistoryError:
+        """The error for a consumer of which no line can be read."""
+        return HistoryError(f"{self.path}: line {self.number}: {self.reason}")
+
+
+@dataclass
+class Unreadable:
+    """The unreadable lines of one consumer: the number in each file (by its name), and the first lines."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: list[UnreadableLine] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return self.counts.total()
+
+    @property
+    def events(self) -> int:
+        """The number of these lines among the events."""
+        return self.counts[layout.EVENTS]
+
+    @property
+    def outputs(self) -> int:
+        """The number of these lines in the output files and dead letters."""
+        return len(self) - self.events
+
+    def count(self, path: Path) -> bool:
+        """Count a line of this file. Returns whether it is one of the first, which are kept."""
+        self.counts[path.name] += 1
+        return (self.events if path.name == layout.EVENTS else self.outputs) <= MOST_KEPT
+
+    def keep(self, path: Path, number: int, reason: str, line: bytes) -> None:
+        """Keep a line that was counted."""
+        excerpt = quoted(masked(line[:EXCERPT_BYTES].decode("utf-8", "replace")))
+        self.first.append(UnreadableLine(path, number, reason, excerpt))
