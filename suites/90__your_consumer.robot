@@ -30,6 +30,9 @@ ${SILENT_AT_MOST}         10 seconds
 The Run Should Be Sound
     Run Should Be Sound
 
+Its Output Should Be Readable
+    Output Should Be Readable    yours
+
 It Should Serve Both
     [Tags]    counts
     Delivery Should Meet    yours    ${HIGH_AT_LEAST}    ${LOW_AT_LEAST}    ${LOW_AT_MOST}    ${LOW_SHARE_AT_LEAST}

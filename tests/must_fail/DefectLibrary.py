@@ -36,6 +36,7 @@ GUARANTEES: dict[str, dict[str, object]] = {
     "buffers_bounded": {},
     "pauses_pair_up": {},
     "memory_bounded": {"mebibytes": 160},
+    "output_readable": {},
     "membership_kept": {},
 }
 JUDGED: dict[str, dict[str, dict[str, object]]] = {

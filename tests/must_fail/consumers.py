@@ -269,6 +269,33 @@ class WritesTwice(FairConsumer):
     sink_class = Sink
 
 
+class TearsALine(FairConsumer):
+    """Writes half of each hundredth line, as an interrupted write does, and then the record again."""
+
+    class Sink(FileSink):
+        def write(self, records):
+            for record in records:
+                if record.offset() % 100 == 50:
+                    output = self.folder / self.outputs[record.topic()]
+                    with output.open("ab") as file:
+                        file.write(b'{"topic":"%b","partition":\n' % record.topic().encode())
+            return super().write(records)
+
+        def __init__(self, folder, outputs, *rates):
+            super().__init__(folder, outputs, *rates)
+            self.folder, self.outputs = folder, outputs
+
+    sink_class = Sink
+
+
+class PrintsItsLog(FairConsumer):
+    """Prints its log among its events on standard output."""
+
+    def on_assign(self, partitions):
+        self.emit.write(f"INFO assigned {len(partitions)} partitions\n")
+        super().on_assign(partitions)
+
+
 class InventsRecords(FairConsumer):
     """Writes records that nobody sent."""
 
@@ -550,6 +577,8 @@ CONSUMERS = {
     "alters the payload": AltersThePayload,
     "writes into the wrong file": WritesIntoTheWrongTopicsFile,
     "writes twice": WritesTwice,
+    "tears a line": TearsALine,
+    "prints its log": PrintsItsLog,
     "invents records": InventsRecords,
     "skips the first after an assignment": SkipsTheFirstAfterAnAssignment,
     "reads only partition 0": ReadsOnlyPartitionZero,

@@ -1,11 +1,14 @@
 """What each criterion reports: its sentences for one small recording in which everything goes wrong."""
 
+from collections import Counter
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA, judge
 from fairpoll.checkers.finding import Status
 from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
+from fairpoll.evidence.unreadable import Unreadable, UnreadableLine
 from histories import SCENARIO, acked, consumer, delivered, event, recording
 
 BROKEN, GOOD = "my-consumer", "async"
@@ -40,6 +43,11 @@ def everything(name: str) -> ConsumerHistory:
     """Delivers each message half a second after it was sent."""
     records = [output(m.topic, m.offset, m.intended + 0.5) for m in MESSAGES]
     return consumer(name, *records, events=[event("partitions_assigned", -1, ORDERS, ALERTS)])
+
+
+UNREADABLE = Unreadable(
+    Counter({"events.jsonl": 1}), [UnreadableLine(Path("events.jsonl"), 17, "not JSON", "'INFO started'")]
+)
 
 
 def broken() -> ConsumerHistory:
@@ -102,6 +110,7 @@ def recordings() -> list[Recording]:
         run(everything("sync"), everything(GOOD), broken()),
         run(everything("sync"), everything(GOOD), blind(5)),
         run(everything("sync"), everything(GOOD), blind(3)),
+        run(everything("sync"), everything(GOOD), replace(everything(BROKEN), unreadable=UNREADABLE)),
     ]
 
 

@@ -1,7 +1,7 @@
 """What a consumer can be judged by: its files, its events, or nothing but what its group committed."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -267,3 +267,101 @@ def test_who_does_not_keep_the_sinks_rate_is_not_put_to_the_test():
     assert doubt in found.sentence
     assert doubt in judge("recording_is_sound", made, "run").sentence
     assert judge("nothing_lost", made, "c").status == "pass"
+
+
+def tear(folder: Path, *numbers: int) -> Recording:
+    """Removes the end of these lines (from 1) of the output file."""
+    output = folder / "c" / "low_vol.json"
+    lines = output.read_bytes().splitlines()
+    torn = [line[:-5] if number in numbers else line for number, line in enumerate(lines, 1)]
+    output.write_bytes(b"".join(line + b"\n" for line in torn))
+    return load_recording(folder)
+
+
+def lengthen(folder: Path, text: str) -> Recording:
+    with (folder / "c" / layout.EVENTS).open("a", encoding="utf-8") as file:
+        file.write(text)
+    return load_recording(folder)
+
+
+def drained(made: Recording) -> Recording:
+    return replace(made, scenario=replace(made.scenario, drain=True))
+
+
+MAY_STAND = "1 missing record may stand in lines of c that cannot be read"
+
+
+def test_a_torn_line_is_a_finding_with_file_and_line(tmp_path: Path):
+    write_recording(tmp_path)
+    assert judged(load_recording(tmp_path), "output_readable")[0] == "pass"
+    status, sentence = judged(tear(tmp_path, 2), "output_readable")
+    assert status == "fail"
+    assert sentence.startswith(
+        'c wrote 1 line that cannot be read, expected none: line 2 of low_vol.json is not JSON: \'{"topic"'
+    )
+
+
+def test_a_record_that_may_stand_in_a_torn_line_is_not_lost(tmp_path: Path):
+    write_recording(tmp_path)
+    whole = drained(load_recording(tmp_path))
+    torn = drained(tear(tmp_path, 2))
+    for criterion, thresholds in {
+        "nothing_lost": {},
+        "oldest_wait_at_most": {"volume": "low", "seconds": 2},
+        "commits_caught_up": {},
+        "delivered_at_least": {"volume": "low", "records": 4},
+    }.items():
+        assert judged(whole, criterion, **thresholds)[0] == "pass", criterion
+        status, sentence = judged(torn, criterion, **thresholds)
+        expected = "pass" if criterion == "commits_caught_up" else "inconclusive"
+        assert status == expected, (criterion, sentence)
+        assert sentence.startswith(MAY_STAND) == (expected == "inconclusive")
+    assert judged(torn, "content_intact")[0] == "inconclusive"
+    assert judged(torn, "order_kept")[0] == "pass"
+
+
+def test_a_torn_last_record_excuses_the_commit_after_it(tmp_path: Path):
+    write_recording(tmp_path)
+    assert judged(tear(tmp_path, 4), "commits_caught_up")[0] == "inconclusive"
+
+
+def test_more_records_than_torn_lines_are_lost(tmp_path: Path):
+    write_recording(tmp_path)
+    output = tmp_path / "c" / "low_vol.json"
+    output.write_bytes(b"".join(output.read_bytes().splitlines(keepends=True)[:3]))
+    assert judged(drained(tear(tmp_path, 2)), "nothing_lost") == (
+        "fail",
+        "c lost 2 of 4 acked messages, expected 0: low/0@1, low/0@3"
+        "; at most 1 of them may stand in lines that cannot be read",
+    )
+
+
+def test_an_altered_record_beside_a_torn_line_fails(tmp_path: Path):
+    write_recording(tmp_path)
+    output = tmp_path / "c" / "low_vol.json"
+    output.write_text(output.read_text("utf-8").replace("message 0 of", "message 1 of"), "utf-8")
+    assert judged(tear(tmp_path, 2), "content_intact")[0] == "fail"
+
+
+def test_a_log_line_among_the_events_excuses_no_lost_record(tmp_path: Path):
+    write_recording(tmp_path)
+    output = tmp_path / "c" / "low_vol.json"
+    output.write_bytes(b"".join(output.read_bytes().splitlines(keepends=True)[:3]))
+    made = drained(lengthen(tmp_path, "INFO started\n"))
+    assert judged(made, "nothing_lost")[0] == "fail"
+    assert judged(made, "output_readable") == (
+        "fail",
+        "c wrote 1 line that cannot be read, expected none: line 2 of events.jsonl is not JSON: "
+        "'INFO started'. A log belongs on standard error",
+    )
+
+
+def test_a_poison_record_may_stand_in_a_torn_dead_letter(tmp_path: Path):
+    write_recording(tmp_path)
+    ledger, output = tmp_path / layout.LEDGER, tmp_path / "c" / "low_vol.json"
+    first = ledger.read_text("utf-8").replace('"poison":false', '"poison":true', 1)
+    ledger.write_text(first, "utf-8")
+    output.write_bytes(b"".join(output.read_bytes().splitlines(keepends=True)[1:]))
+    assert judged(drained(load_recording(tmp_path)), "nothing_lost")[0] == "fail"
+    (tmp_path / "c" / "dead_letters.json").write_text('{"topic":"low\n', "utf-8")
+    assert judged(drained(load_recording(tmp_path)), "nothing_lost")[0] == "inconclusive"

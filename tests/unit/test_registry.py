@@ -89,7 +89,9 @@ def test_what_is_said_of_a_criterion_is_complete():
 @pytest.mark.parametrize("name", [*RUN_CRITERIA, *CRITERIA])
 def test_the_reference_shows_what_a_criterion_fails_with(name: str):
     shown = sentences(name)
-    assert set(shown) == ({"inconclusive"} if name in RUN_CRITERIA else {"fail", "inconclusive"})
+    # A line can be read or not: nothing makes that doubtful.
+    lacking = {"fail"} if name in RUN_CRITERIA else {"inconclusive"} if name == "output_readable" else set()
+    assert set(shown) == {"fail", "inconclusive"} - lacking
     reference = (ROOT / "docs" / "reference" / "criteria.md").read_text("utf-8")
     assert all(f"`{sentence}`" in reference for sentence in shown.values()), "run python docs/build.py"
 

@@ -19,7 +19,11 @@ from fairpoll.checkers.registry import criterion
 from fairpoll.contract.records import Partition, RecordId
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.history import ConsumerHistory, Recording
+from fairpoll.evidence.measures import missing
 from fairpoll.evidence.records import Array
+
+# Unreadable lines that a sentence quotes; each quote is a line of its own length.
+SHOWN_LINES = 3
 
 
 @criterion("nothing lost", keyword="Nothing Should Be Lost", needs="records", guarantee=True)
@@ -28,34 +32,28 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
 
     Inconclusive when the scenario has no drain: missing messages may only be late.
     """
-    history = recording.consumers[consumer]
-    messages = recording.acked
-    taken = np.isfinite(recording.first(consumer))
-    taken[messages.poison] = False  # a sink cannot hold it
-    for record_id in history.rejected("skip").keys() | {record.record_id for record in history.dead_letters}:
-        rows = messages.rows_at(record_id)
-        taken[rows] |= messages.poison[rows]
-    missing = np.flatnonzero(~taken).tolist()
+    messages, lost = recording.acked, missing(recording, consumer)
     # A consumer cannot lose messages that the broker dropped (retention, the mock's small memory).
     gone = sum(
-        int(np.count_nonzero(~taken[rows] & (messages.offset[rows] < recording.log_start.get(partition, 0))))
-        for partition, rows in messages.by_partition.items()
+        int(np.count_nonzero(messages.offset[rows] < recording.log_start.get(partition, 0)))
+        for partition, span in messages.by_partition.items()
+        if len(rows := lost[slice(*np.searchsorted(lost, (span.start, span.stop)))])
     )
-    of = f"{len(missing):,} of {count_text(len(recording.acked), 'acked message')}"
+    of = f"{len(lost):,} of {count_text(len(recording.acked), 'acked message')}"
     doubt = ""
     if gone:
-        doubt = f"the broker dropped {gone:,} of the {len(missing):,} that are missing"
+        doubt = f"the broker dropped {gone:,} of the {len(lost):,} that are missing"
     elif not (recording.scenario.drain and recording.complete):
         doubt = "the run was not drained, so that messages may be missing because they are late"
     return Finding(
         expected=f"0 lost of {len(recording.acked):,} acked",
-        measured=f"{len(missing):,} lost",
+        measured=f"{len(lost):,} lost",
         sentence=f"{doubt}: {of} are not in the sink of {consumer}"
         if doubt
         else f"{consumer} lost {of}, expected 0"
-        + examples((messages.record_id(row) for row in missing), len(missing)),
-        status="inconclusive" if doubt else "fail" if missing else "pass",
-        figures={"acked": len(recording.acked), "lost": len(missing)},
+        + examples((messages.record_id(row) for row in lost.tolist()), len(lost)),
+        status="inconclusive" if doubt else "fail" if len(lost) else "pass",
+        figures={"acked": len(recording.acked), "lost": len(lost)},
     )
 
 
@@ -219,6 +217,27 @@ def only_while_assigned(recording: Recording, consumer: str) -> Finding:
     wrong = np.sort(np.concatenate(foreign))
     return violations(
         consumer, "others", delivered.record_ids(wrong), len(wrong), "of partitions not assigned to it"
+    )
+
+
+@criterion("output readable", keyword="Output Should Be Readable")
+def output_readable(recording: Recording, consumer: str) -> Finding:
+    """Each line of the consumer's events, output files and dead letters can be read.
+
+    A line is unreadable if it is not a JSON object in UTF-8 or lacks a field. Records that may stand in such
+    lines make other criteria inconclusive. A partial last line, which a kill leaves, is allowed.
+    """
+    unreadable = recording.consumers[consumer].unreadable
+    lines, first = len(unreadable), unreadable.first[:SHOWN_LINES]
+    shown = "; ".join(map(str, first)) + (f" and {lines - len(first):,} more" if lines > len(first) else "")
+    log = ". A log belongs on standard error" if unreadable.events else ""
+    return Finding(
+        expected="0 unreadable lines",
+        measured=f"{lines:,} unreadable",
+        sentence=f"{consumer} wrote {count_text(lines, 'line')} that cannot be read, expected none"
+        + (f": {shown}{log}" if lines else ""),
+        status="fail" if lines else "pass",
+        figures={"unreadable": lines},
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from fairpoll.base.errors import FairpollError
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion
+from fairpoll.checkers.unreadable import judge_past_unreadable
 from fairpoll.contract.subject import EVIDENCE
 from fairpoll.evidence.history import ConsumerHistory, Recording
 
@@ -53,11 +54,13 @@ def _judge(
         why = f"the clocks may be off by {error:.3f} s, more than the {budget:g} s in question"
         return replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")
     needed, history = criterion.needs, recording.consumers[consumer]
+    if criterion.name == "output_readable":  # it judges the evidence itself, whatever that is
+        return finding
     if needed is None and finding.status == "fail" and "records" not in history.evidence:
         return _judge_by_commits(criterion, recording, finding)
     # The criterion itself is inconclusive without reports of buffers.
     if needed in (None, "buffers") or needed in history.evidence:
-        return finding
+        return judge_past_unreadable(criterion, recording, finding) if len(history.unreadable) else finding
     why = (
         f"{consumer} leaves no evidence of {EVIDENCE[needed].what}; "
         "docs/reference/consumer-contract.md lists what it can report"

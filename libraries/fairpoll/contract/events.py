@@ -109,15 +109,15 @@ class Tail:
     """Follows a growing JSON-lines file: each `read` returns the whole lines added since the last.
 
     It reads at most READ_BYTES at a time, in case a program prints without end. A line that is not a JSON
-    object is ignored. With `check` it raises HistoryError instead, as does an event for which `check` raises
-    ValueError. `lines` counts the lines that were read.
+    object, or for which `check` raises ValueError, is ignored: the judge reads the file again. `events`
+    counts the other lines; `unreadable` is the first ignored line with number and reason, or empty.
     """
 
-    def __init__(self, path: Path, check: Callable[[Event], object] | None = None) -> None:
+    def __init__(self, path: Path, check: Callable[[Event], Event] | None = None) -> None:
         self.path = path
-        self._check = check
-        self._offset = 0
-        self.lines = 0
+        self._check = check or (lambda event: event)
+        self._offset = self._lines = self.events = 0
+        self.unreadable = ""
 
     def read(self) -> list[Event]:
         try:
@@ -134,20 +134,17 @@ class Tail:
         return [event for line in whole.splitlines() if (event := self._event(line)) is not None]
 
     def _event(self, line: bytes) -> Event | None:
-        self.lines += 1
+        self._lines += 1
         try:
-            event = json.loads(line)
-            if not isinstance(event, dict):
-                raise ValueError("not an event")
-            if self._check:
-                self._check(event)
-        except (ValueError, RecursionError) as error:
-            if not self._check:
-                return None  # the judge reads the file again, strictly
-            not_json = isinstance(error, json.JSONDecodeError | RecursionError)
-            reason = "not JSON (a consumer's log belongs on standard error)" if not_json else str(error)
-            shown = quoted(line[:READ_BYTES].decode("utf-8", "replace"))
-            raise HistoryError(f"{self.path}: line {self.lines}: {reason}: {shown}") from None
+            event = self._check(parse_event(line))
+        except ValueError as error:
+            if not self.unreadable:
+                not_json = str(error).startswith("not JSON")
+                reason = "not JSON (a consumer's log belongs on standard error)" if not_json else str(error)
+                shown = quoted(line.decode("utf-8", "replace"))
+                self.unreadable = f"{self.path}: line {self._lines}: {reason}: {shown}"
+            return None
+        self.events += 1
         return event
 
 

@@ -1,6 +1,6 @@
 """A consumer's deliveries as columns that refer to the acked messages."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -57,6 +57,23 @@ class Deliveries(Rows[Delivered]):
             )
             found.ids[row] = one.message_id
         return cls(messages, found)
+
+    def plus(self, rows: Array, at: Array, outputs: Mapping[str, str]) -> "Deliveries":
+        """These and deliveries of the acked messages in `rows`, to the output of each one's topic."""
+        found = DeliveryColumns(self.messages)
+        columns = {"output": self._output, "member": self._member}
+        columns |= {"at": self.at, "record": self.record, "checksum": self.checksum}
+        for name, column in columns.items():
+            found.columns[name].extend(column)
+        found.foreign = {record_id: number for number, record_id in enumerate(self.foreign)}
+        found.outputs = {name: number for number, name in enumerate(self.outputs)}
+        found.members = {name: number for number, name in enumerate(self.members)}
+        found.ids, found.count = dict(self.ids), len(self)
+        for row, moment in zip(rows, at, strict=True):
+            output = outputs[self.messages.record_id(int(row))[0]]
+            checksum = self.messages.checksum[[row]]
+            found.extend(np.array([row]), [moment], checksum, output, next(iter(self.members), ""))
+        return Deliveries(self.messages, found)
 
     def __len__(self) -> int:
         return len(self.at)

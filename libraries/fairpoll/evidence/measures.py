@@ -69,6 +69,17 @@ def passed_at(recording: Recording, consumer: str, partition: Partition) -> tupl
     return passed[sound], (rows.start + np.flatnonzero(sound)).astype(np.int32)
 
 
+def missing(recording: Recording, consumer: str) -> Array:
+    """The rows of acked messages that are neither in the sink nor, if poison, rejected or dead letters."""
+    history, messages = recording.consumers[consumer], recording.acked
+    taken = np.isfinite(recording.first(consumer))
+    taken[messages.poison] = False  # a sink cannot hold it
+    for record_id in history.rejected("skip").keys() | {record.record_id for record in history.dead_letters}:
+        rows = messages.rows_at(record_id)
+        taken[rows] |= messages.poison[rows]
+    return np.flatnonzero(~taken)
+
+
 def acked_at(recording: Recording, rows: Array) -> Array:
     """The time at which these messages were acked and became readable; unknown: the intended time."""
     # np.fmax ignores NaN, an unknown ack time.

@@ -9,7 +9,7 @@ from fairpoll.base.errors import HistoryError
 from fairpoll.base.text import quoted
 from fairpoll.evidence import layout
 
-# Of events, and of output files: all lines are counted, the first are kept, as a log can have millions.
+# Lines kept of the events, and of the output files: a log has millions, so that the others are only counted.
 MOST_KEPT = 100
 # Bytes of a line that are decoded for its excerpt.
 EXCERPT_BYTES = 400
@@ -27,7 +27,8 @@ class UnreadableLine:
     def __str__(self) -> str:
         """`line 17 of low_vol.json is not JSON: 'INFO started'`."""
         why = " is not JSON" if self.reason.startswith("not JSON") else f": {self.reason}"
-        return f"line {self.number:,} of {self.path.name}{why}: {self.excerpt}"
+        member = f"{layout.SECOND_MEMBER}/" if self.path.parent.name == layout.SECOND_MEMBER else ""
+        return f"line {self.number:,} of {member}{self.path.name}{why}: {self.excerpt}"
 
     @property
     def error(self) -> HistoryError:

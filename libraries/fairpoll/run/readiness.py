@@ -19,8 +19,6 @@ from fairpoll.run.processes import ChildProcess
 
 # Joining a group takes some seconds, and the start of Python and the client another one.
 READY_SECONDS = 60.0
-# A program ends within this time after its last output.
-LAST_OUTPUT_SECONDS = 0.5
 # How often the coordinator is asked about consumers that do not report their assignments.
 ASK_SECONDS = 1.0
 
@@ -70,7 +68,8 @@ def wait_until_assigned(
     """Wait until each consumer (name -> its group, its folder) is assigned all wanted partitions.
 
     Assignments are taken from a consumer's events, or from the group coordinator if it prints none. `check`
-    raises an error that ends the wait. Raises DeadlineError, and HistoryError for an invalid event.
+    raises an error that ends the wait. Lines that are not events are ignored. Raises DeadlineError, and
+    HistoryError if a consumer without its partitions has printed such lines only.
     """
     tails = {name: Tail(folder / layout.EVENTS, check_event) for name, (_, folder) in consumers.items()}
     assignments = {name: Assignments() for name in tails}
@@ -87,7 +86,7 @@ def wait_until_assigned(
         nonlocal ask_at
         check()  # first: the reason for a consumer's end explains more than its output
         for name, tail in tails.items():
-            for event in _events(tail, check):
+            for event in tail.read():
                 assignments[name].take(event)
         silent = [name for name in tails if not assignments[name].reported]
         if silent and time.monotonic() >= ask_at:
@@ -104,18 +103,13 @@ def wait_until_assigned(
             timeout_seconds,
             f"all {len(wanted)} partitions to be assigned to each consumer",
             last_seen=lambda: ", ".join(
-                f"{name} has {len(owned(name))}, {tail.lines} events printed" for name, tail in tails.items()
+                f"{name} has {len(owned(name))}, {tail.events} events printed" for name, tail in tails.items()
             ),
         )
+    except DeadlineError:
+        for name, tail in tails.items():
+            if tail.unreadable and not tail.events and not wanted <= owned(name):
+                raise HistoryError(tail.unreadable) from None
+        raise
     finally:
         admin.close()
-
-
-def _events(tail: Tail, check: Callable[[], None]) -> list[Event]:
-    """The new events. If one is invalid and the consumer then ends, raise the error for its end."""
-    try:
-        return tail.read()
-    except HistoryError:
-        with contextlib.suppress(DeadlineError):
-            wait_until(check, LAST_OUTPUT_SECONDS, "its end")
-        raise

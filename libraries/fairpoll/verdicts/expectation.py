@@ -80,6 +80,7 @@ THRESHOLDS = {one.name: one.metadata["threshold"] for one in fields(Thresholds)}
 def judge_plainly(verdict: Verdict, consumer: str, thresholds: Thresholds) -> None:
     """Judge this consumer, beside the control, by every criterion of the plain expectation."""
     verdict.judge("recording_is_sound", "run")
+    verdict.judge("output_readable", consumer)
     for volume, records in (("high", thresholds.high_at_least), ("low", thresholds.low_at_least)):
         if records is not None:
             verdict.judge("delivered_at_least", consumer, volume=volume, records=records)

@@ -28,6 +28,8 @@ Counts Only                            counts only                            no
 Alters The Payload                     alters the payload                     content_intact                     -
 Writes Into The Wrong File             writes into the wrong file             right_place                        -
 Writes Twice                           writes twice                           no_forbidden_duplicates            -
+Tears A Line                           tears a line                           output_readable                    -
+Prints Its Log                         prints its log                         output_readable                    -
 Invents Records                        invents records                        only_acked_delivered               order_kept commits_caught_up no_forbidden_duplicates
 Skips The First After An Assignment    skips the first after an assignment    nothing_lost                       commits_never_ahead oldest_wait_at_most
 Reads Only Partition 0                 reads only partition 0                 nothing_lost                       every_partition_served no_stall throughput_at_least
