@@ -1,8 +1,9 @@
 """Keywords that run many consumers on one scenario and check which criterion catches which."""
 
+import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,6 @@ from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.base import clock
 from fairpoll.checkers import CRITERIA, DELIVERY_GUARANTEES, Finding, Status, judge
-from fairpoll.checkers.doubts import adverse_doubts, void_doubts
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
@@ -23,12 +23,9 @@ from fairpoll.keywords.judging import INCONCLUSIVE, settle
 from fairpoll.keywords.session import SESSION
 from fairpoll.reports.tables import criteria_table
 from fairpoll.scenarios.units import Action
-from fairpoll.verdicts.verdict import Verdict
 
 HERE = Path(__file__).parent
 NO_MORE = "-"
-# A run that is inconclusive whoever is judged is repeated. After that the machine is too busy for the table.
-ATTEMPTS = 4
 
 # Every criterion with the thresholds of its scenario; the suites judge with the same functions.
 GUARANTEES: dict[str, dict[str, object]] = {
@@ -71,24 +68,20 @@ class DefectLibrary:
     def run_consumers_on(self, scenario: str, *consumers: str) -> None:
         """Runs all of them, and the built-in async one, in groups of their own on the same traffic."""
         self._scenario = scenario
-        _until_sound(lambda: SESSION.record(HERE / scenario, 1.0, _under_test(consumers)))
+        SESSION.record(HERE / scenario, 1.0, _under_test(consumers))
 
     @keyword
     def run_and_kill_consumers_on(self, scenario: str, *consumers: str) -> None:
         """Runs them as `Run Consumers On` does, kills each one's process and starts it again at once."""
         self._scenario = scenario
-
-        def run() -> Verdict:
-            SESSION.begin(Path(scenario).stem, HERE / scenario, 1.0, _under_test(consumers))
-            experiment = SESSION.running().experiment
-            since = clock.now_ms()
-            for verb in ("kill", "start"):
-                for members in experiment.members.values():
-                    members.act(Action(verb))
-            experiment.note_fault("consumer", "killed every consumer", since, clock.now_ms())
-            return SESSION.finish()
-
-        _until_sound(run)
+        SESSION.begin(Path(scenario).stem, HERE / scenario, 1.0, _under_test(consumers))
+        experiment = SESSION.running().experiment
+        since = clock.now_ms()
+        for verb in ("kill", "start"):
+            for members in experiment.members.values():
+                members.act(Action(verb))
+        experiment.note_fault("consumer", "killed every consumer", since, clock.now_ms())
+        SESSION.finish()
 
     @keyword
     def criterion_should_fail(self, criterion: str, consumer: str, passing: str, *thresholds: str) -> None:
@@ -152,13 +145,13 @@ class DefectLibrary:
 
     @keyword
     def log_the_kill_table(self) -> None:
-        """Logs which criterion caught which consumer, and puts the same into verdict.json."""
+        """Logs which criterion caught which consumer, and writes the same to kill_table.json beside verdict.json."""
         logger.info(criteria_table(self._rows, caption="Kill table"), html=True)
-        SESSION.results.extra["kill_table"] = [
+        rows = [
             {"consumer": r.criterion, "expected": r.expected, "measured": r.measured, "status": r.status}
             for r in self._rows
         ]
-        SESSION.results.write_verdicts()
+        (SESSION.results.folder / "kill_table.json").write_text(json.dumps(rows), "utf-8")
 
     def _half_a_ledger(self) -> Recording:
         """The current recording, cut off in the middle of its ledger; read once for all criteria."""
@@ -181,20 +174,6 @@ class DefectLibrary:
         if doubts:
             raise Failure(f"{INCONCLUSIVE}{'; '.join(finding.sentence for finding in doubts)}")
         return found
-
-
-def _until_sound(run: Callable[[], Verdict]) -> None:
-    """Run, and run again what the machine has spoilt: a late producer, a host pause, a slow broker.
-
-    Such a run is inconclusive, whoever is judged. The last of ATTEMPTS is judged as it is.
-    """
-    for attempt in range(1, ATTEMPTS + 1):
-        verdict = run()
-        doubts = [*void_doubts(verdict.recording), *adverse_doubts(verdict.recording)]
-        if not doubts or attempt == ATTEMPTS:
-            return
-        logger.warn(f"run again, after attempt {attempt} of {ATTEMPTS}: {'; '.join(doubts)}")
-        SESSION.discard(verdict)
 
 
 def _under_test(names: Sequence[str]) -> list[Subject]:

@@ -63,7 +63,7 @@ def test_every_defect_is_caught_and_every_control_passes(
     cluster: str, tmp_path: Path, kill_table: Callable[[str], None]
 ):
     results = run_robot(tmp_path, HERE / "suites", f"CLUSTER:{cluster}")
-    rows = json.loads((tmp_path / "verdict.json").read_text("utf-8"))["kill_table"]
+    rows = json.loads((tmp_path / "kill_table.json").read_text("utf-8"))
     caught = sum(row["status"] == "pass" for row in rows)
     kill_table(f"\nKill table on {cluster}: {caught} of {len(rows)} as they should be")
     kill_table(text_table([row(r["consumer"], r["expected"], r["measured"], r["status"]) for r in rows]))

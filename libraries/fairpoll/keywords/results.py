@@ -27,8 +27,6 @@ class Results:
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
         self.stopwatch = Stopwatch()
-        # Further keys of verdict.json.
-        self.extra: dict[str, object] = {}
         # Scenarios and tests that could not be run or judged -> the reason.
         self._not_judged: dict[str, str] = {}
         # A finding's sentence -> the id of its test in the log.
@@ -88,7 +86,7 @@ class Results:
         reasons = tuple(NotJudged(name=name, reason=why) for name, why in self._not_judged.items())
         verdicts = [*(run.verdict for run in runs), *("inconclusive" for _ in reasons)]
         whole = JudgedSuites(verdict=worst(verdicts), runs=runs, not_judged=reasons)
-        (self.folder / layout.VERDICT).write_text(to_text(whole, self.extra), "utf-8")
+        (self.folder / layout.VERDICT).write_text(to_text(whole), "utf-8")
 
     def times(self) -> dict[str, float]:
         """The parts of the run -> their seconds until now."""

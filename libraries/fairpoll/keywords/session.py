@@ -98,11 +98,6 @@ class Session:
         with self.results.noting(scenario_file.name):
             return self._judge_next(self._verdict_of(run), run)
 
-    def discard(self, verdict: Verdict) -> None:
-        """Leave this verdict out of verdict.json; `record` then runs its scenario again."""
-        self.results.verdicts = [known for known in self.results.verdicts if known is not verdict]
-        self._verdicts = {run: known for run, known in self._verdicts.items() if known is not verdict}
-
     def record_side_by_side(
         self,
         scenario_files: Sequence[Path],

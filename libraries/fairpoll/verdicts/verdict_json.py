@@ -147,11 +147,11 @@ def read_runs(place: Path) -> list[JudgedRun]:
     return [*judged.runs, *(reason.as_run() for reason in judged.not_judged)]
 
 
-def to_text(judged: JudgedRun | JudgedSuites, extra: Mapping[str, object] | None = None) -> str:
-    """The content of verdict.json, with further keys at its end."""
+def to_text(judged: JudgedRun | JudgedSuites) -> str:
+    """The content of verdict.json."""
     content = msgspec.to_builtins(judged)
     for run in content.get("runs", [content]):
         for key in OPTIONAL:
             if not run[key]:
                 del run[key]
-    return dump({**content, **(extra or {})}) + "\n"
+    return dump(content) + "\n"
