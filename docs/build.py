@@ -24,7 +24,7 @@ import click
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA, Criterion
 from fairpoll.cli.main import main as fairpoll
 from fairpoll.cluster import KINDS
-from fairpoll.contract.settings import PollSettings, allowed, variable
+from fairpoll.contract.settings import PollSettings, variable
 from fairpoll.contract.subject import ATTRIBUTES, EVIDENCE
 from fairpoll.evidence.querying import TABLES
 from fairpoll.run.faults import FAULTS
@@ -141,10 +141,12 @@ def settings_page() -> str:
 
 def _settings() -> Table:
     for setting in fields(PollSettings):
-        values = allowed(setting)
-        range_of = ", ".join(values.choices) or f"{values.minimum:,} to {values.maximum:,}"
-        default = str(getattr(PollSettings(), setting.name))
-        yield f"`{setting.name}`", f"`{variable(setting.name)}`", f"`{default}`", range_of, values.help
+        declared = setting.metadata["key"]
+        schema, default = declared.value.schema, f"`{setting.default}`"
+        allowed = (
+            ", ".join(schema["enum"]) if "enum" in schema else "{minimum:,} to {maximum:,}".format(**schema)
+        )
+        yield f"`{setting.name}`", f"`{variable(setting.name)}`", default, allowed, declared.help
 
 
 def clusters_page() -> str:

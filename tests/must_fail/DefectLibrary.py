@@ -145,7 +145,7 @@ class DefectLibrary:
 
     @keyword
     def log_the_kill_table(self) -> None:
-        """Logs which criterion caught which consumer, and writes the same to kill_table.json beside verdict.json."""
+        """Logs which criterion caught which consumer, and writes kill_table.json with the same."""
         logger.info(criteria_table(self._rows, caption="Kill table"), html=True)
         rows = [
             {"consumer": r.criterion, "expected": r.expected, "measured": r.measured, "status": r.status}

@@ -10,11 +10,12 @@ import pytest
 
 from fairpoll.base.errors import ScenarioError
 from fairpoll.contract.environment import ConsumerEnvironment
+from fairpoll.contract.keys import arguments, group_schema, key, whole
 from fairpoll.contract.settings import PollSettings
 from fairpoll.producer.traffic import live_plan
 from fairpoll.scenarios.file import load_scenario, schema
-from fairpoll.scenarios.keys import DURATION, arguments, group_schema, key, whole
 from fairpoll.scenarios.model import Scenario, Step, TopicPlan
+from fairpoll.scenarios.units import DURATION
 
 ROOT = Path(__file__).parents[2]
 SPECIFIED = ROOT / "resources" / "scenarios" / "specified.yaml"

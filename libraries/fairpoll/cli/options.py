@@ -12,7 +12,7 @@ import click
 
 from fairpoll.base.text import quoted
 from fairpoll.contract.client_config import check_servers
-from fairpoll.contract.settings import PollSettings, allowed, default
+from fairpoll.contract.settings import PollSettings
 from fairpoll.contract.subject import ATTRIBUTES
 
 RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -49,12 +49,12 @@ RATE = FiniteRange(min=0, min_open=True)
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each field of PollSettings."""
     for setting in reversed(fields(PollSettings)):
-        values = allowed(setting)
-        kind: Any = click.IntRange(values.minimum, values.maximum)
-        if values.choices:
-            kind = click.Choice(values.choices)
-        name = f"--{setting.name.replace('_', '-')}"
-        command = option(name, type=kind, default=default(setting), help=values.help)(command)
+        declared = setting.metadata["key"]
+        schema, name = declared.value.schema, f"--{setting.name.replace('_', '-')}"
+        kind: Any = click.Choice(schema.get("enum", ()))
+        if "minimum" in schema:
+            kind = click.IntRange(schema["minimum"], schema["maximum"])
+        command = option(name, type=kind, default=setting.default, help=declared.help)(command)
     return command
 
 

@@ -9,12 +9,12 @@ import jsonschema
 
 from fairpoll.base.errors import ScenarioError
 from fairpoll.base.text import plain, quoted
+from fairpoll.contract.keys import arguments, group_schema, readers
 from fairpoll.contract.settings import PollSettings
-from fairpoll.scenarios.keys import IN_UNITS, arguments, group_schema, readers
 from fairpoll.scenarios.model import Scenario, TopicPlan
 from fairpoll.scenarios.rules import run_rules, starvation_rules, topic_rules
 from fairpoll.scenarios.source import Place, Problem, Source, read_yaml
-from fairpoll.scenarios.units import LONGEST_SECONDS
+from fairpoll.scenarios.units import IN_UNITS, LONGEST_SECONDS
 
 # Most errors reported for one file.
 MOST_ERRORS = 20

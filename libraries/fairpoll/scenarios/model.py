@@ -7,13 +7,8 @@ from typing import Any, ClassVar
 
 from fairpoll.base.errors import ScenarioError
 from fairpoll.base.typed import typed
-from fairpoll.contract.settings import PollSettings, settings_schema
-from fairpoll.scenarios.keys import (
-    ACTION,
-    DURATION,
+from fairpoll.contract.keys import (
     FLAG,
-    RATE,
-    TRAFFIC,
     Value,
     arguments,
     choice,
@@ -24,7 +19,8 @@ from fairpoll.scenarios.keys import (
     text,
     whole,
 )
-from fairpoll.scenarios.units import Action, Bursts
+from fairpoll.contract.settings import PollSettings
+from fairpoll.scenarios.units import ACTION, DURATION, RATE, TRAFFIC, Action, Bursts
 
 SLOWEST_SPEED = 0.01
 # The consumer that a scenario must starve (`control_waits_at_least`): the built-in plain loop.
@@ -133,10 +129,6 @@ class Step:
     )
 
 
-SETTINGS = Value(
-    {"type": "object", "additionalProperties": False, "properties": settings_schema()},
-    lambda settings: PollSettings(**settings),
-)
 TOPICS = Value(
     {
         "type": "object",
@@ -184,7 +176,7 @@ class Scenario:
     )
     settings: PollSettings = key(
         "Settings of the consumers under test, with the specification's names. SPEED divides none of them.",
-        SETTINGS,
+        group(PollSettings),
         name="consumer",
         default_factory=PollSettings,
     )

@@ -5,9 +5,12 @@ range are rejected too: numbers that overflow, and runs that would never end.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from fairpoll.base.text import quoted
+from fairpoll.contract.keys import Value
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "second": 1.0, "seconds": 1.0, "minute": 60.0, "minutes": 60.0}
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
@@ -108,3 +111,15 @@ class Bursts:
         if messages > LARGEST_BURST or interval < SHORTEST_INTERVAL_SECONDS:
             raise ValueError(f"{quoted(text)}: at most {LARGEST_BURST:,} messages, and at least 1 ms between")
         return cls(int(messages), interval)
+
+
+def _in_units(format_name: str, parse: Callable[[str], Any]) -> Value:
+    return Value({"type": "string", "format": format_name}, parse)
+
+
+DURATION = _in_units("duration-text", parse_duration)
+RATE = _in_units("rate-text", parse_rate)
+TRAFFIC = _in_units("traffic-text", Bursts.parse)
+ACTION = _in_units("action-text", Action.parse)
+# Values whose text is checked by their own function, which raises ValueError.
+IN_UNITS = (DURATION, RATE, TRAFFIC, ACTION)

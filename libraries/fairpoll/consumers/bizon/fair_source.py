@@ -22,7 +22,7 @@ from fairpoll.consumers import ConsumerConfig, FairConsumer
 from fairpoll.consumers.record import Record, runs
 from fairpoll.consumers.sink import FileSink
 from fairpoll.contract.events import EventWriter
-from fairpoll.contract.settings import PollSettings, allowed, default
+from fairpoll.contract.settings import PollSettings
 
 # Records of each partition in an iteration of Bizon, which costs some ten milliseconds on a busy machine.
 # With more of them, a quiet partition waits longer for the next iteration.
@@ -37,8 +37,9 @@ CLIENT_TIMEOUTS = {
 def _setting(name: str) -> Any:
     """A field with the default, range and meaning of this setting of PollSettings."""
     setting = next(setting for setting in fields(PollSettings) if setting.name == name)
-    values = allowed(setting)
-    return Field(default(setting), ge=values.minimum, le=values.maximum, description=values.help)
+    declared = setting.metadata["key"]
+    schema = declared.value.schema
+    return Field(setting.default, ge=schema["minimum"], le=schema["maximum"], description=declared.help)
 
 
 class FairKafkaSourceConfig(KafkaSourceConfig):

@@ -1,4 +1,4 @@
-"""The keys of a scenario file, declared by the fields of dataclasses; schema and reference follow from them.
+"""Keys that users set, declared by the fields of dataclasses; schema and reference follow from them.
 
 A key costs its field: `backlog: int = key("Messages produced before ...", whole(0, 100), default=0)`.
 """
@@ -8,8 +8,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass
 from typing import Any
-
-from fairpoll.scenarios.units import Action, Bursts, parse_duration, parse_rate
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,11 @@ class Key:
     value: Value
     name: str
 
+    @property
+    def help(self) -> str:
+        """The description for a place that shows the default by itself."""
+        return self.description.replace(" Default {default}.", "")
+
 
 def key(description: str, value: Value, *, name: str = "", **options: Any) -> Any:
     """A field with a key; one with `default` or `default_factory` may be left out of the file.
@@ -38,16 +41,6 @@ def key(description: str, value: Value, *, name: str = "", **options: Any) -> An
     return dataclasses.field(metadata=metadata, **{"kw_only": bool(options), **options})
 
 
-def _in_units(format_name: str, parse: Callable[[str], Any]) -> Value:
-    return Value({"type": "string", "format": format_name}, parse)
-
-
-DURATION = _in_units("duration-text", parse_duration)
-RATE = _in_units("rate-text", parse_rate)
-TRAFFIC = _in_units("traffic-text", Bursts.parse)
-ACTION = _in_units("action-text", Action.parse)
-# Values whose text is checked by their own function, which raises ValueError.
-IN_UNITS = (DURATION, RATE, TRAFFIC, ACTION)
 FLAG = Value({"type": "boolean"})
 
 
@@ -117,5 +110,5 @@ def _default(field: "Field[Any]") -> Any:
 
 def _schema_of(field: "Field[Any]") -> dict[str, Any]:
     declared: Key = field.metadata["key"]
-    default = json.dumps(field.default) if isinstance(field.default, int) else ""
+    default = json.dumps(field.default, default=str).strip('"')
     return {"description": declared.description.replace("{default}", default), **declared.value.schema}
