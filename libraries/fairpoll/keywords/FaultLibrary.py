@@ -10,20 +10,20 @@ from robot.api.deco import keyword, library
 from fairpoll.base.errors import ClusterUnavailableError
 from fairpoll.base.waiting import wait_until
 from fairpoll.contract.subject import Mode
-from fairpoll.keywords.arguments import CONVERTERS, Duration, Topic
+from fairpoll.keywords.arguments import CONVERTERS, Cell, Duration, Topic
 from fairpoll.keywords.session import SESSION
 from fairpoll.run.faults import FAULTS, NO_FAULTS, FaultType, Scene
 
 # A starting broker reads its log and joins its quorum, and its replicas catch up.
 IN_SYNC_SECONDS = 90.0
 NODES = (1, 2, 3)
-# An argument of a fault -> its type, a function from the converted argument to the value, and an example.
-ARGUMENTS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
-    "topic": (Topic, lambda topic: topic.name, "quiet"),
-    "mode": (Mode, SESSION.running_consumer, "async"),
-    "number": (int, int, "2"),
-    "delay": (Duration, lambda delay: delay.seconds, "200 ms"),
-    "time": (Duration, lambda time: time.seconds, "5 seconds"),
+# An argument of a fault -> its type, and an example.
+ARGUMENTS: dict[str, tuple[Any, str]] = {
+    "topic": (Topic, "quiet"),
+    "mode": (Mode, "async"),
+    "number": (int, "2"),
+    "delay": (Duration, "200 ms"),
+    "time": (Duration, "5 seconds"),
 }
 
 
@@ -38,9 +38,11 @@ def _keyword(fault: FaultType) -> Callable[..., None]:
     """A method that injects the fault, with the signature that Robot documents, converts and checks."""
     types = {name: ARGUMENTS[name][0] for name in fault.arguments}
 
-    def run(_self: object, /, *cells: object) -> None:
-        named = zip(fault.arguments, cells, strict=True)
-        inject(fault, **{name: ARGUMENTS[name][1](cell) for name, cell in named})
+    def run(_self: object, /, *cells: Any) -> None:
+        values = {n: c.value if isinstance(c, Cell) else c for n, c in zip(types, cells, strict=True)}
+        if "mode" in values:
+            values["mode"] = SESSION.running_consumer(values["mode"])
+        inject(fault, **values)
 
     place = Parameter.POSITIONAL_OR_KEYWORD
     parameters = [Parameter(name, place, annotation=kind) for name, kind in types.items()]
@@ -54,7 +56,7 @@ def _keyword(fault: FaultType) -> Callable[..., None]:
 def _documentation(fault: FaultType) -> str:
     example = fault.keyword
     for name in fault.arguments:
-        example = example.replace(f"${{{name}}}", ARGUMENTS[name][2])
+        example = example.replace(f"${{{name}}}", ARGUMENTS[name][1])
     kinds = f" Skips the test on other clusters than {', '.join(fault.kinds)}." if fault.needs else ""
     return f"{fault.documentation}\n\nFails if no scenario is running.{kinds}\n\nExample: `{example}`"
 
@@ -104,7 +106,7 @@ class FaultLibrary:
 
         Example: `Let Traffic Flow For 3 seconds`
         """
-        SESSION.running().let_run(time.seconds)
+        SESSION.running().let_run(time.value)
 
     @keyword(tags=["fault"])
     def restart_stopped_brokers(self) -> None:

@@ -71,10 +71,9 @@ class VerdictLibrary:
             ("delivered_at_least", "low", low_at_least),
             ("delivered_at_most", "low", low_at_most),
         ):
-            if bound.records is not None:
-                findings.append(find(verdict, check, mode, volume=volume, records=bound.records))
-        if low_share_at_least.fraction is not None:
-            share = low_share_at_least.fraction
+            if bound.value is not None:
+                findings.append(find(verdict, check, mode, volume=volume, records=bound.value))
+        if (share := low_share_at_least.value) is not None:
             findings.append(find(verdict, "share_at_least", mode, volume="low", share=share))
         if not findings:
             raise ValueError("no criterion is given; at least one of the four must be other than -")
@@ -96,7 +95,7 @@ class VerdictLibrary:
         Example: `Oldest Message Should Wait At Most    async    low    5 seconds`
         """
         verdict = SESSION.verdict()
-        finding = find(verdict, "oldest_wait_at_most", mode, volume=topics.named, seconds=budget.seconds)
+        finding = find(verdict, "oldest_wait_at_most", mode, volume=topics.value, seconds=budget.value)
         log_waits(verdict)
         settle(verdict, [finding])
 
@@ -116,14 +115,8 @@ class VerdictLibrary:
 
         Example: `Oldest Message Should Wait At Most Times Solo    async    low    4`
         """
-        solo_seconds = round(SESSION.solo_wait(mode, topics), 3)
-        judge(
-            "oldest_wait_at_most_times_solo",
-            mode,
-            volume=topics,
-            times=times.number,
-            solo_seconds=solo_seconds,
-        )
+        thresholds = {"times": times.value, "solo_seconds": round(SESSION.solo_wait(mode, topics), 3)}
+        judge("oldest_wait_at_most_times_solo", mode, volume=topics, **thresholds)
 
     @keyword(tags=("known",))
     def finding_should_be_as_known(
@@ -142,7 +135,7 @@ class VerdictLibrary:
         Example: `Finding Should Be As Known    bizon-sync    nothing_lost    pass`
         """
         verdict = SESSION.verdict()
-        finding = find(verdict, criterion.name, mode)
+        finding = find(verdict, criterion.value, mode)
         SESSION.results.write_verdicts()
         if finding.status != status:
             raise Failure(f"known as {status}, but judged {finding.status}: {finding.sentence}")

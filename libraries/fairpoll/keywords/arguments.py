@@ -21,125 +21,109 @@ WITHOUT_THRESHOLDS = [name for name, criterion in CRITERIA.items() if not criter
 
 
 @dataclass(frozen=True)
-class Bound:
-    """A number of records such as `1 000`, or `-` for no criterion."""
+class Cell:
+    """An argument that is read from the text of a cell; the docstring of a subclass is shown to users.
 
-    records: int | None
+    `value` is in seconds for a time, a fraction of 1 for a share, and None for `-`.
+    """
+
+    value: Any
 
     @classmethod
-    def parse(cls, value: str) -> "Bound":
-        """A number of records, such as `20` or `1 000`; `-` for no criterion."""
-        text = str(value).strip()
-        if text == NO_CRITERION:
-            return cls(None)
-        if not RECORDS.fullmatch(text):
+    def parse(cls, text: str) -> "Cell":
+        return cls(cls.read(text))
+
+    @staticmethod
+    def read(text: str) -> Any:
+        """The value of this text. Raises ValueError."""
+        raise NotImplementedError
+
+
+class Bound(Cell):
+    """A number of records, such as `20` or `1 000`; `-` for no criterion."""
+
+    @staticmethod
+    def read(text: str) -> int | None:
+        if (stripped := str(text).strip()) == NO_CRITERION:
+            return None
+        if not RECORDS.fullmatch(stripped):
             raise ValueError(
-                f"{quoted(value)} is not a number of records; write 20, 1 000, or - for no criterion"
+                f"{quoted(text)} is not a number of records; write 20, 1 000, or - for no criterion"
             )
-        return cls(int(text.replace(" ", "").replace(",", "")))
+        return int(stripped.replace(" ", "").replace(",", ""))
 
 
-@dataclass(frozen=True)
-class Share:
-    """A share such as `1%`, or `-` for no criterion."""
+class Share(Cell):
+    """A share with a percent sign, such as `1%`; `-` for no criterion."""
 
-    fraction: float | None
-
-    @classmethod
-    def parse(cls, value: str) -> "Share":
-        """A share with a percent sign, such as `1%`; `-` for no criterion."""
-        return cls(None if str(value).strip() == NO_CRITERION else parse_share(value))
+    @staticmethod
+    def read(text: str) -> float | None:
+        return None if str(text).strip() == NO_CRITERION else parse_share(text)
 
 
-@dataclass(frozen=True)
-class Duration:
-    """A time such as `5 seconds`."""
+class Duration(Cell):
+    """A time above 0, as Robot writes times: `5 seconds`, `500 ms`, `2 minutes`."""
 
-    seconds: float
-
-    @classmethod
-    def parse(cls, value: str) -> "Duration":
-        """A time above 0, as Robot writes times: `5 seconds`, `500 ms`, `2 minutes`."""
-        try:
-            seconds = float(timestr_to_secs(value))
-        except (ValueError, OverflowError):
-            seconds = math.nan
-        if not 0 < seconds < math.inf:
-            raise ValueError(f"{quoted(value)} is not a time above 0; write for example 5 seconds")
-        return cls(seconds)
+    @staticmethod
+    def read(text: str) -> float:
+        return _above_0(timestr_to_secs, text, "a time above 0; write for example 5 seconds")
 
 
-@dataclass(frozen=True)
-class Topics:
-    """Topics of the scenario: `high` or `low`, all of that volume, or the name of one."""
+class Topics(Cell):
+    """`high`, `low`, or the name of a topic that the suite's scenario has."""
 
-    named: str
-
-    @classmethod
-    def parse(cls, value: str) -> "Topics":
-        """`high`, `low`, or the name of a topic that the suite's scenario has."""
-        SCENARIOS.check_topic(value, "high", "low")
-        return cls(value)
+    @staticmethod
+    def read(text: str) -> str:
+        SCENARIOS.check_topic(text, "high", "low")
+        return text
 
 
-@dataclass(frozen=True)
-class Topic:
-    """One topic of the scenario, by its name there."""
+class Topic(Cell):
+    """The name of a topic that the suite's scenario has."""
 
-    name: str
-
-    @classmethod
-    def parse(cls, value: str) -> "Topic":
-        """The name of a topic that the suite's scenario has."""
-        SCENARIOS.check_topic(value)
-        return cls(value)
+    @staticmethod
+    def read(text: str) -> str:
+        SCENARIOS.check_topic(text)
+        return text
 
 
-@dataclass(frozen=True)
-class Criterion:
-    """A criterion that has no thresholds, such as `nothing_lost`."""
+class Criterion(Cell):
+    """The name in verdict.json of a criterion without thresholds, such as `nothing_lost`."""
 
-    name: str
-
-    @classmethod
-    def parse(cls, value: str) -> "Criterion":
-        """Its name in verdict.json."""
-        if value not in WITHOUT_THRESHOLDS:
+    @staticmethod
+    def read(text: str) -> str:
+        if text not in WITHOUT_THRESHOLDS:
             known = ", ".join(WITHOUT_THRESHOLDS)
-            raise ValueError(f"{quoted(value)} is not a criterion without thresholds; one of: {known}")
-        return cls(value)
+            raise ValueError(f"{quoted(text)} is not a criterion without thresholds; one of: {known}")
+        return text
 
 
-@dataclass(frozen=True)
-class Amount:
+class Amount(Cell):
     """A number above 0, such as `4` or `1.5`."""
 
-    number: float
-
-    @classmethod
-    def parse(cls, value: str) -> "Amount":
-        """A number above 0, such as `4` or `1.5`."""
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not 0 < number < math.inf:
-            raise ValueError(f"{quoted(value)} is not a number above 0; write for example 4")
-        return cls(number)
+    @staticmethod
+    def read(text: str) -> float:
+        return _above_0(float, text, "a number above 0; write for example 4")
 
 
-@dataclass(frozen=True)
-class Percentile:
-    """A percentile such as `99`."""
+class Percentile(Cell):
+    """A whole number from 1 to 100, such as `99`."""
 
-    percent: int
+    @staticmethod
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[1-9][0-9]?|100", str(text).strip()):
+            raise ValueError(f"{quoted(text)} is not a percentile; write a whole number from 1 to 100")
+        return int(text)
 
-    @classmethod
-    def parse(cls, value: str) -> "Percentile":
-        """A whole number from 1 to 100, such as `99`."""
-        if not re.fullmatch(r"[1-9][0-9]?|100", str(value).strip()):
-            raise ValueError(f"{quoted(value)} is not a percentile; write a whole number from 1 to 100")
-        return cls(int(value))
+
+def _above_0(parse: Callable[[str], float], text: str, wanted: str) -> float:
+    try:
+        number = float(parse(text))
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(f"{quoted(text)} is not {wanted}")
+    return number
 
 
 # Spelled as Robot declares it.

@@ -9,22 +9,21 @@ from robot.api.deco import keyword
 from fairpoll.checkers import Criterion
 from fairpoll.checkers.registry import Threshold
 from fairpoll.contract.subject import Mode
-from fairpoll.keywords.arguments import Amount, Bound, Duration, Percentile, Share, Topics
+from fairpoll.keywords.arguments import Amount, Bound, Cell, Duration, Percentile, Share, Topics
 from fairpoll.keywords.judging import RUN, judge
 from fairpoll.keywords.session import SESSION
 
 Library = TypeVar("Library", bound=type)
 
-# Unit of a threshold -> the argument's type, and a function from the converted argument to the threshold.
-CELLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-    "seconds": (Duration, lambda cell: cell.seconds),
-    "share": (Share, lambda cell: cell.fraction),
-    "records": (Bound, lambda cell: cell.records),
-    "percentile": (Percentile, lambda cell: cell.percent),
-    "topics": (Topics, lambda cell: cell.named),
-    "consumer": (Mode, SESSION.consumer),
+# Unit of a threshold -> the argument's type; Amount for other units.
+CELLS: dict[str, Any] = {
+    "seconds": Duration,
+    "share": Share,
+    "records": Bound,
+    "percentile": Percentile,
+    "topics": Topics,
+    "consumer": Mode,
 }
-NUMBER: tuple[Any, Callable[[Any], Any]] = (Amount, lambda cell: cell.number)
 
 
 def with_keywords(criteria: Iterable[Criterion]) -> Callable[[Library], Library]:
@@ -52,7 +51,7 @@ def _keyword(criterion: Criterion) -> Callable[..., None]:
                 name,
                 Parameter.POSITIONAL_OR_KEYWORD if threshold.required else Parameter.KEYWORD_ONLY,
                 default=threshold.default,
-                annotation=_cell(threshold)[0],
+                annotation=CELLS.get(threshold.unit.name, Amount),
             )
             for name, threshold in arguments.items()
         ),
@@ -80,13 +79,9 @@ def _argument(threshold: Threshold, criterion: Criterion) -> str:
     return threshold.unit.argument if names.count(threshold.unit.argument) == 1 else threshold.name
 
 
-def _cell(threshold: Threshold) -> tuple[Any, Callable[[Any], Any]]:
-    return CELLS.get(threshold.unit.name, NUMBER)
-
-
-def _value(threshold: Threshold, cell: object) -> object:
+def _value(threshold: Threshold, cell: Any) -> object:
     """The threshold's value. Raises ValueError for `-`, which only `Delivery Should Meet` accepts."""
-    value = _cell(threshold)[1](cell)
+    value = cell.value if isinstance(cell, Cell) else SESSION.consumer(cell)
     if value is None:
         raise ValueError(
             f"the {threshold.unit.argument} is missing; write for example {threshold.unit.example}"
