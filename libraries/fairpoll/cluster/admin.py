@@ -1,7 +1,7 @@
 """Requests to a cluster through Kafka's admin client."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.base import wrong_partitions
 
 REQUEST_SECONDS = 10.0
+PROBE_SECONDS = 1.0
 # Number of replicas of a new topic: the broker's own default.
 BROKER_DEFAULT = -1
 # Metadata spreads to every broker within a few heartbeats; a busy machine may need much longer.
@@ -81,6 +82,30 @@ class Admin:
             self._client.poll(0)
             self.last_error = self.last_error or error.args[0]
             return None
+
+    def wait_until_answered(
+        self,
+        brokers: int,
+        cluster_id: str,
+        timeout_seconds: float,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Wait until this many brokers of this cluster answer, not another cluster on the same port.
+
+        `check` raises an error that ends the wait. Raises DeadlineError.
+        """
+        seen = "no answer yet"
+
+        def answered() -> bool:
+            nonlocal seen
+            check()
+            if (metadata := self.metadata(PROBE_SECONDS)) is None:
+                return False
+            seen = f"{len(metadata.brokers)} brokers of cluster {metadata.cluster_id}"
+            return metadata.cluster_id == cluster_id and len(metadata.brokers) == brokers
+
+        what = f"{brokers} brokers of cluster {cluster_id} to answer"
+        wait_until(answered, timeout_seconds, what, last_seen=lambda: seen)
 
     def create_topics(
         self,

@@ -66,9 +66,7 @@ class Cluster(Protocol):
     """
 
     kind: str
-
-    @property
-    def faults(self) -> Faults | None: ...
+    faults: Faults | None = None
 
     @property
     def description(self) -> str: ...
@@ -77,7 +75,8 @@ class Cluster(Protocol):
     def client_config(self) -> dict[str, str]: ...
 
     @property
-    def consumer_config(self) -> dict[str, str]: ...
+    def consumer_config(self) -> dict[str, str]:
+        return self.client_config
 
     def start(self) -> None:
         """Start the cluster and wait until it answers. Raises ClusterError."""

@@ -9,22 +9,20 @@ from confluent_kafka.admin import ClusterMetadata  # type: ignore[attr-defined]
 
 from fairpoll.base.errors import ClusterError
 from fairpoll.base.waiting import wait_until
-from fairpoll.cluster.admin import Admin
-from fairpoll.cluster.base import ClusterOptions, Tell, brokers_text, silent
+from fairpoll.cluster.admin import PROBE_SECONDS, Admin
+from fairpoll.cluster.base import Cluster, ClusterOptions, Tell, brokers_text, silent
 from fairpoll.cluster.connection import require_reachable
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.client_config import check_servers
 
-PROBE_SECONDS = 1.0
 # Longer than a broker takes to be replaced by another as leader, shorter than people wait.
 GONE_SECONDS = 20.0
 
 
-class ExternalCluster:
+class ExternalCluster(Cluster):
     """A cluster at `bootstrap_servers`; what a run creates on it is deleted at the end of the run."""
 
     kind = "external"
-    faults = None
 
     def __init__(
         self, options: ClusterOptions, _registry: Registry, warn: Tell = silent, _progress: Tell = silent
@@ -51,10 +49,6 @@ class ExternalCluster:
     @property
     def client_config(self) -> dict[str, str]:
         return {**(self._options.security or {}), "bootstrap.servers": self._options.bootstrap_servers}
-
-    @property
-    def consumer_config(self) -> dict[str, str]:
-        return self.client_config
 
     def start(self) -> None:
         """Wait until it answers and all its brokers can be reached. Raises ClusterError with the reason."""

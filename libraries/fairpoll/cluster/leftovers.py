@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 
 import psutil
 
@@ -47,7 +46,7 @@ class Place:
             return cls(platform.node(), "", "")
 
 
-class Registry:
+class Registry(contextlib.AbstractContextManager["Registry", None]):
     """What this run has started: `close` stops it; if the run is killed, a later one clears it by this file.
 
     As a context it closes at the end of the block.
@@ -101,12 +100,7 @@ class Registry:
         self._path.unlink(missing_ok=True)
         mentioned(self._path).unlink(missing_ok=True)
 
-    def __enter__(self) -> "Registry":
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def _write(self) -> None:

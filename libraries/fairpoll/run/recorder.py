@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def check_speed(scenario: Scenario, speed: float) -> None:
 
 
 @dataclass
-class Recorder:
+class Recorder(AbstractContextManager["Recorder", None]):
     """Each run gets topics and groups of its own, and a folder below `folder`.
 
     `delete` removes the topics and groups of all its runs, and is called at the end of a `with` block, also
@@ -90,9 +91,6 @@ class Recorder:
         """Delete the topics and groups of all runs so far from the cluster."""
         self.cluster.delete(self._topics, self._groups)
         self._topics, self._groups = [], []
-
-    def __enter__(self) -> "Recorder":
-        return self
 
     def __exit__(self, *_error: object) -> None:
         self.delete()

@@ -12,7 +12,7 @@ from typing import Any
 from fairpoll.base.errors import ClusterError, DeadlineError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
-from fairpoll.cluster.base import ClusterOptions, Tell, brokers_text, silent
+from fairpoll.cluster.base import Cluster, ClusterOptions, Tell, brokers_text, silent
 from fairpoll.cluster.compose.cli import ComposeProject, find_compose, last_words
 from fairpoll.cluster.compose.containers import ProjectContainers
 from fairpoll.cluster.compose.engine import (
@@ -32,7 +32,6 @@ from fairpoll.cluster.ports import HOST, free_ports, is_free, listening_process
 COMPOSE_FILE = (Path(__file__).parents[2] / "docker-compose.yml").resolve()
 # Where both kinds of broker keep their data, the cluster's id with it.
 META_FILE = "/var/lib/kafka/data/meta.properties"
-PROBE_SECONDS = 1.0
 # Another process may take a free port before the engine binds it.
 START_TRIES = 3
 PORT_TAKEN = re.compile(r"port is already allocated|address already in use|ports are not available")
@@ -40,7 +39,7 @@ PORT_OF_ERROR = re.compile(r"(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)")
 UI, UI_PORT = "kafka-ui", "FAIRPOLL_UI_PORT"
 
 
-class ComposeCluster:
+class ComposeCluster(Cluster):
     """Brokers in containers: one with ZooKeeper, or three of KRaft; stopped and removed at the end.
 
     Each broker's port is that of its environment variable (FAIRPOLL_BROKER_PORT, or FAIRPOLL_BROKER_PORT_1 to
@@ -83,10 +82,6 @@ class ComposeCluster:
     @property
     def client_config(self) -> dict[str, str]:
         return {"bootstrap.servers": ",".join(f"{HOST}:{port}" for port in self._ports)}
-
-    @property
-    def consumer_config(self) -> dict[str, str]:
-        return self.client_config
 
     def start(self) -> None:
         """Fetch the images, start the containers, and wait until they are healthy and answer.
@@ -222,25 +217,10 @@ class ComposeCluster:
         broker = next(
             one for one in containers_of(client, self.project) if service_of(one) == self.brokers[0]
         )
-        wanted, seen = "", "no answer yet"
-
-        def ready() -> bool:
-            nonlocal wanted, seen
-            wanted = wanted or _cluster_id(broker)
-            metadata = admin.metadata(PROBE_SECONDS)
-            if metadata is None or not wanted:
-                return False
-            seen = f"{len(metadata.brokers)} brokers of cluster {metadata.cluster_id}"
-            return metadata.cluster_id == wanted and len(metadata.brokers) == len(self.brokers)
-
+        seconds = self._options.start_timeout_seconds
         try:
-            wait_until(
-                ready,
-                self._options.start_timeout_seconds,
-                f"{len(self.brokers)} brokers of cluster {wanted} to answer at "
-                + self.client_config["bootstrap.servers"],
-                last_seen=lambda: seen,
-            )
+            cluster_id = wait_until(lambda: _cluster_id(broker), seconds, f"the cluster id in {META_FILE}")
+            admin.wait_until_answered(len(self.brokers), cluster_id, seconds)
         except DeadlineError as error:
             raise ClusterError(f"Kafka not ready: {error}{self._containers.why(client)}") from None
 

@@ -7,21 +7,6 @@ from pathlib import Path
 
 from fairpoll.cluster.ports import HOST
 
-LOG_CONFIG = """\
-status = error
-appender.out.type = Console
-appender.out.name = out
-appender.out.layout.type = PatternLayout
-appender.out.layout.pattern = [%d] %p %m (%c)%n
-rootLogger.level = warn
-rootLogger.appenderRef.out.ref = out
-# How a broker started and stopped is worth reading; what it does in between is too much.
-logger.server.name = kafka.server.KafkaRaftServer
-logger.server.level = info
-logger.broker.name = kafka.server.BrokerServer
-logger.broker.level = info
-"""
-
 
 @dataclass
 class Broker:

@@ -6,20 +6,18 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from fairpoll.base.errors import ClusterError, DeadlineError
 from fairpoll.base.logs import last_lines
-from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
-from fairpoll.cluster.base import ClusterOptions, Tell, brokers_text, silent
+from fairpoll.cluster.base import Cluster, ClusterOptions, Tell, brokers_text, silent
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.cluster.local.broker import LOG_CONFIG, Broker, server_properties
+from fairpoll.cluster.local.broker import Broker, server_properties
 from fairpoll.cluster.local.faults import LocalFaults, Network
 from fairpoll.cluster.local.jars import KafkaInstallation, find_kafka
-from fairpoll.cluster.ports import HOST
-from fairpoll.cluster.ports import free_ports as _free_ports
+from fairpoll.cluster.ports import HOST, free_ports
 
 # Another process may take a free port before the broker binds it.
 START_TRIES = 3
@@ -27,12 +25,12 @@ START_TRIES = 3
 # instead, since their data is deleted anyway.
 STOP_SECONDS = 2.0
 FORMAT_SECONDS = 60.0
-PROBE_SECONDS = 1.0
+LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 # Short runs: compile quickly rather than well, and stay small beside the consumers under test.
 JVM_FLAGS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
 
-class LocalCluster:
+class LocalCluster(Cluster):
     """Apache Kafka on this machine, 1 or 3 brokers, its data in a temporary folder of its own."""
 
     kind = "local"
@@ -133,15 +131,11 @@ class LocalCluster:
             raise ClusterError("the local cluster is not running")
         self._admin.create_topics(partitions, replication_factor=min(3, len(self.brokers)))
 
-    def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
-        """Nothing to do: they go with the cluster."""
-
     def _start_once(self, kafka: KafkaInstallation) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="fairpoll-kafka-"))
         self._registry.add_folder(self._folder)
         self._options.log_folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / "log4j2.properties").write_text(LOG_CONFIG, "utf-8")
-        ports = _free_ports(4 * self._options.brokers)
+        ports = free_ports(4 * self._options.brokers)
         self.brokers = [
             Broker(
                 node_id=n + 1,
@@ -198,7 +192,7 @@ class LocalCluster:
                 tool.wait()
 
     def _java(self, kafka: KafkaInstallation, broker: Broker, *arguments: str) -> subprocess.Popen[bytes]:
-        config = f"-Dlog4j2.configurationFile={self._folder}/log4j2.properties"
+        config = f"-Dlog4j2.configurationFile={LOG_CONFIG}"
         command = [str(kafka.java), *JVM_FLAGS, config, "-cp", kafka.class_path, *arguments]
         with broker.log.open("ab") as log:
             process = subprocess.Popen(
@@ -208,31 +202,20 @@ class LocalCluster:
         return process
 
     def _wait_until_ready(self) -> None:
-        """Wait until all brokers answer with this cluster's id, not another cluster on the same port."""
+        """Wait until all brokers answer; fail at once if one has ended. Raises ClusterError."""
         self._admin = admin = Admin(self.client_config, self._options.log_folder / "admin.log")
-        seen = "no answer yet"
 
-        def ready() -> bool:
-            nonlocal seen
+        def check() -> None:
             for broker in self.brokers:
                 if broker.process and broker.process.poll() is not None:
                     end = last_lines(broker.log)
                     if "Address already in use" in end or "BindException" in end:
                         raise _PortTakenError
                     raise ClusterError(f"broker {broker.node_id} ended while starting ({broker.log}):\n{end}")
-            metadata = admin.metadata(PROBE_SECONDS)
-            if metadata is None:
-                return False
-            seen = f"{len(metadata.brokers)} brokers of cluster {metadata.cluster_id}"
-            return metadata.cluster_id == self.cluster_id and len(metadata.brokers) == len(self.brokers)
 
+        seconds = self._options.start_timeout_seconds
         try:
-            wait_until(
-                ready,
-                self._options.start_timeout_seconds,
-                f"{len(self.brokers)} brokers of cluster {self.cluster_id} to answer",
-                last_seen=lambda: seen,
-            )
+            admin.wait_until_answered(len(self.brokers), self.cluster_id, seconds, check)
         except DeadlineError as error:
             raise ClusterError(
                 f"Kafka not ready: {error}; broker logs in {self._options.log_folder}"

@@ -6,20 +6,18 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from fairpoll.base.errors import ClusterUnavailableError
+from fairpoll.cluster.base import Tell
 
 OLDEST_JAVA = 17  # Apache Kafka 4's brokers need it
 MAVEN_SECONDS = 600.0
 # In full: by its short name alone, a failed download is reported as a plugin that does not exist.
 COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 WAYS_OUT = "or set KAFKA_HOME to an unpacked Apache Kafka 4, or run with CLUSTER:mock"
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class KafkaInstallation:
     kafka_version: str
 
 
-def find_kafka(progress: Progress) -> KafkaInstallation:
+def find_kafka(progress: Tell) -> KafkaInstallation:
     """Java and the jars, resolving these once if need be. Raises ClusterUnavailableError."""
     java, version = _find_java()
     home = os.environ.get("KAFKA_HOME")
@@ -88,7 +86,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairpoll"
 
 
-def _cached_jars(progress: Progress) -> Path:
+def _cached_jars(progress: Tell) -> Path:
     """The jars of our pom.xml, from the cache; another pom, another folder."""
     pom = files("fairpoll.cluster.local").joinpath("kafka-pom.xml").read_bytes()
     folder = cache_folder() / f"kafka-{hashlib.sha256(pom).hexdigest()[:12]}"
@@ -103,7 +101,7 @@ def _cached_jars(progress: Progress) -> Path:
     return folder
 
 
-def _resolve(pom: bytes, folder: Path, progress: Progress) -> None:
+def _resolve(pom: bytes, folder: Path, progress: Tell) -> None:
     maven = shutil.which("mvn")
     if not maven:
         raise ClusterUnavailableError(

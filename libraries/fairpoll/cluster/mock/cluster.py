@@ -11,23 +11,22 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import confluent_kafka
 
 from fairpoll.base.errors import ClusterError
 from fairpoll.base.logs import last_lines
-from fairpoll.cluster.base import ClusterOptions, Tell, brokers_text, wrong_partitions
+from fairpoll.cluster.base import Cluster, ClusterOptions, Tell, brokers_text, wrong_partitions
 from fairpoll.cluster.leftovers import Registry
 
 STOP_SECONDS = 5.0
 
 
-class MockCluster:
+class MockCluster(Cluster):
     """librdkafka's mock cluster in a process of its own."""
 
     kind = "mock"
-    faults = None
 
     def __init__(self, options: ClusterOptions, registry: Registry, *_tell: Tell) -> None:
         self._options = options
@@ -45,10 +44,6 @@ class MockCluster:
     @property
     def client_config(self) -> dict[str, str]:
         return {"bootstrap.servers": self._bootstrap_servers}
-
-    @property
-    def consumer_config(self) -> dict[str, str]:
-        return self.client_config
 
     def start(self) -> None:
         """Start the process and learn its address. Raises ClusterError."""
@@ -105,9 +100,6 @@ class MockCluster:
                 if error := self._answer()["error"]:
                     raise ClusterError(f"topic {name} could not be created: {error}")
                 self._topics[name] = count
-
-    def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
-        """Nothing to do: they go with the cluster."""
 
     def _send_command(self, command: Mapping[str, object]) -> None:
         if self._process is None or self._process.stdin is None:
