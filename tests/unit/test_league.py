@@ -13,7 +13,7 @@ from fairpoll.base.errors import ConsumerError, LeagueError
 from fairpoll.cli.main import main
 from fairpoll.league.contestants import Contestant, build, built_in, chosen, load_examples
 from fairpoll.league.pages import Setting, as_json, console, html, markdown, write_pages
-from fairpoll.league.rows import CONDITIONS, Row, rows_of
+from fairpoll.league.rows import CONDITIONS, Row, row_of
 from fairpoll.league.runs import League, write_without_backlog
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.verdicts.verdict import Verdict
@@ -41,7 +41,7 @@ def judged() -> list[Row]:
         consumer("fair", *(delivered(*record) for record in low), *high[:3], delivered("high", 3, 70.0)),
         consumer("bad", delivered("low", 0, 20.0), delivered("low", 0, 21.0), delivered("low", 2, 22.0)),
     )
-    return rows_of(Verdict(one), [contestant(key) for key in ("sync", "fair", "bad")], BACKLOG)
+    return [row_of(Verdict(one), contestant(key), BACKLOG) for key in ("sync", "fair", "bad")]
 
 
 def test_a_row_says_who_starves_by_the_criterion_and_counts_what_went_wrong():
@@ -64,7 +64,7 @@ def test_a_row_says_who_starves_by_the_criterion_and_counts_what_went_wrong():
 def test_what_the_evidence_does_not_tell_is_not_made_up():
     blind = replace(consumer("blind", delivered("low", 0, 0.5)), evidence=frozenset())
     one = recording([*acked("low", 0), *acked("high", 1)], consumer("sync"), blind)
-    (row,) = rows_of(Verdict(one), [contestant("blind")], NO_BACKLOG)
+    row = row_of(Verdict(one), contestant("blind"), NO_BACKLOG)
     assert (row.outcome, row.figures.lost, row.figures.duplicated) == ("served", None, None)
     assert "| blind | served | 0.5 | 1 of 1 | 0 | 100.0% | 0% | - | - |" in markdown([row], SETTING)
 

@@ -39,12 +39,8 @@ class LeagueOptions:
     def command(self) -> str:
         """The command line that makes the same league again."""
         words = ["fairpoll", "league", "--cluster", self.cluster, "--speed", f"{self.speed:g}"]
-        words += [
-            "--together",
-            str(self.together),
-            *(word for name in self.only for word in ("--only", name)),
-        ]
-        return shlex.join(words)
+        words += ["--together", str(self.together)]
+        return shlex.join(words + [word for name in self.only for word in ("--only", name)])
 
 
 def contestants(options: LeagueOptions) -> list[Contestant]:

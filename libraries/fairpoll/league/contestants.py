@@ -59,16 +59,9 @@ class Contestant:
 
 def built_in() -> list[Contestant]:
     """Fairpoll's own two consumers."""
-    its_version = str(confluent_kafka.version())
+    client = ("confluent-kafka", str(confluent_kafka.version()), "Python")
     return [
-        Contestant(
-            mode,
-            f"Fairpoll {mode}",
-            "confluent-kafka",
-            its_version,
-            "Python",
-            Subject.built_in(mode).command,
-        )
+        Contestant(mode, f"Fairpoll {mode}", *client, Subject.built_in(mode).command)
         for mode in (CONTROL, "async")
     ]
 
@@ -80,19 +73,10 @@ def bizon_modes() -> list[Contestant]:
     except PackageNotFoundError:
         installed = "not installed"
     named = {"bizon-sync": "Bizon", "bizon-async": "Bizon with our fair poller"}
-    tested = {mode: consumer_of(mode, {}) for mode in named}
+    subjects = ((consumer_of(mode, {}), name) for mode, name in named.items())
     return [
-        Contestant(
-            mode,
-            name,
-            "bizon",
-            installed,
-            "Python",
-            tested[mode].command,
-            needs=("bizon",),
-            fields=tested[mode].fields,
-        )
-        for mode, name in named.items()
+        Contestant(s.name, name, "bizon", installed, "Python", s.command, needs=("bizon",), fields=s.fields)
+        for s, name in subjects
     ]
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from fairpoll.base.text import plain
 from fairpoll.checkers.budgets import UNSCALED_SECONDS
 from fairpoll.league.bars import Bar, bar_chart
-from fairpoll.league.contestants import Contestant
 from fairpoll.league.rows import CONDITIONS, STALL_SECONDS, WAIT_SECONDS, Condition, Row
 from fairpoll.reports.page import html_page, wide
 from fairpoll.reports.tables import NOTHING, aligned, html_table, markdown_table, markdown_text
@@ -150,18 +149,12 @@ def _summary(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     found: dict[str, dict[str, Row]] = {}
     for row in _ranked(rows):
         found.setdefault(row.contestant.key, {})[row.condition.key] = row
-    lines = [
-        [
-            *_identity(next(iter(by_condition.values())).contestant),
-            *(_cell(by_condition.get(condition.key)) for condition in CONDITIONS),
-        ]
-        for by_condition in found.values()
-    ]
+    lines = []
+    for by_condition in found.values():
+        one = next(iter(by_condition.values())).contestant
+        cells = [_cell(by_condition.get(condition.key)) for condition in CONDITIONS]
+        lines.append([one.name, f"{one.client} {one.version}", one.language, *cells])
     return ["contestant", "client", "language", *(condition.title for condition in CONDITIONS)], lines
-
-
-def _identity(contestant: Contestant) -> list[str]:
-    return [contestant.name, f"{contestant.client} {contestant.version}", contestant.language]
 
 
 def _cell(row: Row | None) -> str:

@@ -1,6 +1,6 @@
 """The rows of the league: each contestant of a recording, judged and measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -69,14 +69,10 @@ class Row:
     evidence: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        one = self.contestant
+        names = ("name", "client", "version", "language", "documentation")
         return {
-            "contestant": one.key,
-            "name": one.name,
-            "client": one.client,
-            "version": one.version,
-            "language": one.language,
-            "documentation": one.documentation,
+            "contestant": self.contestant.key,
+            **{name: getattr(self.contestant, name) for name in names},
             "condition": self.condition.key,
             "outcome": self.outcome,
             "why": self.why,
@@ -85,12 +81,8 @@ class Row:
         }
 
 
-def rows_of(verdict: Verdict, contestants: Sequence[Contestant], condition: Condition) -> list[Row]:
-    """Judge each of these contestants on one recording, in which the control took part."""
-    return [_row(verdict, contestant, condition) for contestant in contestants]
-
-
-def _row(verdict: Verdict, contestant: Contestant, condition: Condition) -> Row:
+def row_of(verdict: Verdict, contestant: Contestant, condition: Condition) -> Row:
+    """Judge this contestant on one recording, in which the control took part."""
     name, recording = contestant.key, verdict.recording
     wait = verdict.judge("oldest_wait_at_most", name, volume="low", seconds=WAIT_SECONDS)
     lost = verdict.judge("nothing_lost", name)

@@ -10,7 +10,7 @@ from fairpoll.base.errors import ConsumerError, DeadlineError, HistoryError, Lea
 from fairpoll.cluster import Cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.league.contestants import Contestant, build, built_in
-from fairpoll.league.rows import CONDITIONS, Condition, Row, rows_of
+from fairpoll.league.rows import CONDITIONS, Condition, Row, row_of
 from fairpoll.run.recorder import Recorder
 from fairpoll.scenarios.model import CONTROL
 from fairpoll.verdicts.verdict import Verdict
@@ -118,7 +118,7 @@ class League:
         with Recorder(self.cluster, self.folder / "evidence", self.registry) as recorder:
             recording = recorder.record(condition.key, scenario_file, self.speed, consumers, self.progress)
         verdict = Verdict(recording)
-        rows = rows_of(verdict, batch, condition)
+        rows = [row_of(verdict, one, condition) for one in batch]
         verdict.write()
         return [replace(row, evidence=str(recording.folder.relative_to(self.folder))) for row in rows]
 

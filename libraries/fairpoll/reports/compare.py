@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import Literal
 
 from fairpoll.checkers.finding import Finding
@@ -33,17 +33,10 @@ class Change:
 def changes(before: Sequence[JudgedRun], after: Sequence[JudgedRun]) -> list[Change]:
     """Every criterion of both, the worse ones first. A change is one of verdict: measured values vary."""
     old, new = dict(_findings(before)), dict(_findings(after))
-    found = [
-        Change(
-            kind=_kind(old.get(key), new.get(key)),
-            scenario=key[0],
-            consumer=key[1],
-            criterion=key[3],
-            before=_text(old.get(key)),
-            after=_text(new.get(key)),
-        )
-        for key in {**old, **new}
-    ]
+    found = []
+    for key in {**old, **new}:
+        (scenario, consumer, _, criterion, _), was, now = key, old.get(key), new.get(key)
+        found.append(Change(_kind(was, now), scenario, consumer, criterion, _text(was), _text(now)))
     return sorted(found, key=lambda change: ORDER.index(change.kind))
 
 
@@ -61,13 +54,9 @@ def comparison(
         markdown_table(("", "before", "after"), _heads(before, after, names)),
         ", ".join(f"{count[kind]:,} {kind}" for kind in ORDER),
     ]
-    shown = [
-        (change.kind, change.scenario, change.consumer, change.criterion, change.before, change.after)
-        for change in found
-        if everything or change.kind != "same"
-    ]
+    shown = [astuple(change) for change in found if everything or change.kind != "same"]
     if shown:
-        columns = ("change", "scenario", "consumer", "criterion", "before", "after")
+        columns = ("change", *(field.name for field in fields(Change)[1:]))
         parts.append(markdown_table(columns, shown))
     return "\n\n".join(parts)
 

@@ -35,14 +35,8 @@ def _rows(run: JudgedRun) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for consumer, figures in run.figures.items():
         statuses = [finding.status for finding in run.findings if finding.consumer == consumer]
-        rows.append(
-            (
-                run.name,
-                consumer,
-                f"{statuses.count('pass'):,} of {len(statuses):,}" if statuses else NOTHING,
-                f"{figures.low_volume_oldest_wait_seconds:,.1f} s",
-                f"{figures.records_per_second:,.1f}",
-                worst(statuses).upper() if statuses else NOTHING,
-            )
-        )
+        met = f"{statuses.count('pass'):,} of {len(statuses):,}" if statuses else NOTHING
+        waited = f"{figures.low_volume_oldest_wait_seconds:,.1f} s"
+        verdict = worst(statuses).upper() if statuses else NOTHING
+        rows.append((run.name, consumer, met, waited, f"{figures.records_per_second:,.1f}", verdict))
     return rows

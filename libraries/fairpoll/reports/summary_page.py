@@ -61,7 +61,8 @@ def page(
     status = worst([*(shown.stored.run.verdict for shown in runs), *("inconclusive" for _ in not_judged)])
     began = [ms for shown in runs if (ms := shown.stored.series.began_ms) is not None]
     date = f"{datetime.fromtimestamp(min(began) / 1000, UTC):%Y-%m-%d %H:%M} UTC" if began else ""
-    texts = [cluster, date, versions(), f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"]
+    versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())
+    texts = [cluster, date, versions, f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"]
     title = inert(headline([shown.stored for shown in runs], len(not_judged)))
     parts = [
         f"{_label(status)} <span class='quiet'>Fairpoll</span><h1>{title}</h1>",
@@ -75,11 +76,6 @@ def page(
         f"<p class='quiet'>{inert(foot)}</p>" if foot else "",
     ]
     return html_page(f"Fairpoll: {status}", "".join(parts))
-
-
-def versions() -> str:
-    """The versions of the installed packages that take part in a judgement."""
-    return ", ".join(f"{name} {version}" for name, version in installed_versions().items())
 
 
 def _seconds(stored: StoredRun, consumer: str) -> str:

@@ -79,20 +79,13 @@ def _title(run: JudgedRun) -> str:
 
 
 def _chart(title: str, runs: Sequence[Dated]) -> str:
-    label = "run, numbered as in the table below"
+    waits = _series(runs, lambda figures: figures.low_volume_oldest_wait_seconds)
+    rates = _series(runs, lambda figures: figures.records_per_second)
     stack = [
-        Panel(
-            "Oldest wait of a low-volume message",
-            "seconds of the scenario",
-            _series(runs, lambda figures: figures.low_volume_oldest_wait_seconds),
-        ),
-        Panel(
-            "Throughput",
-            "records per second of the scenario",
-            _series(runs, lambda figures: figures.records_per_second),
-        ),
+        Panel("Oldest wait of a low-volume message", "seconds of the scenario", waits),
+        Panel("Throughput", "records per second of the scenario", rates),
     ]
-    return panels(title, label, stack)
+    return panels(title, "run, numbered as in the table below", stack)
 
 
 def _series(runs: Sequence[Dated], figure: Callable[[ConsumerFigures], float]) -> list[Series]:

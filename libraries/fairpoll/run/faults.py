@@ -126,7 +126,7 @@ class Scene:
         return number
 
 
-def _of_a_broker(keyword: str, target: str, needs: BrokerFault, what: str, documentation: str) -> FaultType:
+def _of_a_broker(keyword: str, needs: BrokerFault, what: str, documentation: str) -> FaultType:
     """A fault of the broker that the arguments choose; one that lasts is healed also after an error."""
 
     def steps(scene: Scene, *, delay: float = 0.0, **arguments: Any) -> Steps:
@@ -139,27 +139,25 @@ def _of_a_broker(keyword: str, target: str, needs: BrokerFault, what: str, docum
                 scene.faults.heal(node)
         return what.format(node=node, milliseconds=delay * 1000, **arguments)
 
+    target = "broker" if needs in ("kill", "stop", "freeze") else "network"
     return FaultType(keyword, target, needs, documentation, steps)
 
 
 FAULTS = [
     _of_a_broker(
         "Kill The Leader Of ${topic}",
-        "broker",
         "kill",
         "killed broker {node}, leader of {topic}",
         "Kills the broker that leads the topic's partition 0, as a power failure does.",
     ),
     _of_a_broker(
         "Kill The Coordinator Of ${mode}",
-        "broker",
         "kill",
         "killed broker {node}, coordinator of {mode}",
         "Kills the broker that coordinates the consumer's group.",
     ),
     _of_a_broker(
         "Move The Leader Of ${topic}",
-        "broker",
         "stop",
         "moved the leader of {topic} away from broker {node}",
         "Stops the broker that leads the topic's partition 0; it hands over its leaderships first.\n\n"
@@ -167,21 +165,18 @@ FAULTS = [
     ),
     _of_a_broker(
         "Freeze The Leader Of ${topic} For ${time}",
-        "broker",
         "freeze",
         "froze broker {node}",
         "Freezes the process of the broker that leads the topic's partition 0; its connections stay open.",
     ),
     _of_a_broker(
         "Freeze Broker ${number} For ${time}",
-        "broker",
         "freeze",
         "froze broker {node}",
         "Freezes the process of this broker (1 to 3); its connections stay open.",
     ),
     _of_a_broker(
         "Isolate The Leader Of ${topic} For ${time}",
-        "network",
         "isolate",
         "isolated broker {node}",
         "Drops all traffic between the consumers and the leader of the topic's partition 0.\n\n"
@@ -189,14 +184,12 @@ FAULTS = [
     ),
     _of_a_broker(
         "Drop Responses Of The Leader Of ${topic} For ${time}",
-        "network",
         "drop-responses",
         "dropped responses of broker {node}",
         "Passes consumers' requests to the leader of the topic's partition 0, but drops its responses.",
     ),
     _of_a_broker(
         "Delay The Leader Of ${topic} By ${delay} For ${time}",
-        "network",
         "delay",
         "delayed broker {node} by {milliseconds:g} ms",
         "Adds this latency, each way, between the consumers and the leader of the topic's partition 0.",
