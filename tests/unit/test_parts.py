@@ -8,10 +8,11 @@ import pytest
 
 from fairpoll.base.errors import HistoryError, ScenarioError
 from fairpoll.evidence import layout
+from fairpoll.evidence.facts import ClockOffset
 from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.producer.shards import Shard
 from fairpoll.run.distributed import plan
-from fairpoll.run.distributed.clocks import ClockOffset, measure, over_a_run
+from fairpoll.run.distributed.clocks import measure, over_a_run
 from fairpoll.run.distributed.fetching import facts_of
 from fairpoll.run.distributed.plan import facts_of_plan
 from fairpoll.run.distributed.roster import Roster

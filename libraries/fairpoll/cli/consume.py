@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from fairpoll.cli.options import (
-    RATE,
+    POSITIVE,
     SHARED_ENVIRONMENT,
     bootstrap_option,
     controlled_option,
@@ -34,7 +34,7 @@ from fairpoll.contract.settings import PollSettings
     help="A topic to read and its output file. Repeatable.",
 )
 @option("--output-folder", type=click.Path(path_type=Path), required=True, help="Folder of the output files.")
-@option("--sink-rate", type=RATE, help="Records per second.  [default: no limit]")
+@option("--sink-rate", type=POSITIVE, help="Records per second.  [default: no limit]")
 @option(
     "--topic-sink-rate",
     "topic_sink_rates",

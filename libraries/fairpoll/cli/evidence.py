@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from fairpoll.cli.options import (
+    FOLDER,
+    NEW_FOLDER,
     SHARED_ENVIRONMENT,
     FiniteRange,
     bootstrap_option,
@@ -29,18 +31,15 @@ def evidence() -> None:
 @bootstrap_option
 @evidence_topic_option(required=True)
 @run_id_option
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=FOLDER)
 def push(bootstrap_servers: str, evidence_topic: str, run_id: str, folder: Path) -> None:
     """Hand in every file of FOLDER under its path within it.
 
     Files that were handed in before are not sent again; of a file that has grown, the rest is sent.
     """
-
-    topic = RunTopic(connection(bootstrap_servers), evidence_topic)
-    topic.create()
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    sent = hand_in(topic, run_id, [(path, path.relative_to(folder).as_posix()) for path in files])
-    topic.close()
+    with RunTopic(connection(bootstrap_servers), evidence_topic) as topic:
+        sent = hand_in(topic, run_id, [(path, path.relative_to(folder).as_posix()) for path in files])
     click.echo(f"{len(files):,} files handed in, {sent:,} bytes sent")
 
 
@@ -56,7 +55,7 @@ def push(bootstrap_servers: str, evidence_topic: str, run_id: str, folder: Path)
     default=0.0,
     help="Longest wait for the parts to end; the files that are there then are fetched.",
 )
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=NEW_FOLDER)
 def pull(
     bootstrap_servers: str, evidence_topic: str, run_id: str | None, wait_seconds: float, folder: Path
 ) -> None:
@@ -64,17 +63,14 @@ def pull(
 
     Missing evidence of a part makes the verdict inconclusive, which names the part.
     """
-
     config = connection(bootstrap_servers)
     require_broker(config)
-    topic = RunTopic(config, evidence_topic)
-    topic.create()
-    run = fetching.awaited_run(topic, run_id, wait_seconds)
-    if run is None:  # handed in by `fairpoll evidence push`: a recording with a run.json of its own
-        cut_off = fetch_files(topic, run_id or "", folder)
-        click.echo(f"{folder}: {', '.join(cut_off) + ' in part' if cut_off else 'whole'}")
-    else:
-        fetching.fetch(topic, run, folder)
-        missing = run.missing(run.done)
-        click.echo(f"{folder}: run {run.run_id}, {len(run.parts) - len(missing)} of {len(run.parts)} parts")
-    topic.close()
+    with RunTopic(config, evidence_topic) as topic:
+        run = fetching.awaited_run(topic, run_id, wait_seconds)
+        if run is None:  # handed in by `fairpoll evidence push`: a recording with a run.json of its own
+            cut_off = fetch_files(topic, run_id or "", folder)
+            click.echo(f"{folder}: {', '.join(cut_off) + ' in part' if cut_off else 'whole'}")
+        else:
+            fetching.fetch(topic, run, folder)
+            here, parts = len(run.parts) - len(run.missing(run.done)), len(run.parts)
+            click.echo(f"{folder}: run {run.run_id}, {here} of {parts} parts")

@@ -7,6 +7,7 @@ import click
 
 from fairpoll.base.disk import writing_to
 from fairpoll.base.errors import FairpollError
+from fairpoll.cli.options import NEW_FOLDER
 
 # A template -> its place in the project.
 FILES = {
@@ -18,7 +19,7 @@ FILES = {
 
 
 @click.command(short_help="Write a small project of your own.")
-@click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", default=".", type=NEW_FOLDER)
 def init(folder: Path) -> None:
     """Write a suite, its scenario, profiles and a workflow into FOLDER (default: this one).
 

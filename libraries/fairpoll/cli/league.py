@@ -1,11 +1,10 @@
 """`fairpoll league`: its options and help; see `league.command` for its work."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from fairpoll.cli.options import FiniteRange, option
+from fairpoll.cli.options import FILE, FOLDER, NEW_FOLDER, POSITIVE, SERVERS, option
 from fairpoll.cluster import KINDS
 from fairpoll.league import command
 
@@ -17,12 +16,10 @@ from fairpoll.league import command
     default="local",
     help="Where the brokers come from. The mock serves librdkafka's clients only.",
 )
-@option(
-    "--bootstrap-servers", default="", metavar="HOST:PORT[,...]", help="Where an external cluster answers."
-)
+@option("--bootstrap-servers", default="", metavar=SERVERS, help="Where an external cluster answers.")
 @option(
     "--speed",
-    type=FiniteRange(min=0, min_open=True),
+    type=POSITIVE,
     default=10.0,
     help="Divides every interval of the scenario, multiplies the sink's rate.",
 )
@@ -35,20 +32,20 @@ from fairpoll.league import command
 )
 @option(
     "--output-folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     default="results/league",
     help="The folder for league.md, league.html, league.json and the evidence.",
 )
 @option(
     "--examples-folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     default="examples",
     help="The folder of the contestants: each folder in it with an example.yaml.",
 )
 @option(
     "--scenario",
     "scenario_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     default="resources/scenarios/specified.yaml",
     help="The scenario that all contestants run, with its backlog and without.",
 )

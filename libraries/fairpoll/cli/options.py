@@ -18,6 +18,9 @@ from fairpoll.contract.subject import ATTRIBUTES
 RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+SERVERS = "HOST:PORT[,...]"
 # A verdict.json, or its folder.
 VERDICT = click.Path(exists=True, path_type=Path)
 # An option's variable is FAIRPOLL_<OPTION> for every command: the parts of a run share their environment.
@@ -43,7 +46,7 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-RATE = FiniteRange(min=0, min_open=True)
+POSITIVE = FiniteRange(min=0, min_open=True)
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,7 +83,7 @@ bootstrap_option = option(
     "--bootstrap-servers",
     required=True,
     callback=checked_servers,
-    metavar="HOST:PORT[,...]",
+    metavar=SERVERS,
     help="Addresses of the cluster's brokers.",
 )
 
@@ -104,13 +107,11 @@ def checked_run_id(_context: click.Context, _option: click.Parameter, text: str 
 scenario_option = option(
     "--scenario",
     "scenario_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     required=True,
     help="The scenario file, such as resources/scenarios/specified.yaml.",
 )
-speed_option = option(
-    "--speed", type=FiniteRange(min=0, min_open=True), default=1.0, help="Divides every interval."
-)
+speed_option = option("--speed", type=POSITIVE, default=1.0, help="Divides every interval.")
 run_id_option = option(
     "--run-id", callback=checked_run_id, required=True, help="The run id that `fairpoll plan` printed."
 )
@@ -150,7 +151,7 @@ def topic_rates(pairs: Iterable[str], topics: Iterable[str]) -> dict[str, float]
         if topic not in topics:
             raise _bad("--topic-sink-rate", f"{quoted(topic)} is not one of the topics")
         try:
-            found[topic] = RATE.convert(rate, None, None)
+            found[topic] = POSITIVE.convert(rate, None, None)
         except click.BadParameter as error:
             raise _bad("--topic-sink-rate", f"{quoted(topic)}: {error.message}") from None
     return found

@@ -55,7 +55,6 @@ def plan(
     )
     config = connection(bootstrap_servers)
     require_broker(config)
-    topic = RunTopic(config, evidence_topic)
-    planning.plan(topic, config, facts)
-    topic.close()
+    with RunTopic(config, evidence_topic) as topic:
+        planning.plan(topic, config, facts)
     click.echo(name)

@@ -9,6 +9,7 @@ import click
 
 from fairpoll.base import clock
 from fairpoll.cli.options import (
+    FILE,
     SHARED_ENVIRONMENT,
     bootstrap_option,
     checked_run_id,
@@ -50,7 +51,7 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @option(
     "--resume",
     "ledger",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="LEDGER",
     help="Resume the live traffic of a killed producer, by its ledger.",
 )

@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from fairpoll.base.disk import writing_to
+from fairpoll.cli.options import FOLDER
 from fairpoll.reports.run_charts import run_charts, write_charts
 from fairpoll.reports.summary_page import LOG, NAME, Shown, page
 from fairpoll.verdicts.series import stored_runs
 
 
 @click.command(short_help="Make summary.html and the charts again.")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=FOLDER)
 def report(folder: Path) -> None:
     """Make summary.html and the charts in FOLDER again, from each verdict.json and series.json in it.
 

@@ -30,14 +30,11 @@ def run_consumer(
     COMMAND is any program that keeps the contract in docs/reference/consumer-contract.md. Without one,
     NAME is a built-in consumer: sync or async.
     """
-
     stop = threading.Event()
     stop_on_signals(stop.set)
     config = connection(bootstrap_servers)
     require_broker(config)
-    topic = RunTopic(config, evidence_topic)
-    topic.create()
-    crew = Crew(topic, stop.is_set)
-    crew.find(run_id, name)
-    consumer_part.run_consumer(crew, config, command, lambda text: click.echo(text, err=True))
-    topic.close()
+    with RunTopic(config, evidence_topic) as topic:
+        crew = Crew(topic, stop.is_set)
+        crew.find(run_id, name)
+        consumer_part.run_consumer(crew, config, command, lambda text: click.echo(text, err=True))

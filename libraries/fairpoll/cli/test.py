@@ -13,7 +13,7 @@ import click
 
 from fairpoll.base.disk import writing_to
 from fairpoll.base.errors import FairpollError
-from fairpoll.cli.options import FiniteRange, checked_servers, option, subject_options
+from fairpoll.cli.options import NEW_FOLDER, POSITIVE, SERVERS, checked_servers, option, subject_options
 from fairpoll.cluster import KINDS
 from fairpoll.contract.subject import ATTRIBUTES, Subject
 from fairpoll.evidence import layout
@@ -83,10 +83,7 @@ def _checked(
 )
 @click.option("--brokers", type=click.Choice(["1", "3"]), default="1", help="How many; faults need 3.")
 @click.option(
-    "--bootstrap-servers",
-    callback=_servers,
-    metavar="HOST:PORT[,...]",
-    help="Where an external cluster answers.",
+    "--bootstrap-servers", callback=_servers, metavar=SERVERS, help="Where an external cluster answers."
 )
 @option("--security-protocol", envvar="SECURITY_PROTOCOL", help="Of an external cluster, such as SASL_SSL.")
 @option("--sasl-mechanism", envvar="SASL_MECHANISM", help="Such as SCRAM-SHA-512.")
@@ -94,7 +91,7 @@ def _checked(
 @option("--ssl-ca-location", envvar="SSL_CA_LOCATION", help="The file of the certificates to trust.")
 @click.option(
     "--speed",
-    type=FiniteRange(min=0, min_open=True),
+    type=POSITIVE,
     default=1.0,
     help="Divides every interval of the scenario and multiplies the sink's rate.",
 )
@@ -115,7 +112,7 @@ def _checked(
 )
 @click.option(
     "--output-folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     default="results",
     help="Where pages, verdict.json and evidence go.",
 )

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -56,10 +57,11 @@ class Registry(contextlib.AbstractContextManager["Registry", None]):
         folder = state_folder()
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{uuid.uuid4().hex}.json"
-        self._owner = _identity(os.getpid())
-        self._processes: list[tuple[int, float]] = []
-        self._folders: list[str] = []
-        self._projects: list[str] = []
+        self._noted: dict[str, Any] = {
+            "place": asdict(Place.here()),
+            "owner": _identity(os.getpid()),
+            **{"processes": [], "folders": [], "projects": []},
+        }
         self._stops = contextlib.ExitStack()
         # Experiments side by side start processes at the same time.
         self._lock = threading.Lock()
@@ -68,23 +70,20 @@ class Registry(contextlib.AbstractContextManager["Registry", None]):
     def add_process(self, pid: int) -> None:
         """Note a child process, unless it has ended already."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            self._processes.append(_identity(pid))
-            self._write()
+            self._note("processes", _identity(pid))
 
     def add_folder(self, folder: Path) -> None:
         """Note a temporary folder."""
-        self._folders.append(str(folder))
-        self._write()
+        self._note("folders", str(folder))
 
     def add_project(self, project: str) -> None:
         """Note a Compose project."""
-        self._projects.append(project)
-        self._write()
+        self._note("projects", project)
 
     def forget_project(self, project: str) -> None:
         """Remove a Compose project, which has been taken down or must be kept."""
-        if project in self._projects:
-            self._projects.remove(project)
+        if project in self._noted["projects"]:
+            self._noted["projects"].remove(project)
             self._write()
 
     def at_end(self, stop: Callable[..., object], *arguments: object) -> None:
@@ -103,17 +102,14 @@ class Registry(contextlib.AbstractContextManager["Registry", None]):
     def __exit__(self, *_error: object) -> None:
         self.close()
 
+    def _note(self, kind: str, entry: object) -> None:
+        self._noted[kind].append(entry)
+        self._write()
+
     def _write(self) -> None:
         draft = self._path.with_suffix(".part")
         with self._lock:
-            noted = {
-                "place": asdict(Place.here()),
-                "owner": self._owner,
-                "processes": self._processes,
-                "folders": self._folders,
-                "projects": self._projects,
-            }
-            draft.write_text(json.dumps(noted), "utf-8")
+            draft.write_text(json.dumps(self._noted), "utf-8")
             draft.replace(self._path)
 
 

@@ -42,7 +42,9 @@ class FaultFacts:
 
 
 @dataclass(frozen=True)
-class Clock:
+class ClockOffset:
+    """A part's clock shows `offset_ms` more than the broker's, `error_ms` more or less."""
+
     offset_ms: float
     error_ms: float
 
@@ -73,7 +75,7 @@ class RunFacts:
     faults: tuple[FaultFacts, ...] = ()
     fields: dict[str, dict[str, str]] = field(default_factory=dict)
     shards: int | None = None
-    clocks: dict[str, Clock] = field(default_factory=dict)
+    clocks: dict[str, ClockOffset] = field(default_factory=dict)
     incomplete: str = ""
     judged: dict[str, JudgedConsumer] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

@@ -5,24 +5,13 @@ bounds the offset from both sides; the intersection of all bounds is the result 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+
+from fairpoll.evidence.facts import ClockOffset
 
 # On a busy network only some of the rounds get a quick answer.
 ROUNDS = 16
 # The broker's timestamps are truncated to whole milliseconds.
 STAMP_MS = 1.0
-
-
-@dataclass(frozen=True)
-class ClockOffset:
-    """Our clock shows `offset_ms` more than the broker's, `error_ms` more or less."""
-
-    offset_ms: float
-    error_ms: float
-
-    def to_json(self) -> dict[str, float]:
-        """Plain data for run.json."""
-        return asdict(self)
 
 
 def measure(ask: Callable[[], tuple[float, float, float]], rounds: int = ROUNDS) -> ClockOffset:

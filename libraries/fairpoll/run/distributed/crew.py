@@ -4,14 +4,16 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 from fairpoll.base.clock import now_ms
 from fairpoll.base.errors import ClusterError, DeadlineError, TrafficError
 from fairpoll.evidence import layout
+from fairpoll.evidence.facts import ClockOffset
 from fairpoll.producer.shards import Shard
-from fairpoll.run.distributed.clocks import ClockOffset, measure
+from fairpoll.run.distributed.clocks import measure
 from fairpoll.run.distributed.handover import push
 from fairpoll.run.distributed.roster import Roster, RunNotes
 from fairpoll.run.distributed.run_topic import RunTopic
@@ -91,7 +93,7 @@ class Crew:
     def measure_clock(self) -> None:
         """Measure the offset of this clock from the broker's, and publish it."""
         self._offset = measure(lambda: self.topic.publish("probe"))
-        self.publish("clock", **self._offset.to_json())
+        self.publish("clock", **asdict(self._offset))
 
     def publish(self, what: str, **fields: object) -> None:
         """Publish a note of this part."""

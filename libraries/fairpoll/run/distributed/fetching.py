@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
         facts["timeline"] = [max(steps, key=lambda step: step["at_ms"]) for steps in together]
     hosts = [done["host"]["longest_pause_seconds"] for done in run.done.values() if "host" in done]
     facts["host"] = {"longest_pause_seconds": max(hosts, default=0.0)}
-    facts["clocks"] = {who: over_a_run(measured).to_json() for who, measured in run.clocks.items()}
+    facts["clocks"] = {who: asdict(over_a_run(measured)) for who, measured in run.clocks.items()}
     return facts
 
 

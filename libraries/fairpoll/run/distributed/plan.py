@@ -60,7 +60,6 @@ def facts_of_plan(
 
 def plan(topic: RunTopic, config: Mapping[str, str], facts: Mapping[str, Any]) -> None:
     """Create a run's topics and publish its plan. Raises ClusterError."""
-    topic.create()
     scenario = Scenario.from_json(facts["scenario"])
     create_missing_topics({facts["topics"][t.name]: t.partitions for t in scenario.topics}, config)
     topic.publish("plan", facts=facts)
@@ -107,24 +106,22 @@ def produce_together(
     shard = wanted.shard
     if (shard or index) and not wanted.run_id:
         raise ScenarioError("a shard is part of a planned run: give the plan's --run-id")
-    topic = RunTopic(config, evidence_topic)
-    topic.create()
-    crew = Crew(topic, stop.is_set)
-    if wanted.run_id and (shard or index):
-        number = shard.number if shard else int(index) + 1
-        run = crew.find(wanted.run_id, layout.producer_name(number))
-        if number > run.shards or (shard and shard.count != run.shards):
-            raise ScenarioError(f"run {run.run_id} has {run.shards} shards, this is {shard or number}")
-        shard = Shard(number, run.shards)
-    else:
-        run_id, servers = wanted.run_id or new_run_id(), config["bootstrap.servers"]
-        facts = facts_of_plan(run_id, wanted.scenario, wanted.speed, servers, topics=wanted.topics)
-        alone = not wanted.run_id and wanted.shared_by and not _is_called(wanted.shared_by)
-        if alone:
-            topic.publish("plan", facts=facts)
-        _, shard = crew.join(run_id if alone or wanted.run_id else "", facts)
-    produce_share(crew, shard, config, stop, create_topics=wanted.create_topics)
-    topic.close()
+    with RunTopic(config, evidence_topic) as topic:
+        crew = Crew(topic, stop.is_set)
+        if wanted.run_id and (shard or index):
+            number = shard.number if shard else int(index) + 1
+            run = crew.find(wanted.run_id, layout.producer_name(number))
+            if number > run.shards or (shard and shard.count != run.shards):
+                raise ScenarioError(f"run {run.run_id} has {run.shards} shards, this is {shard or number}")
+            shard = Shard(number, run.shards)
+        else:
+            run_id, servers = wanted.run_id or new_run_id(), config["bootstrap.servers"]
+            facts = facts_of_plan(run_id, wanted.scenario, wanted.speed, servers, topics=wanted.topics)
+            alone = not wanted.run_id and wanted.shared_by and not _is_called(wanted.shared_by)
+            if alone:
+                topic.publish("plan", facts=facts)
+            _, shard = crew.join(run_id if alone or wanted.run_id else "", facts)
+        produce_share(crew, shard, config, stop, create_topics=wanted.create_topics)
 
 
 def _is_called(host: str) -> bool:

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fairpoll.evidence.facts import ClockOffset
 from fairpoll.evidence.layout import producer_name
 from fairpoll.producer.shards import Shard
-from fairpoll.run.distributed.clocks import ClockOffset
 from fairpoll.run.distributed.run_topic import Note
 from fairpoll.scenarios.model import Scenario
 

@@ -40,7 +40,7 @@ class Note:
 
 
 class RunTopic:
-    """A client of the topic, for one part of a run. Call `close` at the end."""
+    """A client of the topic, for one part of a run. As a context it creates the topic, and is closed."""
 
     def __init__(self, client_config: Mapping[str, str], name: str) -> None:
         self.name = name
@@ -57,6 +57,13 @@ class RunTopic:
         """Create the topic unless it exists. Raises ClusterError."""
         stamped = {"message.timestamp.type": "LogAppendTime"}
         create_missing_topics({self.name: PARTITIONS}, self._config, stamped)
+
+    def __enter__(self) -> "RunTopic":
+        self.create()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connections."""
