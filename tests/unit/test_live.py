@@ -3,13 +3,16 @@
 import io
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from fairpoll.base.errors import DeadlineError, HistoryError
 from fairpoll.contract.events import dump
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.evidence import layout
 from fairpoll.run.live import MOST_ROWS, LiveCounts, LiveRow, table
 from fairpoll.run.outputs import DeliveryCounter
+from fairpoll.run.readiness import wait_until_assigned
 from recordings import SCENARIO, START_MS, TOPIC, write_recording
 
 NAMES = {"high": "high.r", "low": TOPIC}
@@ -72,3 +75,29 @@ def test_of_many_topics_those_that_waited_longest_are_shown():
 def test_names_are_neither_markup_nor_codes():
     text = shown([LiveRow("[bold]a[/bold]\x1b[31m", "sync", 1, 0, 1, 0.0)])
     assert "[bold]a[/bold]\ufffd[31m" in text
+
+
+ASSIGNED = {"timestamp": 1, "name": "partitions_assigned", "partitions": [{"topic": TOPIC, "partition": 0}]}
+STARTED = {"timestamp": 1, "name": "startup_complete"}
+
+
+def wait_for_assignment(folder: Path, *lines: str) -> None:
+    """Waits for a consumer that has printed these lines; no broker answers at the given address."""
+    (folder / "c").mkdir()
+    (folder / "c" / layout.EVENTS).write_text("".join(line + "\n" for line in lines), "utf-8")
+    consumers = {"c": ("group", folder / "c")}
+    wait_until_assigned({(TOPIC, 0)}, consumers, {"bootstrap.servers": "127.0.0.1:1"}, lambda: None, 0.3)
+
+
+def test_a_log_line_before_the_assignment_is_ignored(tmp_path: Path):
+    wait_for_assignment(tmp_path, "INFO started", "[1]", "\0", dump(ASSIGNED))
+
+
+def test_a_consumer_that_prints_only_its_log_is_quoted_after_the_wait(tmp_path: Path):
+    with pytest.raises(HistoryError, match=r"line 1: not JSON \(a .* standard error\): 'INFO started'"):
+        wait_for_assignment(tmp_path, "INFO started", "INFO waiting")
+
+
+def test_a_consumer_that_prints_events_and_a_log_is_not_assigned(tmp_path: Path):
+    with pytest.raises(DeadlineError, match="c has 0, 1 events printed"):
+        wait_for_assignment(tmp_path, "INFO started", dump(STARTED))
