@@ -15,7 +15,7 @@ from fairpoll.contract.records import checksum_of
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.reading.loading import load_recording
-from fairpoll.evidence.reading.strict import check_event, check_output
+from fairpoll.evidence.reading.strict import NOWHERE, check_event, check_output
 from fairpoll.run.outputs import DeliveryCounter
 from histories import SCENARIO, acked, consumer, delivered, recording
 from recordings import write_recording
@@ -365,3 +365,8 @@ def test_a_poison_record_may_stand_in_a_torn_dead_letter(tmp_path: Path):
     assert judged(drained(load_recording(tmp_path)), "nothing_lost")[0] == "fail"
     (tmp_path / "c" / "dead_letters.json").write_text('{"topic":"low\n', "utf-8")
     assert judged(drained(load_recording(tmp_path)), "nothing_lost")[0] == "inconclusive"
+
+
+def test_an_id_that_is_a_list_is_one_that_nobody_sent():
+    read = check_output({"id": [1], "at": 1.0}, Fields.parse("id=id delivered=at"), {})
+    assert (read["topic"], read["partition"], read["offset"]) == NOWHERE

@@ -94,7 +94,7 @@ def check_output(line: Event, fields: Fields, ids: Mapping[str, RecordId]) -> Ev
             "map the fields with CONSUMER_FIELDS (docs/reference/consumer-contract.md)"
         ) from None
     if fields.id:
-        read["topic"], read["partition"], read["offset"] = ids.get(read["id"], NOWHERE)
+        read["topic"], read["partition"], read["offset"] = ids.get(str(read["id"]), NOWHERE)
     _check(read, _OUTPUT)
     return read
 
