@@ -18,8 +18,9 @@ from fairpoll.keywords.arguments import (
     Topics,
 )
 from fairpoll.keywords.criterion_keywords import with_keywords
-from fairpoll.keywords.judging import find, judge, log_charts, log_waits, settle
+from fairpoll.keywords.judging import find, judge, log_charts, settle
 from fairpoll.keywords.session import SESSION
+from fairpoll.reports.run_charts import wait_charts
 
 # The families of criteria in GuaranteeLibrary: no load excuses a failure.
 SAFETY = ("delivery", "commits", "backpressure", "liveness", "recovery")
@@ -96,7 +97,8 @@ class VerdictLibrary:
         """
         verdict = SESSION.verdict()
         finding = find(verdict, "oldest_wait_at_most", mode, volume=topics.value, seconds=budget.value)
-        log_waits(verdict)
+        # Again, with the budgets that have been judged so far.
+        log_charts(verdict, list(verdict.recording.consumers), wait_charts)
         settle(verdict, [finding])
 
     @keyword(tags=("service",))

@@ -9,7 +9,7 @@ from robot.libraries.BuiltIn import BuiltIn
 
 from fairpoll.checkers import Finding
 from fairpoll.keywords.session import SESSION
-from fairpoll.reports.run_charts import run_charts, wait_charts, write_charts
+from fairpoll.reports.run_charts import run_charts, write_charts
 from fairpoll.reports.tables import criteria_table
 from fairpoll.verdicts.series import StoredRun
 from fairpoll.verdicts.verdict import Verdict
@@ -73,21 +73,12 @@ def _message(unmet: Sequence[Finding], judged: int, evidence: str) -> str:
     return "\n".join([f"{prefix}{len(unmet)} of {judged} criteria not met; {evidence}", *lines])
 
 
-def log_charts(verdict: Verdict, consumers: Sequence[str]) -> None:
-    """Log the charts, each with a link to its file."""
-    _log(verdict, consumers, run_charts)
-
-
-def log_waits(verdict: Verdict) -> None:
-    """Log the charts of waiting again, with the budgets that have been judged so far."""
-    _log(verdict, list(verdict.recording.consumers), wait_charts)
-
-
-def _log(
+def log_charts(
     verdict: Verdict,
     consumers: Sequence[str],
-    draw: Callable[[StoredRun, Sequence[str]], dict[str, str]],
+    draw: Callable[[StoredRun, Sequence[str]], dict[str, str]] = run_charts,
 ) -> None:
+    """Log the charts, each with a link to its file."""
     with SESSION.results.stopwatch("charts drawn"):
         drawn = draw(verdict.stored(curves=True), consumers)
         paths = write_charts(verdict.recording.folder, drawn)

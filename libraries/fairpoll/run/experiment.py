@@ -107,16 +107,7 @@ class Experiment:
             judged={c.name: asdict(c.recorded) for c in self.consumers if c.mode},
             versions=installed_versions(),
         )
-        life = self._life = self._groups_at(scaled)
-        with self._processes:
-            self.cluster.create_topics({self.topic_names[t.name]: t.partitions for t in scaled.topics})
-            self._produce_backlog()
-            self._note(produced_ms=clock.now_ms())
-            life.run(self._start_traffic, self._wait_until_produced)
-            self._note(complete=True)
-
-    def _groups_at(self, scaled: Scenario) -> ConsumerGroups:
-        return ConsumerGroups(
+        life = self._life = ConsumerGroups(
             self.consumers,
             scaled,
             self.run_id,
@@ -132,6 +123,12 @@ class Experiment:
             begun=self.started.set,
             ready_seconds=self.ready_seconds,
         )
+        with self._processes:
+            self.cluster.create_topics({self.topic_names[t.name]: t.partitions for t in scaled.topics})
+            self._produce_backlog()
+            self._note(produced_ms=clock.now_ms())
+            life.run(self._start_traffic, self._wait_until_produced)
+            self._note(complete=True)
 
     @property
     def members(self) -> dict[str, Members]:
