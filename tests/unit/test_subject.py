@@ -11,6 +11,8 @@ from fairpoll.base.errors import ConsumerError
 from fairpoll.cli import test as command
 from fairpoll.contract.subject import ATTRIBUTES, Subject
 from fairpoll.keywords.ScenarioLibrary import ScenarioLibrary
+from fairpoll.keywords.session import SESSION
+from fairpoll.keywords.suite_scenarios import SCENARIOS
 
 RESOURCE = Path(__file__).parents[2] / "resources" / "acceptance.resource"
 KEYWORDS = ("run_scenario", "run_scenarios_side_by_side", "start_scenario")
@@ -54,3 +56,14 @@ def test_an_attribute_that_a_consumer_does_not_have_is_an_error():
         Subject.parse("yours", {"command": "x", "colour": "red"})
     with pytest.raises(ConsumerError, match="CONSUMER is empty"):
         Subject.parse("yours", {"command": " "})
+
+
+def test_a_run_in_the_background_has_a_name_beside_its_consumers(monkeypatch: pytest.MonkeyPatch):
+    began: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(SCENARIOS, "file", lambda: Path("faults.yaml"))
+    monkeypatch.setattr(
+        SESSION, "begin", lambda run, _file, _speed, subjects: began.append((run, [s.name for s in subjects]))
+    )
+    yours = {"consumer": "./mine", "consumer_name": "mine"}
+    ScenarioLibrary().start_scenario("killed leader", "async", **yours)
+    assert began == [("killed leader", ["mine"])]

@@ -112,6 +112,7 @@ class ScenarioLibrary:
     def start_scenario(
         self,
         name: str,
+        /,  # `yours` has a name too, that of the consumer
         *modes: str,
         speed: float = 1.0,
         **yours: str,
