@@ -24,11 +24,15 @@ ${LOW_SHARE_AT_LEAST}     1%
 ${WAIT_AT_MOST}           5 seconds
 ${THROUGHPUT_AT_LEAST}    95%
 ${SILENT_AT_MOST}         10 seconds
+${STOPS_WITHIN}           10 seconds
 
 
 *** Test Cases ***
 The Run Should Be Sound
     Run Should Be Sound
+
+It Should Stay Alive
+    Consumer Should Stay Alive    yours
 
 Its Output Should Be Readable
     Output Should Be Readable    yours
@@ -51,6 +55,9 @@ It Should Not Stall
 
 It Should Serve Every Partition
     Every Partition Should Be Served Within    yours    ${SILENT_AT_MOST}
+
+It Should Stop When It Is Asked To
+    Consumer Should Stop When Asked Within    yours    ${STOPS_WITHIN}
 
 It Should Lose Nothing
     Nothing Should Be Lost    yours

@@ -35,6 +35,8 @@ GUARANTEES: dict[str, dict[str, object]] = {
     "memory_bounded": {"mebibytes": 160},
     "output_readable": {},
     "membership_kept": {},
+    "stays_alive": {},
+    "stops_when_asked": {"seconds": 10},
 }
 JUDGED: dict[str, dict[str, dict[str, object]]] = {
     "steady.yaml": {

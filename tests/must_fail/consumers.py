@@ -6,6 +6,7 @@ catches that thing. Where a change is named after a poller of the real world, it
 
 import dataclasses
 import json
+import os
 import sys
 import threading
 import time
@@ -422,6 +423,30 @@ class PollsTooSeldom(FairConsumer):
         return records
 
 
+# Processes
+
+
+class DiesInTheTraffic(FairConsumer):
+    """Ends without a word to its group after some hundred records, as after a panic."""
+
+    delivered = 0
+
+    def deliver(self, records):
+        super().deliver(records)
+        self.delivered += len(records)
+        if self.delivered >= 300:
+            sys.stderr.write("panic: index out of range\n")
+            sys.stderr.flush()
+            os._exit(7)
+
+
+class IgnoresSigterm(FairConsumer):
+    """Catches SIGTERM and goes on."""
+
+    def stop(self):
+        pass
+
+
 # What only shows when something breaks
 
 
@@ -588,6 +613,8 @@ CONSUMERS = {
     "never commits above 0": NeverCommitsAPartitionThatStartsAboveZero,
     "resets to latest": ResetsToLatestAfterARestart,
     "polls too seldom": PollsTooSeldom,
+    "dies in the traffic": DiesInTheTraffic,
+    "ignores sigterm": IgnoresSigterm,
     "starts again late": StartsAgainLate,
     "backs off too long": BacksOffTooLong,
     "commits what did not fit": CommitsWhatDidNotFit,

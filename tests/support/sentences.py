@@ -83,6 +83,16 @@ DISTURBED = {
     "start_ms": 0.0,
     "timeline": [{"at_ms": 2_000.0, "verb": "join", "rate": None}],
     "faults": [{"target": "broker", "what": "killed broker 2", "from_ms": 3_000.0, "until_ms": 3_000.0}],
+    "processes": [
+        {
+            **{"consumer": BROKEN, "member": 1, "pid": 1, "started_ms": -1_000.0, "ended_ms": 29_500.0},
+            **{"exit_code": 1, "last_output": "  Error: connection reset\n  at line 7"},
+        },
+        {
+            **{"consumer": BROKEN, "member": 2, "pid": 2, "started_ms": 2_000.0, "ended_ms": 75_000.0},
+            **{"exit_code": -9, "terminated_ms": 60_000.0, "killed_ms": 75_000.0},
+        },
+    ],
 }
 
 

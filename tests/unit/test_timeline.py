@@ -21,6 +21,7 @@ class Process:
 
     name: str
     events: Path
+    running: bool = True
 
     def report(self, name: str, *partitions: int) -> None:
         owned = [{"topic": "t", "partition": number} for number in partitions]
@@ -64,6 +65,12 @@ class TestReady:
         members.first.report("partitions_assigned", 0)
         members.first.report("startup_complete")  # its successor
         assert not members.ready_for(Action(verb))
+
+    def test_one_that_has_ended_is_not_waited_for(self, members: Members):
+        members.first.report("partitions_assigned", 0, 1)
+        members.first.report("partitions_revoked", 0, 1)
+        members.first.running = False
+        assert members.ready_for(Action("stop"))
 
     def test_a_consumer_that_reports_no_assignments_is_not_waited_for(self, members: Members):
         members.first.report("startup_complete")

@@ -160,6 +160,10 @@ class Subject:
         return cls(mode, (sys.executable, "-m", "fairpoll", "consume", "--mode", mode, "--controlled"))
 
     @property
+    def is_built_in(self) -> bool:
+        return self == Subject.built_in(self.name)
+
+    @property
     def recorded(self) -> "JudgedConsumer":
         """What run.json and verdict.json say of it."""
         return JudgedConsumer(shown(self.command), self.shows)

@@ -42,6 +42,33 @@ class FaultFacts:
 
 
 @dataclass(frozen=True)
+class Process:
+    """A process of a consumer. `member` is 1 for the first member and its successors, 2 for the second.
+
+    `exit_code` is the signal's number, negative, if a signal ended it. `terminated_ms` and `killed_ms` are
+    the times at which Fairpoll sent SIGTERM and SIGKILL, None if it did not. A process is `excused` if it
+    ended during a fault that was injected into it. `last_output` has its last lines if it ended on its own.
+    """
+
+    consumer: str
+    member: int
+    pid: int
+    started_ms: float
+    ended_ms: float | None = None
+    exit_code: int | None = None
+    terminated_ms: float | None = None
+    killed_ms: float | None = None
+    excused: bool = False
+    last_output: str = ""
+
+    @property
+    def ended_on_its_own(self) -> bool:
+        """Whether it ended without SIGTERM, SIGKILL or a fault from Fairpoll."""
+        asked = self.terminated_ms is not None or self.killed_ms is not None
+        return self.ended_ms is not None and not asked and not self.excused
+
+
+@dataclass(frozen=True)
 class ClockOffset:
     """A part's clock shows `offset_ms` more than the broker's, `error_ms` more or less."""
 
@@ -73,6 +100,7 @@ class RunFacts:
     host: Host = field(default_factory=Host)
     timeline: tuple[Step, ...] = ()
     faults: tuple[FaultFacts, ...] = ()
+    processes: tuple[Process, ...] = ()
     fields: dict[str, dict[str, str]] = field(default_factory=dict)
     shards: int | None = None
     clocks: dict[str, ClockOffset] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition, RecordId
 from fairpoll.contract.subject import ALL_EVIDENCE, Evidence
 from fairpoll.evidence.deliveries import Deliveries
-from fairpoll.evidence.facts import RunFacts
+from fairpoll.evidence.facts import Process, RunFacts
 from fairpoll.evidence.layout import producer_name
 from fairpoll.evidence.records import Array, Delivered, Messages
 from fairpoll.evidence.unreadable import Unreadable
@@ -122,30 +122,35 @@ class Recording:
     @property
     def steps(self) -> list[tuple[float, str, float | None]]:
         """The timeline as it was carried out: (time, verb, rate)."""
-        return [(self._seconds(step.at_ms), step.verb, step.rate) for step in self.facts.timeline]
+        return [(self.seconds(step.at_ms), step.verb, step.rate) for step in self.facts.timeline]
 
     @property
     def faults(self) -> list[Fault]:
         """The faults that were injected, in the order of time."""
         return [
-            Fault(fault.target, fault.what, self._seconds(fault.from_ms), self._seconds(fault.until_ms))
+            Fault(fault.target, fault.what, self.seconds(fault.from_ms), self.seconds(fault.until_ms))
             for fault in sorted(self.facts.faults, key=lambda fault: fault.from_ms)
         ]
 
-    def _seconds(self, epoch_ms: float) -> float:
+    def processes_of(self, consumer: str) -> list[Process]:
+        """The consumer's processes in the order of their start; empty in recordings of earlier versions."""
+        return [process for process in self.facts.processes if process.consumer == consumer]
+
+    def seconds(self, epoch_ms: float) -> float:
+        """This time in scenario seconds."""
         return (epoch_ms - (self.facts.start_ms or 0.0)) / 1000 * self.speed
 
     @property
     def watched_until(self) -> float:
         """The time at which the last consumer had stopped, after the drain, in scenario seconds."""
         stopped = self.facts.stopped_ms
-        return self.duration if stopped is None else self._seconds(stopped)
+        return self.duration if stopped is None else self.seconds(stopped)
 
     @property
     def drained_until(self) -> float:
         """The end of the drain, before the consumers were stopped; without a drain, that of the traffic."""
         drained = self.facts.drained_ms
-        return self.duration if drained is None else self._seconds(drained)
+        return self.duration if drained is None else self.seconds(drained)
 
     @property
     def duration(self) -> float:

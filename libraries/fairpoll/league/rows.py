@@ -84,6 +84,9 @@ class Row:
 def row_of(verdict: Verdict, contestant: Contestant, condition: Condition) -> Row:
     """Judge this contestant on one recording, in which the control took part."""
     name, recording = contestant.key, verdict.recording
+    alive = verdict.judge("stays_alive", name)
+    if alive.status == "fail":
+        return Row(contestant, condition, "failed", alive.sentence)
     wait = verdict.judge("oldest_wait_at_most", name, volume="low", seconds=WAIT_SECONDS)
     lost = verdict.judge("nothing_lost", name)
     again = verdict.judge("no_forbidden_duplicates", name)

@@ -120,7 +120,11 @@ class League:
         verdict = Verdict(recording)
         rows = [row_of(verdict, one, condition) for one in batch]
         verdict.write()
-        return [replace(row, evidence=str(recording.folder.relative_to(self.folder))) for row in rows]
+        evidence = str(recording.folder.relative_to(self.folder))
+        return [
+            replace(row, why=self._without_folders(row.why, row.contestant), evidence=evidence)
+            for row in rows
+        ]
 
 
 def write_without_backlog(source: Path, target: Path) -> None:

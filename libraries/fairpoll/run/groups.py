@@ -72,21 +72,30 @@ class ConsumerGroups:
     def run(self, agree_start: Callable[[], float], wait_until_produced: Callable[[], int]) -> None:
         """From the start of the first members to the end of the last. Raises FairpollError.
 
+        A consumer that ends after its assignment does not end the run.
+
         `agree_start` is called when all partitions are assigned, and returns the start of the live traffic
         (epoch seconds); `wait_until_produced` after its end, and returns the number of messages to deliver.
         """
+        try:
+            self._run(agree_start, wait_until_produced)
+        finally:
+            self._note_processes()
+
+    def _run(self, agree_start: Callable[[], float], wait_until_produced: Callable[[], int]) -> None:
         partitions = {self.topics[topic.name]: topic.partitions for topic in self.scenario.topics}
         for group in self.members.values():
             group.start()
         self.progress(f"waiting for the partitions of {', '.join(self.members)}")
         wait_until_assigned(
             {(topic, number) for topic, count in partitions.items() for number in range(count)},
-            {name: (self.names[name], group.folder) for name, group in self.members.items()},
+            {name: (self.names[name], group) for name, group in self.members.items()},
             self.client_config,
             self.check_running,
             self.ready_seconds,
         )
         self.note(assigned_ms=clock.now_ms())
+        self._note_processes()
         start = agree_start()
         samples = self.folder / layout.SAMPLES
         with Sampler(samples, self.client_config, self.names, partitions, self._pids):
@@ -98,10 +107,13 @@ class ConsumerGroups:
         self.note(stopped_ms=clock.now_ms())
 
     def check_running(self) -> None:
-        """Raise FairpollError if a process that should run has ended, or `check` does."""
+        """Raise FairpollError if a process has ended that must not (see `Members.check`), or `check` does."""
         self.check()
         for group in self.members.values():
             group.check()
+
+    def _note_processes(self) -> None:
+        self.note(processes=[entry for group in self.members.values() for entry in group.recorded()])
 
     def _pids(self, consumer: str) -> list[int]:
         return self.members[consumer].pids()
@@ -162,7 +174,7 @@ class ConsumerGroups:
                     last[name], moved_at = total, time.monotonic()
             counts = ", ".join(f"{name} {number:,}" for name, number in last.items())
             self.progress(f"draining to {to_deliver:,} messages: {counts}")
-            caught_up = all(number >= to_deliver for number in last.values())
+            caught_up = all(n >= to_deliver or not self.members[name].alive for name, n in last.items())
             return caught_up or time.monotonic() - moved_at > DRAIN_STALL_SECONDS
 
         try:

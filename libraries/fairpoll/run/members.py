@@ -1,7 +1,7 @@
 """The processes of one consumer under test: its first member, and a second one that may join it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fairpoll.contract.assignments import Assignments
@@ -9,9 +9,13 @@ from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_R
 from fairpoll.contract.events import Tail
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
+from fairpoll.evidence.facts import Process
 from fairpoll.run.processes import ChildProcess, ChildProcesses
 from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.units import Action
+
+# How many lines of a process that ended on its own are recorded.
+LAST_LINES = 3
 
 
 def environment_of(scenario: Scenario, topic_names: Mapping[str, str], group: str) -> dict[str, str]:
@@ -33,6 +37,7 @@ class Members:
     """One consumer group: its processes and their `environment`, without the output folders.
 
     The first member and its successors write to the consumer's folder, the second to a folder within it.
+    `assigned` is set once the first member has been assigned all partitions at the start.
     """
 
     consumer: Subject
@@ -41,6 +46,9 @@ class Members:
     processes: ChildProcesses
     first: ChildProcess | None = None
     second: ChildProcess | None = None
+    assigned: bool = False
+    _started: list[ChildProcess] = field(default_factory=list)
+    _excused: list[ChildProcess] = field(default_factory=list)
     _ended: list[ChildProcess] = field(default_factory=list)
     _tails: dict[Path, Tail] = field(default_factory=dict)
     _assignments: Assignments = field(default_factory=Assignments)
@@ -63,7 +71,7 @@ class Members:
         member = {"leave": self.second, "join": self.first, "stop": self.first, "kill": self.first}.get(
             action.verb
         )
-        if member is None or not self._assignments.reported:
+        if member is None or not member.running or not self._assignments.reported:
             return True
         return self._assignments.current_assignment(str(member.events)) is not None
 
@@ -81,9 +89,8 @@ class Members:
                 first, self.first = self.first, None
                 self._terminate(first)
             case "kill" if self.first:
-                # Set aside before it dies, so that `check` does not report its end.
-                if killed := self.set_aside():
-                    killed.kill()
+                killed, self.first = self.first, None
+                killed.kill()
             case "start" if not self.first:
                 for process in self._ended:
                     process.stop()
@@ -96,13 +103,16 @@ class Members:
         self._ended.append(member)
 
     def set_aside(self) -> ChildProcess | None:
-        """Return the first member, whose end is not an error from now on; `start` replaces it."""
+        """Return the first member, whose end is excused from now on; `start` replaces it."""
         victim, self.first = self.first, None
+        if victim and victim.running:
+            self._excused.append(victim)
         return victim
 
     def take_back(self, member: ChildProcess) -> None:
         """Make a member that was set aside the first member again."""
         self.first = member
+        self._excused.remove(member)
 
     def set_sink(self, rate: float | None) -> None:
         """Change the sink's rate (records per second; None: no limit), also for members that join later."""
@@ -119,21 +129,55 @@ class Members:
         """The members that should be running now."""
         return [process for process in (self.first, self.second) if process]
 
+    @property
+    def alive(self) -> bool:
+        """Whether any member is running."""
+        return any(process.running for process in self.running)
+
     def pids(self) -> list[int]:
         return [process.pid for process in self.running]
 
     def check(self) -> None:
-        """Raise ConsumerError if a member that should run has ended."""
-        for process in self.running:
-            process.check()
+        """Raise ConsumerError if a member has printed too much, or has ended where that ends the run.
+
+        A built-in consumer must not end at all, others not before they have been assigned their partitions;
+        a later end is recorded for the judge.
+        """
+        if self.assigned and not self.consumer.is_built_in:
+            self.check_printed()
+        else:
+            for process in self.running:
+                process.check()
 
     def check_printed(self) -> None:
         """Raise ConsumerError if a member, also a stopped one, has printed too much."""
         for process in (*self.running, *self._ended):
             process.check_printed()
 
+    def recorded(self) -> list[dict[str, object]]:
+        """The entries of run.json for all processes so far, in the order of their start."""
+        return [
+            asdict(
+                Process(
+                    self.consumer.name,
+                    1 if process.events.parent == self.folder else 2,
+                    process.pid,
+                    process.started_ms,
+                    process.ended_ms,
+                    process.exit_code,
+                    process.terminated_ms,
+                    process.killed_ms,
+                    process in self._excused,
+                    process.last_output(LAST_LINES) if process.ended_on_its_own else "",
+                )
+            )
+            for process in self._started
+        ]
+
     def _launch(self, name: str, folder: Path) -> ChildProcess:
         environment = {**self.environment, OUTPUT_FOLDER: str(folder)}
         events, log = folder / layout.EVENTS, folder / layout.CLIENT_LOG
         self._tails.setdefault(events, Tail(events))
-        return self.processes.start(name, self.consumer.command, environment, events, log)
+        process = self.processes.start(name, self.consumer.command, environment, events, log)
+        self._started.append(process)
+        return process

@@ -5,13 +5,15 @@ import os
 import resource
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fairpoll.base import clock
 from fairpoll.base.command_line import remember_secrets, shown
 from fairpoll.base.errors import ClusterError, ConsumerError
-from fairpoll.base.logs import last_lines
+from fairpoll.base.logs import QUOTED_LINES, last_lines
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.events import truncate_partial_line
 
@@ -26,6 +28,9 @@ class ChildProcess:
 
     It runs in a session of its own, out of reach of Ctrl-C. If this process is killed, the child's standard
     input ends, on which the built-in programs stop. Raises ConsumerError if it cannot be started.
+
+    `started_ms` and `ended_ms` are the times of its start and end, `terminated_ms` and `killed_ms` those at
+    which it was first sent SIGTERM and SIGKILL while it was running (milliseconds since the epoch, or None).
     """
 
     def __init__(
@@ -36,7 +41,11 @@ class ChildProcess:
         remember_secrets(command)
         self.events = events
         self.log = log
+        self.ended_ms: float | None = None
+        self.terminated_ms: float | None = None
+        self.killed_ms: float | None = None
         self._stopped = False
+        self._over = threading.Event()
         if not self.command or not self.command[0]:
             raise ConsumerError(f"{name} cannot be started: its command is empty")
         events.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +62,14 @@ class ChildProcess:
                 )
             except OSError as error:
                 raise ConsumerError(f"{name} cannot be started: {command[0]}: {error.strerror}") from None
+        self.started_ms = clock.now_ms()
+        threading.Thread(target=self._wait, name=f"end of {name}", daemon=True).start()
+
+    def _wait(self) -> None:
+        """Take the time of its end when it happens, not when somebody asks."""
+        self._process.wait()
+        self.ended_ms = clock.now_ms()
+        self._over.set()
 
     @property
     def pid(self) -> int:
@@ -60,16 +77,33 @@ class ChildProcess:
 
     @property
     def running(self) -> bool:
-        return self._process.poll() is None
+        return not self._over.is_set()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code, or the number of the signal that ended it, negative; None while it is running."""
+        return None if self.running else self._process.returncode
+
+    @property
+    def ended_on_its_own(self) -> bool:
+        """Whether it has ended without SIGTERM or SIGKILL from here."""
+        return not self.running and self.terminated_ms is None and self.killed_ms is None
+
+    def last_output(self, lines: int = QUOTED_LINES) -> str:
+        """The end of its log, or of its events if the log is empty."""
+        return last_lines(self._output, lines)
+
+    @property
+    def _output(self) -> Path:
+        return self.log if self.log.stat().st_size else self.events
 
     def check(self) -> None:
         """Raise ConsumerError with the end of its log if it has ended, or has printed too much."""
         self.check_printed()
         if not self.running:
-            output = self.log if self.log.stat().st_size else self.events
             raise ConsumerError(
                 f"{self.name} ({shown(self.command)}) ended on its own with exit code "
-                f"{self._process.returncode}; its last output ({output}):\n{last_lines(output)}"
+                f"{self.exit_code}; its last output ({self._output}):\n{self.last_output()}"
             )
 
     def check_printed(self) -> None:
@@ -91,8 +125,10 @@ class ChildProcess:
         if self._stopped:
             return
         self._stopped = True
+        if self.running:
+            self.killed_ms = clock.now_ms()
         self._signal(signal.SIGKILL)
-        self._process.wait()
+        self._over.wait()
         if self._process.stdin:
             with contextlib.suppress(OSError):  # a command that was never read
                 self._process.stdin.close()
@@ -111,16 +147,15 @@ class ChildProcess:
 
     def terminate(self) -> None:
         """SIGTERM, without waiting for its end: several children then stop side by side."""
+        if self.running and self.terminated_ms is None:
+            self.terminated_ms = clock.now_ms()
         self._signal(signal.SIGTERM)
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> bool:
         """SIGTERM, then SIGKILL after the timeout. Returns False if it was killed."""
         self.terminate()
         try:
-            self._process.wait(timeout_seconds)
-            return True
-        except subprocess.TimeoutExpired:
-            return False
+            return self._over.wait(timeout_seconds)
         finally:
             self.kill()
             if self._process.stdin:

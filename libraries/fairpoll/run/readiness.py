@@ -4,7 +4,6 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping, Set
-from pathlib import Path
 
 from fairpoll.base.errors import ClusterError, DeadlineError, HistoryError, TrafficError
 from fairpoll.base.logs import last_lines
@@ -15,6 +14,7 @@ from fairpoll.contract.events import Event, Tail, dump
 from fairpoll.contract.records import Partition
 from fairpoll.evidence import layout
 from fairpoll.evidence.reading.strict import check_event
+from fairpoll.run.members import Members
 from fairpoll.run.processes import ChildProcess
 
 # Joining a group takes some seconds, and the start of Python and the client another one.
@@ -60,23 +60,26 @@ def wait_for_event(
 
 def wait_until_assigned(
     wanted: set[Partition],
-    consumers: Mapping[str, tuple[str, Path]],
+    consumers: Mapping[str, tuple[str, Members]],
     client_config: Mapping[str, str],
     check: Callable[[], None],
     timeout_seconds: float = READY_SECONDS,
 ) -> None:
-    """Wait until each consumer (name -> its group, its folder) is assigned all wanted partitions.
+    """Wait until each consumer (name -> its group, its members) is assigned all wanted partitions.
 
     Assignments are taken from a consumer's events, or from the group coordinator if it prints none. `check`
-    raises an error that ends the wait. Lines that are not events are ignored. Raises DeadlineError, and
-    HistoryError if a consumer without its partitions has printed such lines only.
+    raises an error that ends the wait, also for the end of a consumer that has not been assigned yet. Lines
+    that are not events are ignored. Raises DeadlineError, and HistoryError if a consumer without its
+    partitions has printed such lines only.
     """
-    tails = {name: Tail(folder / layout.EVENTS, check_event) for name, (_, folder) in consumers.items()}
+    tails = {
+        name: Tail(members.folder / layout.EVENTS, check_event) for name, (_, members) in consumers.items()
+    }
     assignments = {name: Assignments() for name in tails}
     # What the coordinator has answered about those that report no assignments.
     asked: dict[str, set[Partition]] = {}
-    (_, some_folder) = next(iter(consumers.values()))
-    admin = Admin(client_config, some_folder.parent / "admin.log")
+    (_, some_members) = next(iter(consumers.values()))
+    admin = Admin(client_config, some_members.folder.parent / "admin.log")
     ask_at = time.monotonic() + ASK_SECONDS
 
     def owned(name: str) -> Set[Partition]:
@@ -84,10 +87,10 @@ def wait_until_assigned(
 
     def all_assigned() -> bool:
         nonlocal ask_at
-        check()  # first: the reason for a consumer's end explains more than its output
         for name, tail in tails.items():
             for event in tail.read():
                 assignments[name].take(event)
+                consumers[name][1].assigned |= wanted <= owned(name)
         silent = [name for name in tails if not assignments[name].reported]
         if silent and time.monotonic() >= ask_at:
             for name in silent:
@@ -95,7 +98,11 @@ def wait_until_assigned(
                 with contextlib.suppress(ClusterError):
                     asked[name] = admin.assignments(consumers[name][0])
             ask_at = time.monotonic() + ASK_SECONDS
-        return all(wanted <= owned(name) for name in tails)
+        for name, (_, members) in consumers.items():
+            members.assigned |= wanted <= owned(name)
+        check()
+        # One that has ended after its assignment is the judge's; `check` raises for any other.
+        return all(wanted <= owned(name) or not members.alive for name, (_, members) in consumers.items())
 
     try:
         wait_until(

@@ -53,6 +53,7 @@ class Thresholds:
     high_at_least: int | None = _records(1000, "Records of the high-volume topics, or -.")
     low_at_least: int | None = _records(20, "Records of the low-volume topics, or -.")
     low_at_most: int | None = _records(None, "Records of the low-volume topics, or -.")
+    stops_within: float = _seconds(10.0, "Longest time from SIGTERM to its end, in real seconds.")
     low_share_at_least: float | None = _share(
         0.01, "Low-volume share of all records, or -.", only_specified=True
     )
@@ -80,6 +81,7 @@ THRESHOLDS = {one.name: one.metadata["threshold"] for one in fields(Thresholds)}
 def judge_plainly(verdict: Verdict, consumer: str, thresholds: Thresholds) -> None:
     """Judge this consumer, beside the control, by every criterion of the plain expectation."""
     verdict.judge("recording_is_sound", "run")
+    verdict.judge("stays_alive", consumer)
     verdict.judge("output_readable", consumer)
     for volume, records in (("high", thresholds.high_at_least), ("low", thresholds.low_at_least)):
         if records is not None:
@@ -94,5 +96,6 @@ def judge_plainly(verdict: Verdict, consumer: str, thresholds: Thresholds) -> No
     verdict.judge("throughput_at_least", consumer, of=CONTROL, share=thresholds.throughput_at_least)
     for criterion in ("no_stall", "every_partition_served"):
         verdict.judge(criterion, consumer, seconds=thresholds.silent_at_most)
+    verdict.judge("stops_when_asked", consumer, seconds=thresholds.stops_within)
     for criterion in (*DELIVERY_GUARANTEES, "buffers_bounded", "pauses_pair_up"):
         verdict.judge(criterion, consumer)

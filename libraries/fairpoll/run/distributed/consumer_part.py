@@ -120,7 +120,14 @@ class _ConsumerPart:
         for name, value in facts.items():
             if name.endswith("_ms") and isinstance(value, float):
                 self.facts[name] = self._crew.broker_ms(value)
-            elif name == "timeline" and isinstance(value, list):
-                self.facts[name] = [{**step, "at_ms": self._crew.broker_ms(step["at_ms"])} for step in value]
+            elif isinstance(value, list):
+                self.facts[name] = [self._at_the_broker(entry) for entry in value]
             else:
                 self.facts[name] = value
+
+    def _at_the_broker(self, entry: Mapping[str, object]) -> dict[str, object]:
+        """An entry of the timeline or of the processes, with its times by the broker's clock."""
+        return {
+            key: self._crew.broker_ms(value) if key.endswith("_ms") and isinstance(value, float) else value
+            for key, value in entry.items()
+        }

@@ -48,6 +48,7 @@ def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
         # A step waits for the members it concerns, so it may come later in one consumer than in another.
         together = zip(*timelines, strict=False)
         facts["timeline"] = [max(steps, key=lambda step: step["at_ms"]) for steps in together]
+    facts["processes"] = [process for end in ends for process in end.get("processes", [])]
     hosts = [done["host"]["longest_pause_seconds"] for done in run.done.values() if "host" in done]
     facts["host"] = {"longest_pause_seconds": max(hosts, default=0.0)}
     facts["clocks"] = {who: asdict(over_a_run(measured)) for who, measured in run.clocks.items()}
