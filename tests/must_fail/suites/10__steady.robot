@@ -36,7 +36,7 @@ Reads Only Partition 0                 reads only partition 0                 no
 Commits On Receipt                     commits on receipt                     commits_never_ahead                -
 Never Commits                          never commits                          commits_caught_up                  -
 Commits The Offset Itself              commits the offset itself              commits_caught_up                  -
-Dies In The Traffic                    dies in the traffic                    stays_alive                        nothing_lost oldest_wait_at_most every_partition_served no_stall throughput_at_least
+Dies In The Traffic                    dies in the traffic                    stays_alive                        nothing_lost oldest_wait_at_most every_partition_served no_stall throughput_at_least commits_caught_up pauses_pair_up
 Ignores SIGTERM                        ignores sigterm                        stops_when_asked                   -
 The Built-In Async Consumer            [Template]                             Consumer Should Pass Everything
                                        async
