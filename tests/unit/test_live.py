@@ -9,9 +9,12 @@ from rich.console import Console
 from fairpoll.base.errors import DeadlineError, HistoryError
 from fairpoll.contract.events import dump
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.run.live import MOST_ROWS, LiveCounts, LiveRow, table
+from fairpoll.run.members import Members
 from fairpoll.run.outputs import DeliveryCounter
+from fairpoll.run.processes import ChildProcesses
 from fairpoll.run.readiness import wait_until_assigned
 from recordings import SCENARIO, START_MS, TOPIC, write_recording
 
@@ -85,12 +88,17 @@ def wait_for_assignment(folder: Path, *lines: str) -> None:
     """Waits for a consumer that has printed these lines; no broker answers at the given address."""
     (folder / "c").mkdir()
     (folder / "c" / layout.EVENTS).write_text("".join(line + "\n" for line in lines), "utf-8")
-    consumers = {"c": ("group", folder / "c")}
+    consumers = {"c": ("group", Members(Subject("c", ("c",)), {}, folder / "c", ChildProcesses()))}
     wait_until_assigned({(TOPIC, 0)}, consumers, {"bootstrap.servers": "127.0.0.1:1"}, lambda: None, 0.3)
 
 
 def test_a_log_line_before_the_assignment_is_ignored(tmp_path: Path):
     wait_for_assignment(tmp_path, "INFO started", "[1]", "\0", dump(ASSIGNED))
+
+
+def test_one_that_has_given_up_its_assignment_and_ended_is_not_waited_for(tmp_path: Path):
+    revoked = {**ASSIGNED, "name": "partitions_revoked"}
+    wait_for_assignment(tmp_path, dump(ASSIGNED), dump(revoked))
 
 
 def test_a_consumer_that_prints_only_its_log_is_quoted_after_the_wait(tmp_path: Path):
