@@ -156,6 +156,7 @@ FILES = [
     "c/dead_letters.json",
 ]
 THRESHOLDS: dict[str, dict[str, object]] = {
+    "stops_when_asked": {"seconds": 10},
     "delivered_at_least": {"volume": "low", "records": 1},
     "delivered_at_most": {"volume": "low", "records": 1},
     "share_at_least": {"volume": "low", "share": 0.01},
