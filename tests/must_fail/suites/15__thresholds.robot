@@ -4,7 +4,7 @@ Documentation     Criteria with a threshold: one consumer fails it, and another 
 
 Resource          ../steady.resource
 
-Suite Setup       Run The Defective Consumers
+Suite Setup       Run The Consumers With Defects Of Service
 Suite Teardown    Log The Kill Table
 Test Template     Criterion Should Fail
 
