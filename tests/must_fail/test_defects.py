@@ -6,6 +6,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,11 +18,15 @@ from robot.api import ExecutionResult
 
 import fairpoll
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA
+from fairpoll.keywords.judging import INCONCLUSIVE
 from fairpoll.reports.tables import text_table
 from histories import row
 from kill_table import kills
 
 HERE = Path(__file__).parent
+# A table of which the machine has spoilt a run, so that rows are inconclusive, is made again; each try is
+# printed. A row that is wrong is never tried again. `.ci/kill-tables` allows one try.
+TRIES = int(os.environ.get("FAIRPOLL_KILL_TABLE_TRIES", "3"))
 CONSUMERS = HERE / "consumers.py"
 SUITES = HERE.parent.parent / "suites"
 
@@ -62,12 +67,15 @@ def test_no_private_attribute_of_the_package_is_touched():
 def test_every_defect_is_caught_and_every_control_passes(
     cluster: str, tmp_path: Path, kill_table: Callable[[str], None]
 ):
-    results = run_robot(tmp_path, HERE / "suites", f"CLUSTER:{cluster}")
-    rows = json.loads((tmp_path / "kill_table.json").read_text("utf-8"))
-    caught = sum(row["status"] == "pass" for row in rows)
-    kill_table(f"\nKill table on {cluster}: {caught} of {len(rows)} as they should be")
-    kill_table(text_table([row(r["consumer"], r["expected"], r["measured"], r["status"]) for r in rows]))
-    failed = {name: message for name, (passed, message) in results.items() if not passed}
+    for attempt in range(1, TRIES + 1):
+        results = run_robot(tmp_path / str(attempt), HERE / "suites", f"CLUSTER:{cluster}")
+        rows = json.loads((tmp_path / str(attempt) / "kill_table.json").read_text("utf-8"))
+        caught = sum(row["status"] == "pass" for row in rows)
+        kill_table(f"\nKill table on {cluster}, try {attempt}: {caught} of {len(rows)} as they should be")
+        kill_table(text_table([row(r["consumer"], r["expected"], r["measured"], r["status"]) for r in rows]))
+        failed = {name: message for name, (passed, message) in results.items() if not passed}
+        if not failed or not all(message.startswith(INCONCLUSIVE) for message in failed.values()):
+            break
     assert failed == {}
     assert sum(row["expected"] != "passes everything" for row in rows) >= 20
     assert sum(row["expected"] == "passes everything" for row in rows) >= 3
