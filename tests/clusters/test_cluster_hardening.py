@@ -92,7 +92,7 @@ class TestLocal:
     def test_a_port_taken_meanwhile_is_chosen_again(
         self, taken_place: int, tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
     ):
-        choose, choices = local._free_ports, []
+        choose, choices = local.free_ports, []
         with socket.socket() as taken:
             taken.bind((local.HOST, 0))
             taken.listen()
@@ -104,7 +104,7 @@ class TestLocal:
                 choices.append(ports)
                 return ports
 
-            monkeypatch.setattr(local, "_free_ports", first_one_taken)
+            monkeypatch.setattr(local, "free_ports", first_one_taken)
             cluster = LocalCluster(ClusterOptions(tmp_path), registry)
             cluster.start()
             cluster.stop()

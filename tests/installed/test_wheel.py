@@ -49,7 +49,7 @@ def test_it_has_the_data_that_the_code_reads(name: str, names: set[str]):
 
 def test_it_has_nothing_else(names: set[str]):
     endings = {Path(name).suffix for name in names if name.startswith("fairpoll/")}
-    known = ".py .typed .css .json .xml .yml .yaml .resource .robot .txt .toml .md"
+    known = ".py .typed .css .json .properties .xml .yml .yaml .resource .robot .txt .toml .md"
     assert endings <= set(known.split())
     assert not [name for name in names if not name.startswith(("fairpoll/", "fairpoll-"))]
     assert not [name for name in names if "__pycache__" in name or "/test_" in name]

@@ -96,7 +96,7 @@ def test_declared_evidence_that_is_hidden_is_inconclusive(declared: str, tmp_pat
 def test_without_a_consumer_the_suite_is_skipped_with_the_reason(tmp_path: Path):
     done = run(tmp_path, "--variable", "CLUSTER:mock", str(SUITE))
     assert 'no consumer is given: run with --variable "CONSUMER:./my-consumer --flag"' in done.stdout
-    assert "18 tests, 0 passed, 0 failed, 18 skipped" in done.stdout
+    assert "20 tests, 0 passed, 0 failed, 20 skipped" in done.stdout
 
 
 def test_bizon_is_skipped_with_the_reason_on_the_mock(tmp_path: Path):
