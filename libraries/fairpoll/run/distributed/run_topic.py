@@ -17,6 +17,7 @@ from confluent_kafka import TopicPartition as Place
 from fairpoll.base.clock import now_ms
 from fairpoll.base.errors import ClusterError, HistoryError
 from fairpoll.base.text import quoted
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import RECONNECT
 from fairpoll.cluster.connection import create_missing_topics
 from fairpoll.contract.events import dump
@@ -25,6 +26,11 @@ NOTES, FILES = 0, 1
 PARTITIONS = 2
 # A broker that is being replaced may take this long.
 ANSWER_SECONDS = 30.0
+LEADERLESS = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 # Longest wait for a batch of records to fill.
 BATCH = 500
 TAKE_SECONDS = 0.1
@@ -106,7 +112,7 @@ class RunTopic:
     def _all(self, partition: int) -> Iterator[Message]:
         reader = self._reader(partition)
         try:
-            low, end = reader.get_watermark_offsets(Place(self.name, partition), timeout=ANSWER_SECONDS)
+            low, end = self._bounds(reader, partition)
             at, heard_at = low, time.monotonic()
             while at < end:
                 messages = reader.consume(BATCH, TAKE_SECONDS)
@@ -177,6 +183,19 @@ class RunTopic:
                 "change that, or name a topic that does not exist yet"
             )
         return sent, float(stamp), at
+
+    def _bounds(self, reader: Consumer, partition: int) -> tuple[int, int]:
+        """The first offset and the end; a topic that was just created may have no leader yet."""
+
+        def bounds() -> tuple[int, int] | None:
+            try:
+                return reader.get_watermark_offsets(Place(self.name, partition), timeout=ANSWER_SECONDS)
+            except KafkaException as error:
+                if error.args[0].code() not in LEADERLESS:
+                    raise
+                return None
+
+        return wait_until(bounds, ANSWER_SECONDS, f"the leader of {self.name}/{partition}")
 
     def _raise_unless_passing(self, error: KafkaError) -> None:
         if not error.retriable() and error.code() not in (
