@@ -100,7 +100,7 @@ def _delivered_after(
 ) -> bool:
     """Whether the member delivered a record of the partition after this moment."""
     delivered = recording.consumers[consumer].delivered
-    if member not in delivered.members:
+    if math.isinf(since) or member not in delivered.members:
         return False
     rows = dict(delivered.by_partition()).get(partition, np.empty(0, np.int64))
     return bool((delivered.at[rows[delivered.by_member(rows, member)]] > since).any())

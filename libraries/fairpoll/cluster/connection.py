@@ -45,10 +45,9 @@ def require_broker(client_config: Mapping[str, str]) -> None:
     with admin_client(client_config) as admin:
         metadata = admin.metadata(ANSWER_SECONDS)
         if metadata is None:
-            reason = f" ({admin.last_error.str()})" if admin.last_error else ""
             raise ClusterError(
                 f"{client_config['bootstrap.servers']} did not answer as a Kafka broker within "
-                f"{ANSWER_SECONDS:g} s{reason}"
+                f"{ANSWER_SECONDS:g} s{_reason(admin)}"
             )
     require_reachable(metadata, client_config)
 
@@ -61,12 +60,16 @@ def require_reachable(metadata: ClusterMetadata, client_config: Mapping[str, str
         with admin_client({**client_config, "bootstrap.servers": address}) as admin:
             answer = admin.metadata(REACH_SECONDS)
             if answer is None:
-                reason = f" ({admin.last_error.str()})" if admin.last_error else ""
                 raise ClusterError(
                     f"the cluster answers as {address}, which cannot be reached from here: "
-                    f"check advertised.listeners{reason}"
+                    f"check advertised.listeners{_reason(admin)}"
                 )
         if answer.cluster_id != metadata.cluster_id:
             raise ClusterError(
                 f"the cluster answers as {address}, where another cluster answers: check advertised.listeners"
             )
+
+
+def _reason(admin: Admin) -> str:
+    """The client's last error in parentheses, to end a sentence; "" if it had none."""
+    return f" ({admin.last_error.str()})" if admin.last_error else ""
