@@ -59,6 +59,44 @@ def test_without_a_cluster_they_are_killed_at_once(tmp_path: Path):
     assert not deaf.running
 
 
+COUNTS_SIGTERM = """
+import signal, time
+signal.signal(signal.SIGTERM, lambda *_: print("SIGTERM", flush=True))
+print(flush=True)
+time.sleep(1)
+"""
+
+
+def test_each_process_gets_sigterm_once(tmp_path: Path):
+    processes = ChildProcesses()
+    (child,) = start(processes, tmp_path, (sys.executable, "-c", COUNTS_SIGTERM))
+    child.terminate()
+    wait_until(lambda: "SIGTERM" in child.events.read_text(), 30, "the signal")
+    processes.stop()
+    assert child.events.read_text() == "\nSIGTERM\n"
+
+
+SIGTERM_BEHIND_A_LOCK = """
+import os, signal, threading, time
+from fairpoll.cli.process import stop_on_signals
+lock, stopped = threading.Lock(), threading.Event()
+
+def stop():
+    with lock:
+        stopped.set()
+
+stop_on_signals(stop)
+with lock:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.2)
+stopped.wait()
+"""
+
+
+def test_a_signal_stops_a_process_whose_main_thread_holds_the_lock_that_stopping_takes():
+    subprocess.run([sys.executable, "-c", SIGTERM_BEHIND_A_LOCK], timeout=60, check=True)
+
+
 def test_stopping_twice_does_nothing(tmp_path: Path):
     with ChildProcesses() as processes:
         (child,) = start(processes, tmp_path, WAITS)

@@ -15,9 +15,21 @@ def connection(bootstrap_servers: str) -> dict[str, str]:
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
-    """Call `stop` on SIGTERM and SIGINT. From the main thread only."""
+    """Call `stop` on each SIGTERM and SIGINT, in a thread of its own. From the main thread only.
+
+    A handler would run in the main thread, which may already hold a lock that `stop` takes.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop())
+        signal.signal(number, lambda *_: None)
+
+    def wait() -> None:
+        while os.read(reader, 1):
+            stop()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
 def read_commands(handle: Callable[[str], None]) -> None:

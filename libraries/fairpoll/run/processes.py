@@ -44,7 +44,7 @@ class ChildProcess:
         self.ended_ms: float | None = None
         self.terminated_ms: float | None = None
         self.killed_ms: float | None = None
-        self._stopped = False
+        self._terminated = self._stopped = False
         self._over = threading.Event()
         if not self.command or not self.command[0]:
             raise ConsumerError(f"{name} cannot be started: its command is empty")
@@ -146,8 +146,14 @@ class ChildProcess:
             resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     def terminate(self) -> None:
-        """SIGTERM, without waiting for its end: several children then stop side by side."""
-        if self.running and self.terminated_ms is None:
+        """SIGTERM, without waiting for its end: several children then stop side by side.
+
+        Sent once: a supervisor sends one, and a second can interrupt the consumer's handler of the first.
+        """
+        if self._terminated:
+            return
+        self._terminated = True
+        if self.running:
             self.terminated_ms = clock.now_ms()
         self._signal(signal.SIGTERM)
 
