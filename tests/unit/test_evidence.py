@@ -14,6 +14,7 @@ from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.records import checksum_of
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
+from fairpoll.evidence.reading import tables
 from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.evidence.reading.strict import NOWHERE, check_event, check_output
 from fairpoll.run.outputs import DeliveryCounter
@@ -354,6 +355,36 @@ def test_a_log_line_among_the_events_excuses_no_lost_record(tmp_path: Path):
         "c wrote 1 line that cannot be read, expected none: line 2 of events.jsonl is not JSON: "
         "'INFO started'. A log belongs on standard error",
     )
+
+
+def report(folder: Path, *events: tuple[int, ...], torn: str = "") -> Recording:
+    """The consumer has no output file, and its events list these offsets; `torn` is an unreadable line."""
+    (folder / "c" / "low_vol.json").unlink()
+    lines = [line("records_consumed", 0.5, records=listed(*offsets)) for offsets in events]
+    return drained(lengthen(folder, "".join(lines) + torn))
+
+
+TORN_EVENT = '{"name":"records_consumed","records":[{"topic"\n'
+
+
+@pytest.mark.parametrize("small_bytes", [0, 1 << 60], ids=["by DuckDB", "strictly"])
+def test_a_torn_event_may_list_as_many_records_as_the_largest(
+    small_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tables, "SMALL_BYTES", small_bytes)
+    write_recording(tmp_path)
+    status, sentence = judged(report(tmp_path, (0, 1), torn=TORN_EVENT), "nothing_lost")
+    assert (status, sentence.partition(" that")[0]) == (
+        "inconclusive",
+        "2 missing records may stand in lines of c",
+    )
+
+
+def test_more_records_than_a_torn_event_may_list_are_lost(tmp_path: Path):
+    write_recording(tmp_path)
+    status, sentence = judged(report(tmp_path, (0,), (1,), torn=TORN_EVENT), "nothing_lost")
+    assert status == "fail"
+    assert sentence.endswith("; at most 1 of them may stand in lines that cannot be read")
 
 
 def test_a_poison_record_may_stand_in_a_torn_dead_letter(tmp_path: Path):

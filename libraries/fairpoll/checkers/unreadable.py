@@ -24,24 +24,27 @@ _BY_EVENTS = {
 def judge_past_unreadable(criterion: Criterion, recording: Recording, finding: Finding) -> Finding:
     """The finding for a consumer with unreadable lines, inconclusive where they may hold what is missing.
 
-    Each line may hold one record. A failure stands if more records are missing than lines are unreadable, or
-    if the criterion also fails with the missing records delivered in time.
+    A line of an output file may hold one record, an event as many as the consumer's largest. A failure stands
+    if more records are missing than may stand in such lines, or if the criterion also fails with the missing
+    records delivered in time.
     """
     history = recording.consumers[finding.consumer]
     in_files = "places" in history.evidence
-    lines = history.unreadable.outputs + (0 if in_files else history.unreadable.events)
-    lost = missing(recording, finding.consumer) if lines else np.empty(0, np.int64)
-    events = history.unreadable.events
+    unreadable = history.unreadable
+    events = unreadable.events
+    # With output files the events are not the evidence of records.
+    records = unreadable.outputs + (0 if in_files else events * unreadable.most_records)
+    lost = missing(recording, finding.consumer) if records else np.empty(0, np.int64)
     if finding.status == "pass" and criterion.needs == "contents" and len(lost):
-        why = f"the content of {count_text(min(len(lost), lines), 'record')} may stand in lines"
+        why = f"the content of {count_text(min(len(lost), records), 'record')} may stand in lines"
     elif finding.status != "fail":
         return finding
-    elif 0 < len(lost) <= lines and _would_pass(criterion, recording, finding, lost):
+    elif 0 < len(lost) <= records and _would_pass(criterion, recording, finding, lost):
         why = f"{count_text(len(lost), 'missing record')} may stand in lines"
     elif 0 < int(finding.figures.get(_BY_EVENTS.get(criterion.name, ""), 0) or 0) <= events:
         why = "an assignment or a pause may stand in events"
-    elif lines and "lost" in finding.figures:
-        beyond = f"; at most {lines:,} of them may stand in lines that cannot be read"
+    elif records and "lost" in finding.figures:
+        beyond = f"; at most {records:,} of them may stand in lines that cannot be read"
         return replace(finding, sentence=finding.sentence + beyond)
     else:
         return finding

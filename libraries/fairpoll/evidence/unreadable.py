@@ -38,10 +38,14 @@ class UnreadableLine:
 
 @dataclass
 class Unreadable:
-    """The unreadable lines of one consumer: the number in each file (by its name), and the first lines."""
+    """The unreadable lines of one consumer: the number in each file (by its name), and the first lines.
+
+    `most_records` is the largest number of records in one of its events; an unreadable one may list as many.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     first: list[UnreadableLine] = field(default_factory=list)
+    most_records: int = 1
 
     def __len__(self) -> int:
         return self.counts.total()

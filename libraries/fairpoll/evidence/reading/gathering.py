@@ -135,6 +135,9 @@ class Gatherer:
             at = np.concatenate((at, times))
             in_order = np.argsort(line, kind="stable")
             record, at = record[in_order], at[in_order]
+        if len(line):
+            most = int(np.bincount(line.astype(np.int64)).max())
+            self.unreadable.most_records = max(self.unreadable.most_records, most)
         self.found.extend(record, self._time(at), np.zeros(len(at), np.int64), "", member)
 
     @cached_property
