@@ -37,6 +37,9 @@ It Should Stay Alive
 Its Output Should Be Readable
     Output Should Be Readable    yours
 
+Its Times Should Agree With The Observation
+    Clock Should Be Honest    yours
+
 It Should Serve Both
     [Tags]    counts
     Delivery Should Meet    yours    ${HIGH_AT_LEAST}    ${LOW_AT_LEAST}    ${LOW_AT_MOST}    ${LOW_SHARE_AT_LEAST}

@@ -34,6 +34,7 @@ GUARANTEES: dict[str, dict[str, object]] = {
     "pauses_pair_up": {},
     "memory_bounded": {"mebibytes": 160},
     "output_readable": {},
+    "clock_honest": {},
     "membership_kept": {},
     "stays_alive": {},
     "stops_when_asked": {"seconds": 10},

@@ -13,7 +13,17 @@ import time
 from collections import deque
 
 from confluent_kafka import OFFSET_END, TopicPartition
+from dishonest import (
+    AnHourSlow,
+    CommitsBeforeItFlushes,
+    FlushesBeforeItCommits,
+    StatesOtherTimes,
+    StatesSeconds,
+    StatesTheReceipt,
+    StatesTheRecordsTimestamp,
+)
 
+from fairpoll.base.clock import now_ms
 from fairpoll.base.errors import ConsumerError
 from fairpoll.cli.consume import consume
 from fairpoll.consumers import MODES, FairConsumer
@@ -99,6 +109,13 @@ class HoldsLowVolumeBack(FairConsumer):
     def __init__(self, *args):
         super().__init__(*args)
         self.buffers.sink = self.sink
+
+
+class Backdates(StatesOtherTimes, HoldsLowVolumeBack):
+    """Keeps low-volume records until the drain, and states that it delivered them at once."""
+
+    def stamp(self, record):
+        return min(record.timestamp()[1] + 50.0, now_ms()) if is_low(record.topic()) else now_ms()
 
 
 class FreezesOnePartition(FairConsumer):
@@ -585,6 +602,13 @@ CONSUMERS = {
     "arrival order": ArrivalOrder,
     "drains one partition": DrainsOnePartition,
     "static priority for the hot topic": StaticPriorityForTheHotTopic,
+    "backdates": Backdates,
+    "states the receipt": StatesTheReceipt,
+    "states the timestamp": StatesTheRecordsTimestamp,
+    "states seconds": StatesSeconds,
+    "an hour slow": AnHourSlow,
+    "commits before it flushes": CommitsBeforeItFlushes,
+    "flushes before it commits": FlushesBeforeItCommits,
     "newest first": NewestFirst,
     "holds low volume back": HoldsLowVolumeBack,
     "freezes one partition": FreezesOnePartition,

@@ -5,9 +5,12 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA, judge
 from fairpoll.checkers.finding import Status
 from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
+from fairpoll.evidence.stamps import Example, Stamps
 from fairpoll.evidence.unreadable import Unreadable, UnreadableLine
 from histories import SCENARIO, acked, consumer, delivered, event, recording
 
@@ -76,7 +79,17 @@ def broken() -> ConsumerHistory:
         commits=[Committed(2.0, *ORDERS, 9)],
         final_offsets={ORDERS: 9},
         peak_memory_bytes=300 << 20,
+        stamps=stamps(),
     )
+
+
+def stamps() -> Stamps:
+    """One of six lines states a time long before it appeared."""
+    example = Example("alerts/alerts.json", 1, 2_000.0, 29_000.0, 29_040.0)
+    found = Stamps(observed=6, early=1, worst_ms=27_040.0, example=example)
+    own, since, until = (np.array([moment]) for moment in example[2:])
+    found.keep(own, since, until, np.array([-1]))
+    return found
 
 
 DISTURBED = {

@@ -19,7 +19,7 @@ from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.evidence.reading.strict import NOWHERE, check_event, check_output
 from fairpoll.run.outputs import DeliveryCounter
 from histories import SCENARIO, acked, consumer, delivered, recording
-from recordings import write_recording
+from recordings import Sizes, write_recording
 
 CONTRACT = Path(__file__).parents[2] / "docs" / "reference" / "consumer-contract.md"
 START_MS = 1_000_000.0
@@ -149,7 +149,7 @@ def test_a_consumer_that_left_nothing_has_served_nobody(folder: Path):
 
 
 def test_what_counts_while_it_runs_is_the_best_evidence(folder: Path):
-    counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", OUR_FIELDS)}, NAMES)
+    counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", OUR_FIELDS)}, NAMES, Sizes())
     assert counter.summary() == "c: high 0, low 0"
     (folder / layout.SAMPLES).write_text(
         line("committed_offsets", 1, consumer="c", offsets=listed(2)), "utf-8"
@@ -186,7 +186,7 @@ def test_a_file_of_another_spelling_is_read_by_its_declared_fields(folder: Path)
     recording = load_recording(folder)
     assert [(r.offset, r.at) for r in recording.consumers["c"].delivered] == [(0, 1.5), (1, 2.0)]
     assert judged(recording, "content_intact")[0] == "fail"  # the body is not what was sent
-    counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", BIZON)}, NAMES)
+    counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", BIZON)}, NAMES, Sizes())
     assert counter.count() == {"c": {"high": 0, "low": 2}}
 
 
@@ -201,7 +201,7 @@ def test_a_file_that_tells_only_ids_is_matched_with_the_ledger(folder: Path):
     )
     assert judged(recording, "only_acked_delivered")[0] == "fail"
     assert judged(recording, "content_intact")[0] == "inconclusive"
-    counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", by_id)}, NAMES)
+    counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", by_id)}, NAMES, Sizes())
     assert counter.count() == {"c": {"high": 0, "low": 3}}
 
 

@@ -16,13 +16,13 @@ from fairpoll.run.members import Members
 from fairpoll.run.outputs import DeliveryCounter
 from fairpoll.run.processes import ChildProcesses
 from fairpoll.run.readiness import wait_until_assigned
-from recordings import SCENARIO, START_MS, TOPIC, write_recording
+from recordings import SCENARIO, START_MS, TOPIC, Sizes, write_recording
 
 NAMES = {"high": "high.r", "low": TOPIC}
 
 
 def counts(folder: Path, fields: Fields = OUR_FIELDS, speed: float = 1) -> LiveCounts:
-    counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", fields)}, NAMES)
+    counter = DeliveryCounter(folder, SCENARIO, {"c": (folder / "c", fields)}, NAMES, Sizes())
     return LiveCounts(folder / layout.LEDGER, counter, speed)
 
 

@@ -12,7 +12,17 @@ from fairpoll.checkers.judging import judge
 from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion, criterion, load_plugins
 
 # One module a family of criteria; importing it registers them, in this order.
-FAMILIES = ("plan", "service", "delivery", "commits", "backpressure", "liveness", "processes", "recovery")
+FAMILIES = (
+    "plan",
+    "service",
+    "delivery",
+    "commits",
+    "backpressure",
+    "liveness",
+    "processes",
+    "stamps",
+    "recovery",
+)
 
 for _family in FAMILIES:
     import_module(f"fairpoll.checkers.{_family}")

@@ -53,7 +53,7 @@ class FileSink:
             folder.mkdir(parents=True, exist_ok=True)
             for name in outputs.values():
                 truncate_partial_line(folder / name)
-            self._files = {topic: (folder / name).open("ab", buffering=0) for topic, name in outputs.items()}
+            self.files = {topic: (folder / name).open("ab", buffering=0) for topic, name in outputs.items()}
         except OSError as error:
             raise ConsumerError(unwritable(error.filename or folder, error)) from None
         self._dead_letters = folder / DEAD_LETTERS
@@ -86,7 +86,7 @@ class FileSink:
             b"%b%d%b%b}\n" % (start, record.offset(), between, value)
             for record, value in zip(records, values, strict=False)
         ]
-        _append(self._files[topic], b"".join(lines))
+        _append(self.files[topic], b"".join(lines))
         self.pace.occupy(topic)
         return len(lines)
 
@@ -101,7 +101,7 @@ class FileSink:
         self.pace.occupy(record.topic())
 
     def close(self) -> None:
-        for file in self._files.values():
+        for file in self.files.values():
             file.close()
 
     def __enter__(self) -> "FileSink":

@@ -15,8 +15,8 @@ class Fields:
     """Paths into one line's JSON object; `a.b` is field b of a, also if a holds JSON as text.
 
     A record is identified by `topic`, `partition` and `offset`, or, if `id` is given, by the message's id
-    alone. `delivered` is in milliseconds since the epoch or an ISO 8601 time (UTC without a zone). `value` is
-    the message's body, as JSON or as text.
+    alone. `delivered` is in milliseconds since the epoch or an ISO 8601 time (UTC without a zone); it may be
+    missing where the harness observed the file. `value` is the message's body, as JSON or as text.
     """
 
     topic: str = "topic"
@@ -39,12 +39,16 @@ class Fields:
         return cls(**{name: path for name, _, path in pairs})
 
     def read(self, line: Mapping[str, Any]) -> dict[str, Any]:
-        """The line in the built-in consumers' format. Raises KeyError with a path that is missing."""
+        """The line in the built-in consumers' format, without the fields that may be missing.
+
+        Raises KeyError with the path of another that is missing, ValueError for a time that is none.
+        """
         if self == OUR_FIELDS:
             return dict(line)
         names = ("id",) if self.id else ("topic", "partition", "offset")
         record = {name: pick(line, getattr(self, name)) for name in names}
-        record["delivered_ms"] = _milliseconds(pick(line, self.delivered))
+        with contextlib.suppress(KeyError):  # the harness may have observed when the line was written
+            record["delivered_ms"] = _milliseconds(pick(line, self.delivered), self.delivered)
         with contextlib.suppress(KeyError):  # without a value, the content cannot be judged
             if (value := pick(line, self.value)) is not None:
                 record["value"] = _body(value)
@@ -77,11 +81,11 @@ def _body(value: Any) -> Any:
     return value
 
 
-def _milliseconds(moment: object) -> float:
+def _milliseconds(moment: object, field: str) -> float:
     if isinstance(moment, int | float):
         return float(moment)
     try:
         parsed = datetime.fromisoformat(str(moment))
     except ValueError:
-        raise ValueError(f"the time of delivery is not a time: {quoted(moment)}") from None
+        raise ValueError(f"the time of delivery, {quoted(field)}, is not a time: {quoted(moment)}") from None
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000

@@ -25,7 +25,7 @@ MODES = get_args(Mode)
 # A name becomes a folder of the recording and a part of a group's name on the cluster.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 # Names with another meaning in a recording or in a suite.
-TAKEN = {*MODES[:-1], "producer", "run", "charts", "ledger", "samples"}
+TAKEN = {*MODES[:-1], "producer", "run", "charts", "ledger", "samples", "observed"}
 
 
 @dataclass(frozen=True)

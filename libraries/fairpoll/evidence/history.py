@@ -19,6 +19,7 @@ from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import Process, RunFacts
 from fairpoll.evidence.layout import producer_name
 from fairpoll.evidence.records import Array, Delivered, Messages
+from fairpoll.evidence.stamps import Stamps
 from fairpoll.evidence.unreadable import Unreadable
 from fairpoll.scenarios.model import Scenario
 
@@ -65,6 +66,7 @@ class ConsumerHistory:
     peak_memory_bytes: int = 0
     evidence: frozenset[Evidence] = ALL_EVIDENCE
     unreadable: Unreadable = field(default_factory=Unreadable)
+    stamps: Stamps = field(default_factory=Stamps)
 
     def rejected(self, policy: str | None = None) -> dict[RecordId, float]:
         """When each poison record was reported as rejected, under this policy or under any."""

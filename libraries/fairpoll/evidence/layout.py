@@ -5,6 +5,7 @@ VERDICT = "verdict.json"
 SERIES = "series.json"
 LEDGER = "ledger.jsonl"
 SAMPLES = "samples.jsonl"
+OBSERVED = "observed.jsonl"
 EVENTS = "events.jsonl"
 CLIENT_LOG = "client.log"
 # In a consumer's folder: the files of a second member.
@@ -26,6 +27,11 @@ def samples_of(consumer: str) -> str:
     return f"samples/{consumer}.jsonl"
 
 
+def observed_of(consumer: str) -> str:
+    """The observations of a consumer's files, made on its own machine."""
+    return f"observed/{consumer}.jsonl"
+
+
 def is_ours(name: str) -> bool:
-    """Whether it is a ledger or a file of samples: these are complete unless the run was interrupted."""
-    return name in (LEDGER, SAMPLES) or name.startswith(("ledger/", "samples/"))
+    """Whether the harness wrote this file: these are complete unless the run was interrupted."""
+    return name in (LEDGER, SAMPLES, OBSERVED) or name.startswith(("ledger/", "samples/", "observed/"))

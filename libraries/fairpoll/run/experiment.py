@@ -4,6 +4,7 @@ The recording is one folder:
 
     run.json               scenario, consumers, cluster, and the time of each phase (see `evidence.facts`)
     ledger.jsonl           the producer's events: each acked message
+    observed.jsonl         how the consumers' files grew, observed from outside
     samples.jsonl          committed offsets and memory, sampled from outside
     <consumer>/            events.jsonl, client.log, its output files; member-2/ with the same
 

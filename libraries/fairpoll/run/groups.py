@@ -17,6 +17,7 @@ from fairpoll.evidence import layout
 from fairpoll.run.host import HostMonitor
 from fairpoll.run.members import Members, environment_of
 from fairpoll.run.names import group_names
+from fairpoll.run.observer import Observer
 from fairpoll.run.outputs import DeliveryCounter
 from fairpoll.run.processes import ChildProcesses
 from fairpoll.run.readiness import READY_SECONDS, wait_until_assigned
@@ -83,6 +84,14 @@ class ConsumerGroups:
             self._note_processes()
 
     def _run(self, agree_start: Callable[[], float], wait_until_produced: Callable[[], int]) -> None:
+        files = [file for group in self.members.values() for file in group.files(self.scenario)]
+        observer = Observer(self.folder / layout.OBSERVED, files)
+        with observer:
+            self._run_observed(agree_start, wait_until_produced, observer)
+
+    def _run_observed(
+        self, agree_start: Callable[[], float], wait_until_produced: Callable[[], int], observer: Observer
+    ) -> None:
         partitions = {self.topics[topic.name]: topic.partitions for topic in self.scenario.topics}
         for group in self.members.values():
             group.start()
@@ -99,7 +108,7 @@ class ConsumerGroups:
         start = agree_start()
         samples = self.folder / layout.SAMPLES
         with Sampler(samples, self.client_config, self.names, partitions, self._pids):
-            self._watch(start)
+            self._watch(start, observer)
             to_deliver = wait_until_produced()
             if self.scenario.drain:
                 self._drain(to_deliver)
@@ -118,10 +127,12 @@ class ConsumerGroups:
     def _pids(self, consumer: str) -> list[int]:
         return self.members[consumer].pids()
 
-    def _watch(self, start: float) -> None:
+    def _watch(self, start: float, observer: Observer) -> None:
         """Until live traffic and timeline end, do its steps, report progress and check the processes."""
         places = {name: (group.folder, group.consumer.fields) for name, group in self.members.items()}
-        outputs = self.outputs = DeliveryCounter(self.folder, self.scenario, places, self.topics)
+        outputs = self.outputs = DeliveryCounter(
+            self.folder, self.scenario, places, self.topics, observer.sizes
+        )
         duration = self.scenario.duration_seconds
         timeline = Timeline(self.scenario, list(self.members.values()))
         steps_noted = 0

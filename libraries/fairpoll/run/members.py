@@ -7,6 +7,7 @@ from pathlib import Path
 from fairpoll.contract.assignments import Assignments
 from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_RATES, ConsumerEnvironment
 from fairpoll.contract.events import Tail
+from fairpoll.contract.records import DEAD_LETTERS
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.evidence.facts import Process
@@ -52,6 +53,13 @@ class Members:
     _ended: list[ChildProcess] = field(default_factory=list)
     _tails: dict[Path, Tail] = field(default_factory=dict)
     _assignments: Assignments = field(default_factory=Assignments)
+
+    def files(self, scenario: Scenario) -> list[Path]:
+        """The files in which its members may leave what they do."""
+        names = {*(topic.output for topic in scenario.topics), layout.EVENTS, DEAD_LETTERS}
+        return [
+            folder / name for folder in (self.folder, self.folder / layout.SECOND_MEMBER) for name in names
+        ]
 
     def start(self) -> ChildProcess:
         """Start the first member, or its successor."""

@@ -15,7 +15,7 @@ class DeliveryCounter:
     """Distinct records delivered by each consumer, by its output files, else its events, else its commits.
 
     `places` maps a consumer's name to its folder and its output format, `topic_names` the scenario's topics
-    to those on the cluster.
+    to those on the cluster. `sizes` has the size of each of their files as it was last observed.
     """
 
     def __init__(
@@ -24,12 +24,13 @@ class DeliveryCounter:
         scenario: Scenario,
         places: Mapping[str, tuple[Path, Fields]],
         topic_names: Mapping[str, str],
+        sizes: Mapping[Path, int],
     ) -> None:
         self._volume_of = {topic.name: topic.volume for topic in scenario.topics}
         # An id has the scenario's name of its topic, everything else the cluster's.
         names = {name: topic for topic in self._volume_of for name in (topic, topic_names[topic])}
         self._consumers = {
-            name: _Delivered(folder, fields, [topic.output for topic in scenario.topics], names)
+            name: _Delivered(folder, fields, [topic.output for topic in scenario.topics], names, sizes)
             for name, (folder, fields) in places.items()
         }
         self._samples = Tail(recording / SAMPLES)
@@ -101,22 +102,30 @@ class DeliveryCounter:
 class _Delivered:
     """The records of one consumer, by its output files, or by its events if there are no files."""
 
-    def __init__(self, folder: Path, fields: Fields, outputs: list[str], names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        fields: Fields,
+        outputs: list[str],
+        names: Mapping[str, str],
+        sizes: Mapping[Path, int],
+    ) -> None:
         places = (folder, folder / SECOND_MEMBER)
         self._outputs = [Tail(place / output) for place in places for output in outputs]
         self._events = [Tail(place / EVENTS) for place in places]
         self._fields = fields
         self._names = names
+        self._sizes = sizes
         # Topic -> (partition, offset), or (sequence as text, 0) for output files that have only ids.
         self.seen: dict[str, set[tuple[int | str, int]]] = {}
 
     def count(self) -> dict[str, int]:
-        if any(tail.path.exists() for tail in self._outputs):
+        if any(tail.path in self._sizes for tail in self._outputs):
             for tail in self._outputs:
-                self._add(map(self._in_our_fields, tail.read()))
+                self._add(map(self._in_our_fields, tail.read(self._sizes.get(tail.path, 0))))
         else:
             for tail in self._events:
-                for event in tail.read():
+                for event in tail.read(self._sizes.get(tail.path, 0)):
                     if event.get("name") == "records_consumed":
                         self._add(event.get("records", []))
         return {topic: len(records) for topic, records in self.seen.items()}

@@ -83,6 +83,7 @@ def judge_plainly(verdict: Verdict, consumer: str, thresholds: Thresholds) -> No
     verdict.judge("recording_is_sound", "run")
     verdict.judge("stays_alive", consumer)
     verdict.judge("output_readable", consumer)
+    verdict.judge("clock_honest", consumer)
     for volume, records in (("high", thresholds.high_at_least), ("low", thresholds.low_at_least)):
         if records is not None:
             verdict.judge("delivered_at_least", consumer, volume=volume, records=records)

@@ -15,6 +15,7 @@ from fairpoll.evidence.deliveries import DeliveryColumns
 from fairpoll.evidence.history import Committed
 from fairpoll.evidence.reading.lines import Lines, filled
 from fairpoll.evidence.reading.numbering import Numbering, Time
+from fairpoll.evidence.reading.observed import LineTimes, Written
 from fairpoll.evidence.reading.strict import check_but_records, check_event, check_output
 from fairpoll.evidence.reading.tables import Slice, Tables, events_query, output_query
 from fairpoll.evidence.records import NOT_REPORTED, Array, Messages
@@ -25,12 +26,21 @@ class Gatherer:
     """Puts what one consumer delivered into columns."""
 
     def __init__(
-        self, messages: Messages, numbering: Numbering, time: Time, run_id: str, tables: Tables
+        self,
+        messages: Messages,
+        numbering: Numbering,
+        time: Time,
+        run_id: str,
+        tables: Tables,
+        times: LineTimes,
     ) -> None:
         self.found = DeliveryColumns(messages)
         self._messages, self._numbering, self._time = messages, numbering, time
         self._run_id, self._tables = run_id, tables
+        self.times = times
         self.unreadable = Unreadable()
+        # When each member was assigned each partition, in scenario seconds, sorted.
+        self.assigned: Mapping[tuple[str, Partition], Array] = {}
 
     def output(self, path: Path, member: str, fields: Fields) -> None:
         """The records of one output file. Raises HistoryError.
@@ -39,11 +49,15 @@ class Gatherer:
         and its checksum is compared.
         """
         topics = self._numbering.topics if fields.id else self._numbering.known
-        with Lines(path, self._tables, output_query(topics, fields, self._run_id)) as lines:
+        observed = self.times.observed(path)
+        query = output_query(topics, fields, self._run_id, observed=observed)
+        with Lines(path, self._tables, query) as lines:
             for part in lines.slices():
-                self._output(lines, part, fields, (path.name, member))
+                self._output(lines, part, fields, path, member)
 
-    def _output(self, lines: Lines, part: Slice, fields: Fields, where: tuple[str, str]) -> None:
+    def _output(self, lines: Lines, part: Slice, fields: Fields, path: Path, member: str) -> None:
+        known = self._ids if fields.id else {}
+        observed = self.times.observed(path)
         count, columns, plain = len(part.plain), part.columns, part.plain
         checksum = filled(columns, "checksum", count, np.int64)
         delivered_ms = filled(columns, "delivered_ms", count, np.float64)
@@ -62,7 +76,9 @@ class Gatherer:
         skipped = 0
         for row in np.flatnonzero(~plain).tolist():
             line = lines.readable(
-                part.first + row, lambda e: check_output(e, fields, self._known(fields)), self.unreadable
+                part.first + row,
+                lambda e: check_output(e, fields, known, observed=observed),
+                self.unreadable,
             )
             if line is None:
                 readable[row], skipped = False, skipped + 1
@@ -76,10 +92,27 @@ class Gatherer:
                 self.found.ids[self.found.count + row - skipped] = message
         if skipped:
             record, delivered_ms, checksum = (c[readable] for c in (record, delivered_ms, checksum))
-        self.found.extend(record, self._time(delivered_ms), checksum, *where)
+        written = self.times.written(path, part.first + np.flatnonzero(readable), delivered_ms, record)
+        self.found.extend(record, self._delivered_at(record, written, member), checksum, path.name, member)
 
-    def _known(self, fields: Fields) -> Mapping[str, RecordId]:
-        return self._ids if fields.id else {}
+    def _delivered_at(self, record: Array, written: Written, member: str) -> Array:
+        """When these records were delivered, in scenario seconds.
+
+        A record without a usable time counts as delivered as early as possible, but not before the assignment
+        of its partition if that, too, happened before its line was observed.
+        """
+        at: Array = self._time(written.at)
+        rows = np.flatnonzero(~written.own_usable & (record < len(self._messages)))
+        if not len(rows) or not self.assigned:
+            return at
+        numbers = self._messages.partition_numbers(record[rows])
+        until = self._time(written.until[rows])
+        for number in np.unique(numbers):
+            moments = self.assigned.get((member, self._messages.partitions[number]), np.empty(0))
+            those = numbers == number
+            latest = np.append(moments, -np.inf)[np.searchsorted(moments, until[those], side="right") - 1]
+            at[rows[those]] = np.maximum(at[rows[those]], latest)
+        return at
 
     @property
     def without_content(self) -> bool:
@@ -167,6 +200,10 @@ class Gatherer:
         return record
 
 
+# Events whose latest possible time counts if their own is not usable: what ends an assignment ends it late.
+_LATE = ("partitions_revoked", "offsets_committed", "shutdown_complete")
+
+
 def read_member_events(
     path: Path, member: str, tables: Tables, numbering: Numbering, gatherer: Gatherer, *, with_records: bool
 ) -> tuple[list[Event], bool]:
@@ -185,20 +222,30 @@ def read_member_events(
                 line, sound = columns["line"], columns.pop("plain") & (columns["topic"] >= 0)
                 plain = plain.copy()
                 plain[line[~sound]] = False
-                columns["timestamp"] = part.columns["timestamp"][line]
                 columns = {name: column[plain[line]] for name, column in columns.items()}
-            consumed = []
+            own = filled(part.columns, "timestamp", len(plain), np.float64)
+            delivers, late, readable = plain.copy(), np.zeros(len(plain), bool), plain.copy()
+            strictly: list[tuple[int, Event]] = []
             for row in np.flatnonzero(~plain).tolist():
                 check = check_event if with_records else check_but_records
                 event = lines.readable(part.first + row, check, gatherer.unreadable)
-                if event is None:
-                    continue
-                if event["name"] == "records_consumed":
-                    consumed.append((row, event))
-                if event["name"] != "records_consumed" or "partitions" in event:
-                    events.append(event)
-            reported = reported or bool(plain.any() or consumed)
+                if event is not None:
+                    strictly.append((row, event))
+                    own[row], readable[row] = event["timestamp"], True
+                    delivers[row] = event["name"] == "records_consumed"
+                    late[row] = event["name"] in _LATE
+            rows = np.flatnonzero(readable)
+            times = gatherer.times.written(
+                path, part.first + rows, own[rows], events=~delivers[rows], late=late[rows]
+            )
+            own[rows] = times.at
+            strictly = [(row, {**event, "timestamp": float(own[row])}) for row, event in strictly]
+            consumed = [(row, event) for row, event in strictly if delivers[row]]
+            events += [event for row, event in strictly if not delivers[row] or "partitions" in event]
+            reported = reported or bool(delivers.any())
             if with_records:
+                if columns:
+                    columns["timestamp"] = own[columns["line"]]
                 gatherer.listed(columns, consumed, member)
     return events, reported
 

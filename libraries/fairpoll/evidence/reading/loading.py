@@ -1,15 +1,18 @@
 """Reads a recording back from its folder."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event, is_cut_off
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
-from fairpoll.contract.records import DEAD_LETTERS, Partition
+from fairpoll.contract.records import DEAD_LETTERS, Partition, partitions_of
 from fairpoll.contract.subject import Evidence
 from fairpoll.evidence import layout
 from fairpoll.evidence.deliveries import Deliveries
@@ -19,19 +22,22 @@ from fairpoll.evidence.reading.gathering import Gatherer, content_of, read_membe
 from fairpoll.evidence.reading.ledger import gather_ledger
 from fairpoll.evidence.reading.lines import Lines
 from fairpoll.evidence.reading.numbering import Numbering
+from fairpoll.evidence.reading.observed import LineTimes, Observations
 from fairpoll.evidence.reading.strict import check_output, read_samples
 from fairpoll.evidence.reading.tables import Tables
 from fairpoll.evidence.records import Delivered, Messages
-from fairpoll.evidence.unreadable import Unreadable
 
 
-def load_recording(folder: Path) -> Recording:
-    """Read a recording back from its folder. Raises HistoryError."""
+def load_recording(folder: Path, *, own_times: bool = True) -> Recording:
+    """Read a recording back from its folder. Raises HistoryError.
+
+    Without `own_times`, the times that consumers state in observed files are ignored.
+    """
     facts = read_facts(folder)
     if facts.start_ms is None:
         raise HistoryError(f"{folder}: the run was cut off before its traffic began; nothing to judge")
     with Tables() as tables:
-        reader = _Reader(folder, facts, facts.start_ms / 1000, tables)
+        reader = _Reader(folder, facts, facts.start_ms / 1000, tables, own_times)
         acked, failed = reader.ledgers()
         return Recording(
             folder=folder,
@@ -57,6 +63,7 @@ class _Reader:
     facts: RunFacts
     start_seconds: float
     tables: Tables
+    own_times: bool
 
     def missing(self) -> tuple[str, ...]:
         """The missing ledgers of a distributed run."""
@@ -67,7 +74,12 @@ class _Reader:
         """The files that are written line by line, relative to the recording's folder."""
         outputs = {topic.output for topic in self.facts.scenario.topics} | {layout.EVENTS, DEAD_LETTERS}
         found = (p for p in self.folder.rglob("*") if p.name in outputs)
-        return {*self.ledger_of, layout.SAMPLES, *(p.relative_to(self.folder).as_posix() for p in found)}
+        return {
+            *self.ledger_of,
+            layout.SAMPLES,
+            layout.OBSERVED,
+            *(p.relative_to(self.folder).as_posix() for p in found),
+        }
 
     @cached_property
     def ledger_of(self) -> Mapping[str, str]:
@@ -138,8 +150,10 @@ class _Reader:
         folders = [one for one in (folder, folder / layout.SECOND_MEMBER) if one.exists()]
         outputs = [one / topic.output for one in folders for topic in self.facts.scenario.topics]
         outputs = [path for path in outputs if path.exists()]
-        gatherer = Gatherer(acked, self.numbering, self._clock(name), self.facts.run_id, self.tables)
+        times = LineTimes(self._observations(name), self.folder, self.own_times)
+        gatherer = Gatherer(acked, self.numbering, self._clock(name), self.facts.run_id, self.tables, times)
         events, reported = self._events(name, folders, gatherer, with_records=not outputs)
+        gatherer.assigned = _assigned_at(events)
         commits, final, memory = self._samples(name)
         if outputs:
             evidence: set[Evidence] = {"records", "contents", "places"}
@@ -166,9 +180,7 @@ class _Reader:
             if event["name"] == "offsets_committed" and event.get("success")
             for o in event["offsets"]
         ]
-        dead_letters = [
-            record for one in folders for record in self._dead_letters(name, one, gatherer.unreadable)
-        ]
+        dead_letters = [record for one in folders for record in self._dead_letters(name, one, gatherer)]
         return ConsumerHistory(
             name,
             Deliveries(acked, gatherer.found),
@@ -179,31 +191,46 @@ class _Reader:
             memory,
             frozenset(evidence),
             gatherer.unreadable,
+            times.stamps,
         )
 
-    def _dead_letters(self, consumer: str, folder: Path, unreadable: Unreadable) -> Iterator[Delivered]:
+    def _observations(self, consumer: str) -> Observations:
+        """What was observed of this consumer's files, on whichever machine."""
+        paths = (self.folder / layout.OBSERVED, self.folder / layout.observed_of(consumer))
+        return Observations(path for path in paths if path.exists())
+
+    def _dead_letters(self, consumer: str, folder: Path, gatherer: Gatherer) -> Iterator[Delivered]:
         path = folder / DEAD_LETTERS
-        for line in self._output_lines(path, unreadable) if path.exists() else ():
+        if not path.exists():
+            return
+        read = list(self._output_lines(path, gatherer))
+        own = np.array([line["delivered_ms"] for _, line in read])
+        written = gatherer.times.written(path, np.array([index for index, _ in read]), own)
+        for (_, line), at in zip(read, written.at.tolist(), strict=True):
             value = line.get("value")
             body = value if isinstance(value, dict) else {}
             yield Delivered(
                 topic=self._scenario_names.get(line["topic"], line["topic"]),
                 partition=line["partition"],
                 offset=line["offset"],
-                at=self.time(line["delivered_ms"], consumer),
+                at=self.time(at, consumer),
                 message_id=str(line.get("id") or body.get("id", "")),
                 checksum=content_of(value),
                 output=path.name,
                 member=_member(folder),
             )
 
-    def _output_lines(self, path: Path, unreadable: Unreadable) -> Iterator[Event]:
-        """The readable lines of a small file in the built-in consumers' format."""
+    def _output_lines(self, path: Path, gatherer: Gatherer) -> Iterator[tuple[int, Event]]:
+        """The readable lines of a small file in the built-in consumers' format, with their indexes."""
+        observed = gatherer.times.observed(path)
+
+        def check(line: Event) -> Event:
+            return check_output(line, OUR_FIELDS, {}, observed=observed)
+
         with Lines(path, self.tables, query=None) as lines:
             for index in (part.first + row for part in lines.slices() for row in range(len(part.plain))):
-                line = lines.readable(index, lambda e: check_output(e, OUR_FIELDS, {}), unreadable)
-                if line is not None:
-                    yield line
+                if (line := lines.readable(index, check, gatherer.unreadable)) is not None:
+                    yield index, line
 
     def _events(
         self, consumer: str, folders: Sequence[Path], gatherer: Gatherer, *, with_records: bool
@@ -256,6 +283,16 @@ class _Reader:
                     for item in event[key]
                 ]
         return translated
+
+
+def _assigned_at(events: Iterable[Event]) -> dict[tuple[str, Partition], Any]:
+    """When each member was assigned each partition, sorted; the events are in the order of time."""
+    found: dict[tuple[str, Partition], list[float]] = defaultdict(list)
+    for event in events:
+        if event["name"] == "partitions_assigned":
+            for partition in partitions_of(event):
+                found[(event["member"], partition)].append(event["at"])
+    return {owner: np.array(moments) for owner, moments in found.items()}
 
 
 def _member(folder: Path) -> str:

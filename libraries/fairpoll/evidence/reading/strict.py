@@ -4,6 +4,7 @@ Anything may stand in them: consumers that are not ours write their own, and fil
 up and edited.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -79,14 +80,19 @@ def read_samples(path: Path) -> Iterator[Event]:
         raise HistoryError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def check_output(line: Event, fields: Fields, ids: Mapping[str, RecordId]) -> Event:
+def check_output(
+    line: Event, fields: Fields, ids: Mapping[str, RecordId], *, observed: bool = False
+) -> Event:
     """A line of an output file, converted to the built-in consumers' format. Raises ValueError.
 
     `fields` is the field mapping. `ids` maps a message's id to its record, for lines that have only the id;
-    an unknown id becomes ("", -1, -1).
+    an unknown id becomes ("", -1, -1). In an `observed` file the time of delivery may be missing: it is NaN.
     """
     try:
         read = fields.read(line)
+        untimed = observed and read.get("delivered_ms") is None
+        if not untimed and "delivered_ms" not in read:
+            raise KeyError(fields.delivered)
     except KeyError as error:
         has = ", ".join(quoted(key) for key in list(line)[:10])
         raise ValueError(
@@ -95,8 +101,8 @@ def check_output(line: Event, fields: Fields, ids: Mapping[str, RecordId]) -> Ev
         ) from None
     if fields.id:
         read["topic"], read["partition"], read["offset"] = ids.get(str(read["id"]), NOWHERE)
-    _check(read, _OUTPUT)
-    return read
+    _check(read, _RECORD if untimed else _OUTPUT)
+    return {**read, "delivered_ms": math.nan} if untimed else read
 
 
 def check_but_records(event: Event) -> Event:

@@ -113,10 +113,11 @@ def ledger_query(topics: Sequence[str]) -> Query:
     )
 
 
-def output_query(topics: Sequence[str], fields: Fields, run_id: str) -> Query:
+def output_query(topics: Sequence[str], fields: Fields, run_id: str, *, observed: bool = False) -> Query:
     """The records of an output file. `checksum` is the CRC-32 of the value's text, -1 without a value.
 
-    With `fields.id`, `topic` and `offset` are the topic and the sequence that the id names.
+    In an `observed` file the time of delivery may be missing: it is NaN. With `fields.id`, `topic` and
+    `offset` are the topic and the sequence that the id names.
     """
     ours = fields == OUR_FIELDS
     at = _path(fields.delivered)
@@ -137,6 +138,10 @@ def output_query(topics: Sequence[str], fields: Fields, run_id: str) -> Query:
         topic = f"({message})[:-(length({sequence}) + 3)] || '\"'"
         whole, names = {"offset": sequence}, [f"{run_id}:{name}" for name in topics]
         conditions = [_is_whole(sequence, "BIGINT")]
+    conditions.append(_is_time(delivered))
+    if observed:
+        conditions[-1] = f"({at} IS NULL OR {conditions[-1]})"
+        delivered = f"CASE WHEN {at} IS NULL THEN 'NaN'::DOUBLE ELSE {delivered} END"
     # Several paths may share a first key; it is read once.
     paths = [getattr(fields, name) for name in ("topic", "partition", "offset", "delivered", "value", "id")]
     return Query(
@@ -148,7 +153,7 @@ def output_query(topics: Sequence[str], fields: Fields, run_id: str) -> Query:
             "delivered_ms": delivered,
             "checksum": f"coalesce(crc32(encode({body}))::BIGINT, -1)",
         },
-        " AND ".join([*conditions, _is_time(delivered)]),
+        " AND ".join(conditions),
     )
 
 

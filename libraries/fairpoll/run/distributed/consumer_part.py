@@ -76,8 +76,11 @@ class _ConsumerPart:
         name = self._crew.who
         paths = [path for path in sorted((self._folder / name).rglob("*")) if path.is_file()]
         files = [(path, path.relative_to(self._folder).as_posix()) for path in paths]
-        samples = self._folder / layout.SAMPLES
-        return [*files, *([(samples, layout.samples_of(name))] if samples.exists() else [])]
+        ours = {layout.SAMPLES: layout.samples_of(name), layout.OBSERVED: layout.observed_of(name)}
+        return [
+            *files,
+            *((self._folder / own, to) for own, to in ours.items() if (self._folder / own).exists()),
+        ]
 
     def may_start(self) -> bool | None:
         """True when every backlog is acked and every consumer can start; None until then.

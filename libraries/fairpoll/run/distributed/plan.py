@@ -29,7 +29,10 @@ from fairpoll.run.names import group_names, new_run_id
 from fairpoll.scenarios.model import Scenario
 
 # Folders and files of a recording, whose names no consumer may have.
-TAKEN_NAMES = ("ledger", "samples", "charts", layout.RUN, layout.VERDICT, layout.LEDGER, layout.SAMPLES, "")
+TAKEN_NAMES = (
+    *("ledger", "samples", "observed", "charts", ""),
+    *(layout.RUN, layout.VERDICT, layout.LEDGER, layout.SAMPLES, layout.OBSERVED),
+)
 
 
 def facts_of_plan(

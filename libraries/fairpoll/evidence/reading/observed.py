@@ -1,0 +1,204 @@
+"""When each line of a consumer's files was written: as observed, refined by the consumer's own time.
+
+The harness records how the files grow (`run.observer`). A line was written between the observation that did
+not have it and the one that did. Within this interval the time that the line states is taken, otherwise the
+beginning of the interval.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fairpoll.base.errors import HistoryError
+from fairpoll.contract.events import Event, read_events
+from fairpoll.evidence.records import Array
+from fairpoll.evidence.stamps import Example, Stamps
+
+# Real time that may pass between a stamp and the line's write, in milliseconds. The host's own pauses are
+# rarely longer, and a shorter lie gains nothing.
+SLACK_MS = 250.0
+# A writer may collect lines and flush them together: up to this time, and since its last flush only.
+BATCH_MS = 2000.0
+READ_BYTES = 1 << 22
+_WHITE = np.zeros(256, bool)
+_WHITE[list(b" \t\n\r\x0b\x0c")] = True
+
+
+class Spans(NamedTuple):
+    """The observations of one file, in the order of time, in milliseconds since the epoch.
+
+    At `until`, `lines` whole lines were there, blank ones not counted; those that came with this observation
+    were written after `since`, and after `before` if the writer had collected them.
+    """
+
+    lines: Array
+    since: Array
+    until: Array
+    before: Array
+
+
+class Written(NamedTuple):
+    """When some lines were written: by their own times where these are usable, at the latest `until`."""
+
+    at: Array
+    own_usable: Array
+    until: Array
+
+
+class Observations:
+    """The observed sizes of a recording's files; empty for a recording of an earlier version."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        """Raises HistoryError for a file of observations that cannot be read."""
+        self._grown: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
+        self._begun: dict[str, float] = {}
+        for path in paths:
+            begun = None
+            for number, event in enumerate(read_events(path), 1):
+                since, until, sizes = _checked(path, number, event)
+                begun = since if begun is None else begun
+                for name, size in sizes.items():
+                    self._begun.setdefault(name, begun)
+                    self._grown[name].append((size, since, until))
+
+    def __bool__(self) -> bool:
+        return bool(self._grown)
+
+    def of(self, path: Path, name: str) -> Spans | None:
+        """The observations of this file, which the harness called `name`; None if it did not observe it."""
+        if name not in self._grown:
+            return None
+        sizes, since, until = (np.array(column) for column in zip(*self._grown[name], strict=True))
+        # A partial last line is removed before a successor writes to the file.
+        sizes = np.minimum.accumulate(sizes[::-1])[::-1]
+        there = np.zeros(len(sizes) + 1, np.int64)
+        for ends in _line_ends(path):
+            there += np.bincount(np.searchsorted(sizes, ends), minlength=len(there))
+        before = np.concatenate(([self._begun[name]], since[:-1]))
+        return Spans(np.cumsum(there[:-1]), since, until, before)
+
+
+def _checked(path: Path, number: int, event: Event) -> tuple[float, float, Mapping[str, int]]:
+    since, until, sizes = (event.get(name) for name in ("since", "timestamp", "sizes"))
+    if not (
+        isinstance(since, int | float)
+        and isinstance(until, int | float)
+        and isinstance(sizes, dict)
+        and all(isinstance(size, int) for size in sizes.values())
+    ):
+        raise HistoryError(f"{path}: line {number}: not an observation of files")
+    return float(since), float(until), sizes
+
+
+def _line_ends(path: Path) -> Iterator[Array]:
+    """The place after each whole line that is not blank, in bytes."""
+    rest, base = b"", 0
+    with path.open("rb") as file:
+        while chunk := file.read(READ_BYTES):
+            data = rest + chunk
+            octets = np.frombuffer(data, np.uint8)
+            ends = np.flatnonzero(octets == ord("\n")) + 1
+            starts = np.concatenate((np.zeros(min(len(ends), 1), np.int64), ends[:-1]))
+            doubtful = np.flatnonzero(_WHITE[octets[starts]]).tolist()
+            blank = [n for n in doubtful if data[starts[n] : ends[n]].isspace()]
+            yield base + np.delete(ends, blank)
+            whole = int(ends[-1]) if len(ends) else 0
+            rest, base = data[whole:], base + whole
+
+
+@dataclass
+class LineTimes:
+    """The times of one consumer's lines, in milliseconds since the epoch by its machine's clock.
+
+    `folder` is the recording's. Without `use_own`, the times that the lines state are ignored. `stamps`
+    counts the times that contradict the observation.
+    """
+
+    observations: Observations
+    folder: Path
+    use_own: bool = True
+
+    def __post_init__(self) -> None:
+        self.stamps = Stamps()
+        self._spans: dict[Path, Spans | None] = {}
+        self._latest: dict[Path, float] = {}
+
+    def observed(self, path: Path) -> bool:
+        """Whether the harness observed this file."""
+        return self._of(path) is not None
+
+    def _of(self, path: Path) -> Spans | None:
+        if path not in self._spans:
+            name = path.relative_to(self.folder).as_posix()
+            self._spans[path] = self.observations.of(path, name)
+        return self._spans[path]
+
+    def written(
+        self,
+        path: Path,
+        lines: Array,
+        own: Array,
+        record: Array | None = None,
+        *,
+        events: Array | None = None,
+        late: Array | None = None,
+    ) -> Written:
+        """When these lines (counted from 0, without blank ones) were written, by their own times (NaN: none).
+
+        `record` has the records that they deliver. `events` marks lines that deliver nothing: their own time
+        counts though the writer collected them. `late` marks those whose latest possible time is wanted.
+        The lines of a file must be asked for in their order: without own times they keep it.
+        """
+        own = np.asarray(own, np.float64)
+        spans = self._of(path)
+        if spans is None or not len(lines):
+            return Written(own, np.ones(len(own), bool), own)
+        place = np.searchsorted(spans.lines, lines, side="right")
+        last = len(spans.lines) - 1
+        seen = place <= last  # a run that was cut off has lines that were never observed
+        place = np.minimum(place, last)
+        since = np.where(seen, spans.since[place], spans.until[last])
+        until = np.where(seen, spans.until[place], np.inf)
+        before = np.where(seen, spans.before[place], since)
+        earliest = np.minimum(np.maximum(before, until - BATCH_MS), since)
+        own_since = since
+        if events is not None:
+            earliest = np.where(events, before, earliest)
+            own_since = np.where(events, before, since)
+        if not self.use_own:
+            own = np.full(len(own), np.nan)
+        self._hold_against(path, lines, own, (since, until, earliest), record)
+        usable = (own_since - SLACK_MS <= own) & (own <= until + SLACK_MS)
+        at = np.where(usable, np.clip(own, own_since, until), since)
+        if late is not None:
+            at = np.where(~usable & late & np.isfinite(until), until, at)
+        latest = np.maximum.accumulate(np.maximum(at, self._latest.get(path, -np.inf)))
+        self._latest[path] = float(latest[-1])
+        return Written(np.where(usable, at, latest), usable, until)
+
+    def _hold_against(
+        self, path: Path, lines: Array, own: Array, seen: tuple[Array, Array, Array], record: Array | None
+    ) -> None:
+        since, until, earliest = seen
+        stamps = self.stamps
+        stamps.observed += int(np.count_nonzero(~np.isnan(own)))
+        early, late = earliest - SLACK_MS - own, own - until - SLACK_MS
+        outside = np.flatnonzero((early > 0) | (late > 0))
+        if not len(outside):
+            return
+        stamps.early += int(np.count_nonzero(early > 0))
+        stamps.late += int(np.count_nonzero(late > 0))
+        off = np.maximum(early, late)[outside] + SLACK_MS
+        worst = outside[off.argmax()]
+        if off.max() > stamps.worst_ms:
+            name = path.relative_to(self.folder).as_posix()
+            stamps.worst_ms = float(off.max())
+            stamps.example = Example(
+                name, int(lines[worst]) + 1, float(own[worst]), float(since[worst]), float(until[worst])
+            )
+        known = np.full(len(own), -1) if record is None else record
+        stamps.keep(own[outside], since[outside], until[outside], known[outside])
