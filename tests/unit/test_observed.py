@@ -1,6 +1,7 @@
 """Times seen from outside: how files grow, when lines were written, what a consumer's times are worth."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +76,36 @@ def test_without_its_own_times_a_consumer_is_judged_by_the_observation(tmp_path:
     assert times(folder) == [0.47, 1.47, 2.47, 3.47]
     assert times(observed(tmp_path / "own"), own_times=False) == [0.47, 1.47, 2.47, 3.47]
     assert len(load_recording(folder).consumers["c"].unreadable) == 0
+
+
+def test_a_part_of_a_distributed_run_hands_its_observations_in(tmp_path: Path):
+    folder = observed(tmp_path, change=lambda line, _: line.pop("delivered_ms"))
+    part = folder / layout.observed_of("c")
+    part.parent.mkdir()
+    (folder / layout.OBSERVED).rename(part)
+    assert times(folder) == [0.47, 1.47, 2.47, 3.47]
+
+
+@pytest.mark.parametrize(
+    ("fields", "text", "reason"),
+    [
+        ({}, "1970-01-01T00:16:40.500+00:00", "'delivered_ms' is the text"),
+        ({}, "1000500.0", "'delivered_ms' is the text"),
+        ({"value": "body"}, "1000500.0", "the time of delivery, 'delivered_ms', is not a time"),
+        ({"value": "body"}, "1970-01-01T00:16:40.500Z", ""),
+    ],
+)
+def test_a_time_as_text_is_read_or_refused_by_the_name_of_its_field(
+    tmp_path: Path, fields: dict[str, str], text: str, reason: str
+):
+    folder = observed(tmp_path, change=stamp(lambda line, n: text))
+    run = json.loads((folder / layout.RUN).read_text("utf-8"))
+    (folder / layout.RUN).write_text(json.dumps({**run, "fields": {"c": fields}}), "utf-8")
+    if reason:
+        with pytest.raises(HistoryError, match=re.escape(reason)):
+            load_recording(folder)
+    else:
+        assert times(folder)[0] == 0.5
 
 
 def test_without_an_observation_a_line_needs_its_time(tmp_path: Path):
