@@ -42,8 +42,8 @@ def judged(output: Path) -> dict[str, Any]:
 
 NEVER = {"contents": ["content_intact"], "places": ["right_place"], "buffers": ["buffers_bounded"]}
 BY_RECORDS = [
-    "clock_honest", "nothing_lost", "only_acked_delivered", "no_forbidden_duplicates", "order_kept", "commits_never_ahead",
-    "commits_caught_up",
+    "clock_honest", "nothing_lost", "only_acked_delivered", "no_forbidden_duplicates", "order_kept",
+    "commits_never_ahead", "commits_caught_up",
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from fairpoll.base.clock import now_ms
 from fairpoll.contract.events import EventWriter
 
 # A file's size is known at least every 50 ms; the rest is for the observation itself on a busy machine.
-INTERVAL_SECONDS = 0.03
+INTERVAL_SECONDS = 0.04
 
 
 class Observer(Repeating):
