@@ -68,6 +68,15 @@ def write_recording(folder: Path) -> None:
         (folder / name).write_text("".join(dump(line) + "\n" for line in lines), "utf-8")
 
 
+def observe(folder: Path) -> None:
+    """Add that the consumer's files were observed, each once when it was whole."""
+    paths = [folder / "c" / "low_vol.json", folder / "c" / layout.EVENTS]
+    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
+    times = {"timestamp": START_MS + 5_000, "since": START_MS - 1}
+    line = dump({**times, "name": "files_grown", "sizes": sizes})
+    (folder / layout.OBSERVED).write_text(line + "\n", "utf-8")
+
+
 class Sizes(dict[Path, int]):
     """The sizes of files as they are now, in place of a run's observer."""
 

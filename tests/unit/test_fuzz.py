@@ -24,7 +24,7 @@ from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.units import Action, Bursts, parse_duration, parse_rate, parse_share
 from fairpoll.verdicts.verdict import Verdict
-from recordings import SCENARIO, write_recording
+from recordings import SCENARIO, observe, write_recording
 
 # Modest, so that all of it takes well under half a minute; what is found is printed to be repeated.
 some = settings(
@@ -151,6 +151,7 @@ FILES = [
     "run.json",
     "ledger.jsonl",
     "samples.jsonl",
+    "observed.jsonl",
     "c/events.jsonl",
     "c/low_vol.json",
     "c/dead_letters.json",
@@ -180,6 +181,7 @@ def judged(change: Callable[[Path], None]) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_recording(folder)
+        observe(folder)
         change(folder)
         try:
             recording = load_recording(folder)
@@ -207,7 +209,7 @@ def test_any_bytes_in_a_recording_are_judged_or_refused(name: str, content: byte
 
 
 @some
-@given(st.sampled_from(FILES[:5]), st.integers(0, 5_000), st.integers(0, 30), st.binary(max_size=10))
+@given(st.sampled_from(FILES[:6]), st.integers(0, 5_000), st.integers(0, 30), st.binary(max_size=10))
 def test_a_recording_that_is_edited_anywhere_is_judged_or_refused(
     name: str, at: int, gone: int, instead: bytes
 ):
@@ -224,7 +226,7 @@ FIELDS = st.sampled_from(
      "value", "partitions", "records", "offsets", "success", "consumer", "final", "poison", "speed", "topics",
      "consumers", "scenario", "start_ms", "stopped_ms", "timeline", "host", "complete", "cluster", "run_id",
      "faults",
-     "policy", "lost"]
+     "policy", "lost", "since", "sizes"]
 )  # fmt: skip
 NAMES = st.sampled_from(
     ["producer_send_success", "producer_send_error", "partitions_assigned", "partitions_revoked", "memory",
@@ -241,7 +243,7 @@ SPOTS = st.lists(
 
 
 @some
-@given(st.sampled_from(FILES[:5]), st.integers(0, 4), FIELDS, VALUES | NAMES | SPOTS)
+@given(st.sampled_from(FILES[:6]), st.integers(0, 4), FIELDS, VALUES | NAMES | SPOTS)
 def test_any_value_in_any_field_is_judged_or_refused(name: str, line: int, field: str, value: object):
     def change(folder: Path) -> None:
         lines = (folder / name).read_text("utf-8").splitlines()
@@ -254,7 +256,7 @@ def test_any_value_in_any_field_is_judged_or_refused(name: str, line: int, field
 
 @some
 @given(
-    st.sampled_from(FILES[1:5]),
+    st.sampled_from(FILES[1:6]),
     st.lists(st.tuples(NAMES, st.floats(0, 2e6), SPOTS, SPOTS, st.booleans()), max_size=6),
 )
 def test_events_in_any_order_are_judged_or_refused(

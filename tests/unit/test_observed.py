@@ -178,15 +178,16 @@ def test_blank_lines_and_a_line_that_was_cut_off_do_not_shift_the_others(tmp_pat
         for n, size in enumerate((2, 4, 9, 12, 11, 12))
     )
     (tmp_path / "observed.jsonl").write_text(text, "utf-8")
-    spans = Observations([tmp_path / "observed.jsonl"]).of(path, "out")
+    spans = Observations(tmp_path / "observed.jsonl").of(path, "out")
     assert spans is not None
     assert spans.lines.tolist() == [1, 1, 2, 3, 3, 3]
 
 
 def test_an_observation_that_cannot_be_read_is_named(tmp_path: Path):
     folder = observed(tmp_path)
-    (folder / layout.OBSERVED).write_text('{"name":"files_grown","since":1}\n', "utf-8")
-    with pytest.raises(HistoryError, match=r"observed\.jsonl: line 1: not an observation of files"):
+    line = {"timestamp": 2, "name": "files_grown", "since": 1, "sizes": {OUTPUT: -0.5}}
+    (folder / layout.OBSERVED).write_text(dump(line) + "\n", "utf-8")
+    with pytest.raises(HistoryError, match=r"observed\.jsonl: line 1: 'sizes'\.c/low_vol\.json is -0\.5"):
         load_recording(folder)
 
 

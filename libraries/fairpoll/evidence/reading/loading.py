@@ -196,8 +196,12 @@ class _Reader:
 
     def _observations(self, consumer: str) -> Observations:
         """What was observed of this consumer's files, on whichever machine."""
-        paths = (self.folder / layout.OBSERVED, self.folder / layout.observed_of(consumer))
-        return Observations(path for path in paths if path.exists())
+        apart = self.folder / layout.observed_of(consumer)
+        return Observations(apart) if apart.exists() else self._observed_here
+
+    @cached_property
+    def _observed_here(self) -> Observations:
+        return Observations(self.folder / layout.OBSERVED)
 
     def _dead_letters(self, consumer: str, folder: Path, gatherer: Gatherer) -> Iterator[Delivered]:
         path = folder / DEAD_LETTERS

@@ -5,16 +5,16 @@ not have it and the one that did. Within this interval the time that the line st
 beginning of the interval.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from fairpoll.base.errors import HistoryError
-from fairpoll.contract.events import Event, read_events
+from fairpoll.evidence.reading.strict import read_samples
 from fairpoll.evidence.records import Array
 from fairpoll.evidence.stamps import Example, Stamps
 
@@ -50,23 +50,17 @@ class Written(NamedTuple):
 
 
 class Observations:
-    """The observed sizes of a recording's files; empty for a recording of an earlier version."""
+    """The observed sizes of files, from a file of observations; none if there is no such file."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        """Raises HistoryError for a file of observations that cannot be read."""
+    def __init__(self, path: Path) -> None:
+        """Raises HistoryError."""
         self._grown: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
-        self._begun: dict[str, float] = {}
-        for path in paths:
-            begun = None
-            for number, event in enumerate(read_events(path), 1):
-                since, until, sizes = _checked(path, number, event)
-                begun = since if begun is None else begun
-                for name, size in sizes.items():
-                    self._begun.setdefault(name, begun)
-                    self._grown[name].append((size, since, until))
-
-    def __bool__(self) -> bool:
-        return bool(self._grown)
+        self._begun = math.inf
+        for event in read_samples(path) if path.exists() else ():
+            if event["name"] == "files_grown":
+                self._begun = min(self._begun, event["since"])
+                for name, size in event["sizes"].items():
+                    self._grown[name].append((size, event["since"], event["timestamp"]))
 
     def of(self, path: Path, name: str) -> Spans | None:
         """The observations of this file, which the harness called `name`; None if it did not observe it."""
@@ -78,20 +72,8 @@ class Observations:
         there = np.zeros(len(sizes) + 1, np.int64)
         for ends in _line_ends(path):
             there += np.bincount(np.searchsorted(sizes, ends), minlength=len(there))
-        before = np.concatenate(([self._begun[name]], since[:-1]))
+        before = np.concatenate(([self._begun], since[:-1]))
         return Spans(np.cumsum(there[:-1]), since, until, before)
-
-
-def _checked(path: Path, number: int, event: Event) -> tuple[float, float, Mapping[str, int]]:
-    since, until, sizes = (event.get(name) for name in ("since", "timestamp", "sizes"))
-    if not (
-        isinstance(since, int | float)
-        and isinstance(until, int | float)
-        and isinstance(sizes, dict)
-        and all(isinstance(size, int) for size in sizes.values())
-    ):
-        raise HistoryError(f"{path}: line {number}: not an observation of files")
-    return float(since), float(until), sizes
 
 
 def _line_ends(path: Path) -> Iterator[Array]:

@@ -50,6 +50,7 @@ _NEEDED: Mapping[str, Kinds] = {
     "committed_offsets": {"consumer": str, "offsets": list, "final": bool},
     "memory": {"consumer": str, "rss_bytes": int},
     "log_start": {"offsets": list},
+    "files_grown": {"since": float, "sizes": dict[str, int]},
 }
 _OUTPUT: Kinds = {**_RECORD, "delivered_ms": float}
 NOWHERE = ("", -1, -1)
