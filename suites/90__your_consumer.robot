@@ -86,6 +86,9 @@ It Should Deliver Only While Assigned
 It Should Never Commit Ahead
     Commits Should Never Be Ahead    yours
 
+It Should Never Commit Back
+    Commits Should Never Go Back    yours
+
 Its Commits Should Have Caught Up
     Commits Should Have Caught Up    yours
 

@@ -3,11 +3,16 @@
 import json
 from pathlib import Path
 
+import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from brokers import opened
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.contract.subject import Subject
+from fairpoll.run.recorder import Recorder
 from fairpoll.run.sampler import Sampler
+from fairpoll.scenarios.packaged import find_scenario
 
 
 def test_a_look_tells_what_has_changed_and_the_last_one_all(tmp_path: Path, registry: Registry):
@@ -33,3 +38,35 @@ def test_a_look_tells_what_has_changed_and_the_last_one_all(tmp_path: Path, regi
     looks = [{(o["partition"], o["offset"]) for o in one["offsets"]} for one in events]
     assert [one["name"] for one in events] == ["committed_offsets"] * 4 + ["log_start"]
     assert looks == [{(0, 7), (1, 1)}, set(), {(1, 2)}, {(0, 7), (1, 2)}, {(0, 0), (1, 0), (2, 0)}]
+
+
+class StoppedError(Exception):
+    """Ends a run as Ctrl-C does."""
+
+
+def test_the_last_look_at_commits_comes_after_the_consumers_have_stopped_also_after_an_error(
+    tmp_path: Path, registry: Registry
+):
+    cluster, _ = opened("mock", tmp_path, registry)
+    try:
+        with Recorder(cluster, tmp_path / "runs", registry) as recorder:
+            scenario = find_scenario("specified.yaml")
+            experiment = recorder.prepare("cut off", scenario, 10.0, [Subject.built_in("async")])
+
+            def interrupt() -> None:
+                # Long enough for the first commit, which the consumer sends after half a second.
+                wait_until(lambda: '"offset":' in samples.read_text("utf-8"), 20, "a commit")
+                raise StoppedError
+
+            samples = experiment.folder / "samples.jsonl"
+            experiment.meet = interrupt
+            with pytest.raises(StoppedError):
+                experiment.run()
+    finally:
+        cluster.stop()
+    events = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
+    (final,) = (event for event in events if event.get("final"))
+    facts = json.loads((experiment.folder / "run.json").read_text("utf-8"))
+    assert final["offsets"]
+    assert [process["exit_code"] for process in facts["processes"]] == [0]
+    assert final["timestamp"] > facts["processes"][0]["ended_ms"]

@@ -357,6 +357,25 @@ class ReadsOnlyPartitionZero(FairConsumer):
 # Commits
 
 
+class SingleThreadRoundRobin(FairConsumer):
+    """One thread for everything: it polls between two records of the sink."""
+
+    def run(self):
+        commit_due = time.monotonic()
+        while not self.stopping.is_set():
+            self.buffers.add(self.poll())
+            self.pause_full()
+            self.resume_with_room()
+            ready = time.monotonic() + 0.02
+            while time.monotonic() < ready and self.sink.pace.seconds_to_turn <= 0 and self.deliver_next():
+                pass
+            if time.monotonic() >= commit_due:
+                self.commit(wait=False)
+                self.emit("buffer_levels", partitions=self.buffers.levels(sorted(self.assigned)))
+                commit_due = time.monotonic() + 0.5
+        self.commit(wait=True)
+
+
 class CommitsOnReceipt(FairConsumer):
     """Commits what a poll returned, before the sink has it."""
 
@@ -376,6 +395,33 @@ class CommitsOnReceipt(FairConsumer):
                 del self.uncommitted[partition]
             else:
                 self.uncommitted[partition] = received
+
+
+class CommitsOneAhead(SingleThreadRoundRobin):
+    """Commits a record that its sink still needs 5 ms for, as auto-commit does (ag2ai/faststream#2610)."""
+
+    def deliver(self, records):
+        if records[0].offset() % 5 == 0:
+            self.count_done(records)
+            self.commit(wait=False)
+            time.sleep(0.005)
+        super().deliver(records)
+
+
+class CommitsPastEachOther(FairConsumer):
+    """Sends the commit before once more after each one, as two threads do (segmentio/kafka-go#439)."""
+
+    earlier = ()
+
+    def commit(self, *, wait, only=None):
+        with self.delivering:
+            now = dict(self.uncommitted)
+        super().commit(wait=wait, only=only)
+        if late := [TopicPartition(*p, offset) for p, offset in self.earlier if p in now and not wait]:
+            self.client.commit(offsets=late)
+            with self.delivering:
+                self.uncommitted = {**now, **self.uncommitted}
+        self.earlier = tuple(now.items())
 
 
 class NeverCommits(FairConsumer):
@@ -508,31 +554,21 @@ class CommitsWhatDidNotFit(FairConsumer):
 # Correct ones
 
 
-class SingleThreadRoundRobin(FairConsumer):
-    """One thread for everything: it polls between two records of the sink."""
-
-    def run(self):
-        commit_due = time.monotonic()
-        while not self.stopping.is_set():
-            self.buffers.add(self.poll())
-            self.pause_full()
-            self.resume_with_room()
-            ready = time.monotonic() + 0.02
-            while time.monotonic() < ready and self.sink.pace.seconds_to_turn <= 0 and self.deliver_next():
-                pass
-            if time.monotonic() >= commit_due:
-                self.commit(wait=False)
-                self.emit("buffer_levels", partitions=self.buffers.levels(sorted(self.assigned)))
-                commit_due = time.monotonic() + 0.5
-        self.commit(wait=True)
-
-
 class CommitsAfterEveryPoll(FairConsumer):
     """Commits after each poll instead of twice a second."""
 
     def poll(self):
         self.commit(wait=False)
         return super().poll()
+
+
+class CommitsAtOnce(SingleThreadRoundRobin):
+    """Commits every fifth record in the moment after the sink has it."""
+
+    def deliver(self, records):
+        super().deliver(records)
+        if records[0].offset() % 5 == 0:
+            self.commit(wait=False)
 
 
 class CooperativeRebalancing(FairConsumer):
@@ -632,6 +668,8 @@ CONSUMERS = {
     "skips the first after an assignment": SkipsTheFirstAfterAnAssignment,
     "reads only partition 0": ReadsOnlyPartitionZero,
     "commits on receipt": CommitsOnReceipt,
+    "commits one ahead": CommitsOneAhead,
+    "commits past each other": CommitsPastEachOther,
     "never commits": NeverCommits,
     "commits the offset itself": CommitsTheOffsetItself,
     "never commits above 0": NeverCommitsAPartitionThatStartsAboveZero,
@@ -644,6 +682,7 @@ CONSUMERS = {
     "commits what did not fit": CommitsWhatDidNotFit,
     "single thread": SingleThreadRoundRobin,
     "commits after every poll": CommitsAfterEveryPoll,
+    "commits at once": CommitsAtOnce,
     "cooperative rebalancing": CooperativeRebalancing,
     "small fetches": SmallFetches,
     "one consumer per topic": OneConsumerPerTopic,

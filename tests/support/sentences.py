@@ -76,7 +76,7 @@ def broken() -> ConsumerHistory:
     ]
     return replace(
         consumer(BROKEN, *records, events=events),
-        commits=[Committed(2.0, *ORDERS, 9)],
+        commits=[Committed(2.0, *ORDERS, 9), Committed(15.0, *ORDERS, 8)],
         final_offsets={ORDERS: 9},
         peak_memory_bytes=300 << 20,
         stamps=stamps(),

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from fairpoll.checkers import CRITERIA
-from fairpoll.evidence.history import Committed
+from fairpoll.contract.subject import ALL_EVIDENCE
+from fairpoll.evidence.history import CommitSource, Committed
 from histories import SCENARIO, acked, consumer, delivered, event, recording
 
 THREE = acked("high", 0, 1, 2)
@@ -21,6 +22,8 @@ def judge(check: str, *records, events=(), commits=(), final=None, messages=THRE
         final_offsets=final,
         dead_letters=dead,
         peak_memory_bytes=rest.pop("memory", 0),
+        commit_source=rest.pop("source", None),
+        evidence=rest.pop("evidence", ALL_EVIDENCE),
     )
     return CRITERIA[check](recording(messages, history, **rest), "async", **thresholds)
 
@@ -219,6 +222,39 @@ class TestCommits:
         assert judge("commits_never_ahead", *records, commits=commits, messages=messages).status == "pass"
 
     @pytest.mark.parametrize(
+        ("source", "evidence", "status"),
+        [
+            (CommitSource(exact=True), ALL_EVIDENCE, "fail"),
+            # The clocks are not the same, the times are those of samples or of events.
+            (CommitSource(), ALL_EVIDENCE, "pass"),
+            (None, ALL_EVIDENCE, "pass"),
+            (CommitSource(exact=True), frozenset({"records"}), "pass"),
+        ],
+    )
+    def test_one_record_ahead_by_5_ms_at_speed_10(self, source, evidence, status: str):
+        """Scenario seconds: 0.05 are 5 ms."""
+        commits = [committed(0.45, 1)]
+        rest = {"source": source, "evidence": evidence, "speed": 10.0}
+        finding = judge("commits_never_ahead", *on_time(0, 1), commits=commits, **rest)
+        assert finding.status == status
+
+    def test_a_commit_in_the_same_millisecond_is_in_time(self):
+        """The broker's clock has whole milliseconds: 0.5004 s is 0.500 s."""
+        rest = {"source": CommitSource(exact=True), "commits": [committed(0.500, 1)]}
+        record = delivered("high", 0, 0.5004)
+        assert judge("commits_never_ahead", record, **rest).status == "pass"
+
+    def test_the_finding_has_the_source_of_the_commits(self):
+        commits = [committed(0.6, 2)]
+        for source, text in (
+            (CommitSource(), "expected 0 (every commit, from the broker's log): high/0@2"),
+            (CommitSource("it is new"), "expected 0 (sampled every 0.25 s, because it is new): high/0@2"),
+            (None, "expected 0: high/0@2"),
+        ):
+            rest = {"commits": commits, "source": source}
+            assert judge("commits_never_ahead", *on_time(0, 1), **rest).sentence.endswith(text)
+
+    @pytest.mark.parametrize(
         ("final", "status"),
         [
             ({HIGH: 3}, "pass"),
@@ -233,6 +269,52 @@ class TestCommits:
 
     def test_a_partition_nothing_was_read_of_needs_no_commit(self):
         assert judge("commits_caught_up", final={}).status == "pass"
+
+
+class TestCommitsGoingBack:
+    BACK = (committed(1.6, 2), committed(5.0, 1), committed(9.0, 3))
+
+    def test_a_lower_commit_is_named(self):
+        finding = judge("commits_never_back", *on_time(0, 1, 2), commits=self.BACK)
+        assert (finding.status, finding.figures) == ("fail", {"back": 1, "seen": 3})
+        assert finding.sentence == (
+            "async committed 1 offset below an earlier one, expected 0: high/0: 1 after 2 (at 5.0 s)"
+        )
+
+    def test_a_deleted_offset_is_lower(self):
+        finding = judge("commits_never_back", *on_time(0, 1), commits=[committed(1.6, 2), committed(5, -1)])
+        assert finding.status == "fail"
+        assert finding.sentence.endswith("high/0: deleted after 2 (at 5.0 s)")
+
+    def test_upwards_and_once_more_is_right(self):
+        commits = [committed(0.6, 1), committed(0.8, 1), committed(1.6, 2)]
+        assert judge("commits_never_back", *on_time(0, 1), commits=commits).status == "pass"
+
+    def test_after_an_assignment_it_is_right(self):
+        events = [event("partitions_assigned", 3.0, HIGH)]
+        rest = {"commits": self.BACK, "events": events}
+        assert judge("commits_never_back", *on_time(0, 1, 2), **rest).status == "pass"
+
+    def test_an_assignment_before_excuses_nothing(self):
+        events = [event("partitions_assigned", 1.0, HIGH), event("partitions_assigned", 7.0, HIGH)]
+        rest = {"commits": self.BACK, "events": events}
+        assert judge("commits_never_back", *on_time(0, 1, 2), **rest).status == "fail"
+
+    def test_after_a_seek_that_delivered_again_it_is_right(self):
+        again = delivered("high", 0, 4.0)
+        assert judge("commits_never_back", *on_time(0, 1, 2), again, commits=self.BACK).status == "pass"
+
+    def test_the_consumers_own_reports_come_later_and_are_no_evidence(self):
+        reported = replace(committed(1.7, 1), reported=True)
+        commits = [committed(1.6, 2), reported]
+        assert judge("commits_never_back", *on_time(0, 1), commits=commits).figures["seen"] == 1
+
+    def test_without_assignments_a_run_that_changed_them_decides_nothing(self):
+        facts = {"start_ms": 0.0, "timeline": [{"at_ms": 2_000.0, "verb": "join", "rate": None}]}
+        rest = {"commits": self.BACK, "evidence": frozenset({"records"}), "facts": facts}
+        finding = judge("commits_never_back", *on_time(0, 1, 2), **rest)
+        assert finding.status == "inconclusive"
+        assert finding.sentence.startswith("the assignments of async are not known, and the run changed them")
 
 
 class TestBackpressure:

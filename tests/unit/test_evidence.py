@@ -121,7 +121,8 @@ def test_commits_alone_show_waiting_but_not_which_records(folder: Path):
     assert (status, "low/0@3" in sentence) == ("fail", True)
     for criterion in (
         "nothing_lost", "content_intact", "only_acked_delivered", "right_place", "no_forbidden_duplicates",
-        "order_kept", "only_while_assigned", "commits_never_ahead", "commits_caught_up", "membership_kept",
+        "order_kept", "only_while_assigned", "commits_never_ahead", "commits_never_back", "commits_caught_up",
+        "membership_kept",
     ):  # fmt: skip
         status, sentence = judged(recording, criterion)
         assert (status, sentence[:20]) == ("inconclusive", "c leaves no evidence")

@@ -1,18 +1,21 @@
-"""Criteria of commits: never ahead of the sink, and level with it at the end."""
+"""Criteria of commits: never ahead of the sink, never back, and level with the sink at the end."""
 
 from collections import defaultdict
 
 import numpy as np
 
 from fairpoll.base.text import count_text
-from fairpoll.checkers.finding import Finding, examples
+from fairpoll.checkers.delivery import assigned_at, repeated
+from fairpoll.checkers.finding import MAX_EXAMPLES, Finding, examples
 from fairpoll.checkers.registry import criterion
 from fairpoll.contract.records import Partition
-from fairpoll.evidence.history import Recording
+from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
 from fairpoll.evidence.records import NEVER, Array
 
 # Processes read the same clock with offsets of their own, so that times may differ by this (real seconds).
 CLOCK_SLACK_SECONDS = 0.05
+# The broker truncates the time of a commit to whole milliseconds, and a consumer may round that of a line.
+EXACT_SLACK_SECONDS = 0.002
 
 
 @criterion(
@@ -24,10 +27,14 @@ CLOCK_SLACK_SECONDS = 0.05
 def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     """Whenever an offset was committed, the sink held every acked message before it.
 
-    With a commit further ahead, a crash at that moment would lose the records in between.
+    With a commit further ahead, a crash at that moment would lose the records in between. Times may differ
+    by 50 ms of real time; by 2 ms if each commit was read from the log of a broker on this machine and the
+    deliveries are from output files, whose lines have their time before they are written.
     """
     history = recording.consumers[consumer]
-    slack = CLOCK_SLACK_SECONDS * recording.speed
+    source = history.commit_source
+    exact = source is not None and source.exact and "places" in history.evidence
+    slack = (EXACT_SLACK_SECONDS if exact else CLOCK_SLACK_SECONDS) * recording.speed
     committed: dict[Partition, list[int]] = defaultdict(list)
     for number, commit in enumerate(history.commits):
         committed[(commit.topic, commit.partition)].append(number)
@@ -43,12 +50,73 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     ahead = [history.commits[number] for number in sorted(numbers)]
     return Finding(
         expected="0 ahead",
-        measured=f"{len(ahead):,} ahead of {len(history.commits):,} seen",
+        measured=f"{len(ahead):,} ahead of {len(history.commits):,} {_seen(history)}",
         sentence=f"{consumer} committed {count_text(len(ahead), 'offset')} before its sink had the records, "
-        f"expected 0" + examples(((c.topic, c.partition, c.offset) for c in ahead), len(ahead)),
+        f"expected 0{_by(history)}" + examples(((c.topic, c.partition, c.offset) for c in ahead), len(ahead)),
         status="fail" if ahead else "pass",
         figures={"ahead": len(ahead), "seen": len(history.commits)},
     )
+
+
+@criterion("commits never back", keyword="Commits Should Never Go Back", needs="records", guarantee=True)
+def commits_never_back(recording: Recording, consumer: str) -> Finding:
+    """While a partition stayed with its member, its committed offset was never lowered.
+
+    After a crash, the records above a lowered offset would be delivered again although they had been
+    committed. A lower commit is right after a new assignment, and after a seek: if records below the higher
+    offset were delivered again since.
+    """
+    history = recording.consumers[consumer]
+    slack = CLOCK_SLACK_SECONDS * recording.speed
+    excuses: dict[Partition, list[tuple[float, float]]] = defaultdict(list)
+    for partition, moments in assigned_at(recording, consumer).items():
+        excuses[partition] += [(moment, -NEVER) for moment in moments]
+    for _, again in repeated(history.delivered):
+        topic, number, offset = history.delivered.record_id(again)
+        excuses[(topic, number)].append((float(history.delivered.at[again]), offset))
+    highest: dict[Partition, Committed] = {}
+    seen = [commit for commit in history.commits if not commit.reported]
+    back: list[tuple[Committed, Committed]] = []
+    for commit in seen:
+        partition = (commit.topic, commit.partition)
+        before = highest.get(partition, commit)
+        highest[partition] = commit
+        if commit.offset < before.offset and not any(
+            before.at - slack <= at <= commit.at + slack and offset < before.offset
+            for at, offset in excuses[partition]
+        ):
+            back.append((before, commit))
+    unknown = "assignments" not in history.evidence and bool(recording.steps or recording.faults)
+    named = "; ".join(
+        f"{after.topic}/{after.partition}: {_offset_text(after.offset)} after {before.offset:,} "
+        f"(at {after.at:.1f} s)"
+        for before, after in back[:MAX_EXAMPLES]
+    )
+    doubt = (
+        f"the assignments of {consumer} are not known, and the run changed them: " if back and unknown else ""
+    )
+    return Finding(
+        expected="0 back",
+        measured=f"{len(back):,} back of {len(seen):,} {_seen(history)}",
+        sentence=f"{doubt}{consumer} committed {count_text(len(back), 'offset')} below an earlier one, "
+        f"expected 0{_by(history)}" + (f": {named}" if named else ""),
+        status="inconclusive" if doubt else "fail" if back else "pass",
+        figures={"back": len(back), "seen": len(seen)},
+    )
+
+
+def _offset_text(offset: int) -> str:
+    return "deleted" if offset < 0 else f"{offset:,}"
+
+
+def _seen(history: ConsumerHistory) -> str:
+    source = history.commit_source
+    return "seen" if source is None or source.problem else "commits, each seen"
+
+
+def _by(history: ConsumerHistory) -> str:
+    """How the commits were observed, in parentheses; "" for recordings of earlier versions."""
+    return f" ({history.commit_source})" if history.commit_source else ""
 
 
 @criterion(
@@ -85,6 +153,7 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
         sentence=f"the committed offsets of {consumer} were not recorded"
         if seen is None
         else f"{consumer} left {behind} with a committed offset that is not the next one to read, expected 0"
+        + _by(history)
         + (f": {named}" if named else ""),
         status="inconclusive" if seen is None else "fail" if wrong else "pass",
         figures={"partitions": len(last), "wrong": len(wrong)},

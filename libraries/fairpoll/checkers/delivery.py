@@ -144,14 +144,14 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
     crash, a restart or a rebalance. In a run without these nothing may be redelivered.
     """
     history = recording.consumers[consumer]
-    assigned = _assigned_at(recording, consumer)
+    assigned = assigned_at(recording, consumer)
     committed = _committed_by_partition(history)
     delivered = history.delivered
     forbidden: list[int] = []
-    for before, again in _repeated(delivered):
+    for before, again in repeated(delivered):
         topic, number, offset = delivered.record_id(again)
         partition = (topic, number)
-        since = _between(assigned[partition], delivered.at[before], delivered.at[again])
+        since = between(assigned[partition], delivered.at[before], delivered.at[again])
         # Only records that were uncommitted at the first assignment in between may be redelivered.
         if since is None or offset < _committed_at(committed[partition], since):
             forbidden.append(again)
@@ -164,7 +164,7 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
     )
 
 
-def _repeated(delivered: Deliveries) -> Iterator[tuple[int, int]]:
+def repeated(delivered: Deliveries) -> Iterator[tuple[int, int]]:
     """The rows of redeliveries, each after the row of the delivery before it."""
     record = delivered.record
     first = np.empty(len(delivered.messages) + len(delivered.foreign), np.int32)
@@ -184,13 +184,13 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
 
     After a new assignment a consumer may go back to its last commit: at-least-once allows that.
     """
-    assigned, delivered = _assigned_at(recording, consumer), recording.consumers[consumer].delivered
+    assigned, delivered = assigned_at(recording, consumer), recording.consumers[consumer].delivered
     wrong: list[int] = []
     for partition, rows in delivered.by_partition():
         offsets = delivered.offsets(rows)
         for index in np.flatnonzero(offsets[1:] < offsets[:-1]).tolist():
             before, after = int(rows[index]), int(rows[index + 1])
-            if _between(assigned[partition], delivered.at[before], delivered.at[after]) is None:
+            if between(assigned[partition], delivered.at[before], delivered.at[after]) is None:
                 wrong.append(after)
     return violations(
         consumer, "out of order", delivered.record_ids(sorted(wrong)), len(wrong), "out of order"
@@ -248,13 +248,13 @@ def _within(periods: Sequence[tuple[float, float]], moments: Array) -> Array:
     return within
 
 
-def _between(moments: Sequence[float], after: float, until: float) -> float | None:
+def between(moments: Sequence[float], after: float, until: float) -> float | None:
     """The first moment in (after, until]; None if there is none. `moments` is sorted."""
     index = bisect_right(moments, after)
     return moments[index] if index < len(moments) and moments[index] <= until else None
 
 
-def _assigned_at(recording: Recording, consumer: str) -> dict[Partition, list[float]]:
+def assigned_at(recording: Recording, consumer: str) -> dict[Partition, list[float]]:
     """The times of each partition's assignments to any member, sorted."""
     moments: dict[Partition, list[float]] = defaultdict(list)
     for assignment in assignments_of(recording, consumer).history:

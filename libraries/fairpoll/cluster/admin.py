@@ -10,6 +10,7 @@ from confluent_kafka import (
     ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
+    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -203,6 +204,19 @@ class Admin:
         return {
             (p.topic, p.partition): _result_of(future, f"the end of {p.topic}/{p.partition}").offset
             for p, future in futures.items()
+        }
+
+    def topic_ids(self, topics: Collection[str]) -> dict[bytes, str]:
+        """The id of each topic -> its name. Raises ClusterError."""
+        asked = TopicCollection(list(topics))
+        futures = self._client.describe_topics(asked, request_timeout=REQUEST_SECONDS) if topics else {}
+        ids = {name: _result_of(future, f"topic {name}").topic_id for name, future in futures.items()}
+        halves = {
+            name: (one.get_most_significant_bits(), one.get_least_significant_bits())
+            for name, one in ids.items()
+        }
+        return {
+            b"".join(n.to_bytes(8, "big", signed=True) for n in pair): name for name, pair in halves.items()
         }
 
     def delete(self, topics: Collection[str], groups: Collection[str]) -> list[str]:

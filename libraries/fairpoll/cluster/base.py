@@ -62,10 +62,11 @@ class Cluster(Protocol):
     `kind` is its name in `cluster.KINDS`. `description` names the brokers, for people: "Apache Kafka 4.3.1
     (KRaft), 1 broker, Java 17". `client_config` has the properties with which a confluent-kafka client
     connects; `consumer_config` those of the consumers under test, whose network can have faults. `faults` is
-    None if faults cannot be injected.
+    None if faults cannot be injected. `same_clock`: the brokers are processes of this machine.
     """
 
     kind: str
+    same_clock: bool = False
     faults: Faults | None = None
 
     @property

@@ -26,12 +26,28 @@ from fairpoll.scenarios.model import Scenario
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """An offset committed by the group, as reported by the consumer or the broker."""
+    """An offset committed by the group, as reported by the consumer or the broker; -1 if it was deleted."""
 
     at: float
     topic: str
     partition: int
     offset: int
+    reported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommitSource:
+    """How a group's commits were observed: in the broker's log, or by samples because of a `problem` with it.
+
+    `exact`: the broker appended them by the clock of the machine on which the consumers run.
+    """
+
+    problem: str = ""
+    exact: bool = False
+
+    def __str__(self) -> str:
+        sampled = f"sampled every 0.25 s, because {self.problem}"
+        return sampled if self.problem else "every commit, from the broker's log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,7 @@ class ConsumerHistory:
 
     Deliveries and commits are in `delivered` and `commits`; `events` has all other events.
     `commits` are in the order of time; `final_offsets` is what was committed when all had stopped.
+    `commit_source` is None in recordings of earlier versions, which sampled commits.
     Without the evidence of records, `delivered` is taken from the commits seen from outside: a record
     then counts as delivered when an offset beyond it had been committed.
     """
@@ -67,6 +84,7 @@ class ConsumerHistory:
     evidence: frozenset[Evidence] = ALL_EVIDENCE
     unreadable: Unreadable = field(default_factory=Unreadable)
     stamps: Stamps = field(default_factory=Stamps)
+    commit_source: CommitSource | None = None
 
     def rejected(self, policy: str | None = None) -> dict[RecordId, float]:
         """When each poison record was reported as rejected, under this policy or under any."""

@@ -5,7 +5,7 @@ The recording is one folder:
     run.json               scenario, consumers, cluster, and the time of each phase (see `evidence.facts`)
     ledger.jsonl           the producer's events: each acked message
     observed.jsonl         how the consumers' files grew, observed from outside
-    samples.jsonl          committed offsets and memory, sampled from outside
+    samples.jsonl          commits, members of the groups, and memory, observed from outside
     <consumer>/            events.jsonl, client.log, its output files; member-2/ with the same
 
 A distributed run has ledger/1.jsonl and so on, one for each producer, and samples/<consumer>.jsonl.
@@ -123,6 +123,7 @@ class Experiment:
             progress=self.progress,
             begun=self.started.set,
             ready_seconds=self.ready_seconds,
+            same_clock=self.cluster.same_clock,
         )
         with self._processes:
             self.cluster.create_topics({self.topic_names[t.name]: t.partitions for t in scaled.topics})

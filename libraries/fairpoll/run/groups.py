@@ -58,6 +58,8 @@ class ConsumerGroups:
     progress: Progress = lambda _text: None
     begun: Callable[[], None] = lambda: None
     ready_seconds: float = READY_SECONDS
+    # Whether the brokers run on this machine, so that their times are those of its clock.
+    same_clock: bool = False
     outputs: DeliveryCounter | None = None
     members: dict[str, Members] = field(init=False)
 
@@ -86,13 +88,26 @@ class ConsumerGroups:
     def _run(self, agree_start: Callable[[], float], wait_until_produced: Callable[[], int]) -> None:
         files = [file for group in self.members.values() for file in group.files(self.scenario)]
         observer = Observer(self.folder / layout.OBSERVED, files)
-        with observer:
-            self._run_observed(agree_start, wait_until_produced, observer)
-
-    def _run_observed(
-        self, agree_start: Callable[[], float], wait_until_produced: Callable[[], int], observer: Observer
-    ) -> None:
         partitions = {self.topics[topic.name]: topic.partitions for topic in self.scenario.topics}
+        sampler = Sampler(
+            self.folder / layout.SAMPLES,
+            self.client_config,
+            self.names,
+            partitions,
+            self._pids,
+            same_clock=self.same_clock,
+        )
+        # The processes are stopped before the sampler takes its last sample, also after an error.
+        with observer, sampler, self.processes:
+            self._start_members(partitions)
+            self._watch(agree_start(), observer)
+            to_deliver = wait_until_produced()
+            if self.scenario.drain:
+                self._drain(to_deliver)
+        self.note(stopped_ms=clock.now_ms())
+
+    def _start_members(self, partitions: Mapping[str, int]) -> None:
+        """Start the first members, and wait until they are assigned all partitions."""
         for group in self.members.values():
             group.start()
         self.progress(f"waiting for the partitions of {', '.join(self.members)}")
@@ -105,15 +120,6 @@ class ConsumerGroups:
         )
         self.note(assigned_ms=clock.now_ms())
         self._note_processes()
-        start = agree_start()
-        samples = self.folder / layout.SAMPLES
-        with Sampler(samples, self.client_config, self.names, partitions, self._pids):
-            self._watch(start, observer)
-            to_deliver = wait_until_produced()
-            if self.scenario.drain:
-                self._drain(to_deliver)
-            self.processes.stop()  # before the sampler takes its last sample
-        self.note(stopped_ms=clock.now_ms())
 
     def check_running(self) -> None:
         """Raise FairpollError if a process has ended that must not (see `Members.check`), or `check` does."""

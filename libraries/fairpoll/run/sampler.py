@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 from fairpoll.base.background import Repeating, abandon_after
 from fairpoll.cluster.admin import CLOSE_SECONDS
 from fairpoll.contract.events import EventWriter
+from fairpoll.run.offsets_log import OffsetsLog
 
 # Often enough to record a commit ahead of its deliveries; a request takes about a millisecond.
 INTERVAL_SECONDS = 0.25
@@ -19,10 +20,11 @@ REQUEST_SECONDS = 5.0
 class Sampler(Repeating):
     """Use as a context; `groups` maps a consumer's name to its group, `pids` gives its processes now.
 
-    Writes events `committed_offsets`, `memory` and `log_start` to `path`. A sample has the offsets that
-    changed since the one before; with thousands of partitions, complete samples would fill the recording.
-    The final sample, after the consumers have stopped, has all committed offsets, where their successors
-    would begin, and the first offset that the broker still holds of each partition.
+    Writes events `committed_offsets`, `memory` and `log_start` to `path`, and those of `OffsetsLog`. Commits
+    are sampled only while that cannot read them. A sample has the offsets that changed since the one before;
+    with thousands of partitions, complete samples would fill the recording. The final sample, after the
+    consumers have stopped, has all committed offsets, where their successors would begin, and the first
+    offset that the broker still holds of each partition.
     """
 
     def __init__(
@@ -32,6 +34,8 @@ class Sampler(Repeating):
         groups: Mapping[str, str],
         topics: Mapping[str, int],
         pids: Callable[[str], Sequence[int]],
+        *,
+        same_clock: bool = False,
     ) -> None:
         super().__init__("sampler", INTERVAL_SECONDS)
         self._stream = path.open("a", encoding="utf-8")
@@ -48,6 +52,20 @@ class Sampler(Repeating):
             name: Consumer({**client_config, "group.id": group, "enable.auto.commit": False}, logger=logger)
             for name, group in groups.items()
         }
+        self._log = OffsetsLog(
+            self._emit, client_config, groups, topics, path.with_suffix(".log"), same_clock=same_clock
+        )
+
+    def __enter__(self) -> "Sampler":
+        self._log.__enter__()
+        super().__enter__()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            self._log.__exit__(kind, error, traceback)
+        finally:
+            super().__exit__(kind, error, traceback)
 
     def tick(self) -> None:
         self._sample_all(final=False)
@@ -62,25 +80,30 @@ class Sampler(Repeating):
     def _sample_all(self, *, final: bool) -> bool:
         """Write a sample of each consumer; False if no broker answered."""
         answered = True
-        for name, client in self._clients.items():
-            try:
+        for name in self._clients:
+            if final or self._log.problem:
+                answered = self._sample_commits(name, final=final)
                 if final and not answered:
                     break  # the other groups would time out as well
-                committed = client.committed(self._partitions, timeout=REQUEST_SECONDS)
-            except KafkaException:
-                answered = False
-                continue  # no broker answers; the next sample may get an answer
-            now = {(c.topic, c.partition): c.offset for c in committed if c.error is None and c.offset >= 0}
-            seen, self._seen[name] = self._seen[name], now
-            offsets = [
-                {"topic": topic, "partition": partition, "offset": offset}
-                for (topic, partition), offset in now.items()
-                if final or seen.get((topic, partition)) != offset
-            ]
-            self._emit("committed_offsets", consumer=name, offsets=offsets, final=final)
             if rss := sum(_rss_bytes(pid) for pid in self._pids(name)):
                 self._emit("memory", consumer=name, rss_bytes=rss)
         return answered
+
+    def _sample_commits(self, name: str, *, final: bool) -> bool:
+        """Write the committed offsets of a consumer's group; False if no broker answered."""
+        try:
+            committed = self._clients[name].committed(self._partitions, timeout=REQUEST_SECONDS)
+        except KafkaException:
+            return False  # the next sample may get an answer
+        now = {(c.topic, c.partition): c.offset for c in committed if c.error is None and c.offset >= 0}
+        seen, self._seen[name] = self._seen[name], now
+        offsets = [
+            {"topic": topic, "partition": partition, "offset": offset}
+            for (topic, partition), offset in now.items()
+            if final or seen.get((topic, partition)) != offset
+        ]
+        self._emit("committed_offsets", consumer=name, offsets=offsets, final=final)
+        return True
 
     def _sample_log_start(self) -> None:
         """Write the first offset that the broker still holds of each partition."""

@@ -34,6 +34,7 @@ class LocalCluster(Cluster):
     """Apache Kafka on this machine, 1 or 3 brokers, its data in a temporary folder of its own."""
 
     kind = "local"
+    same_clock = True
     faults: LocalFaults | None = None
 
     def __init__(

@@ -23,6 +23,7 @@ from fairpoll.evidence.reading.ledger import gather_ledger
 from fairpoll.evidence.reading.lines import Lines
 from fairpoll.evidence.reading.numbering import Numbering
 from fairpoll.evidence.reading.observed import LineTimes, Observations
+from fairpoll.evidence.reading.samples import Samples
 from fairpoll.evidence.reading.strict import check_output, read_samples
 from fairpoll.evidence.reading.tables import Tables
 from fairpoll.evidence.records import Delivered, Messages
@@ -154,7 +155,8 @@ class _Reader:
         gatherer = Gatherer(acked, self.numbering, self._clock(name), self.facts.run_id, self.tables, times)
         events, reported = self._events(name, folders, gatherer, with_records=not outputs)
         gatherer.assigned = _assigned_at(events)
-        commits, final, memory = self._samples(name)
+        samples = self._samples(name)
+        commits = samples.commits
         if outputs:
             evidence: set[Evidence] = {"records", "contents", "places"}
             fields = Fields(**self.facts.fields.get(name, {}))
@@ -175,9 +177,9 @@ class _Reader:
         if any("buffered" in entry for event in events for entry in event.get("partitions", ())):
             evidence.add("buffers")
         commits += [
-            Committed(event["at"], o["topic"], o["partition"], o["offset"])
+            Committed(event["at"], o["topic"], o["partition"], o["offset"], reported=True)
             for event in events
-            if event["name"] == "offsets_committed" and event.get("success")
+            if event["name"] == "offsets_committed" and event.get("success") and not samples.every_commit
             for o in event["offsets"]
         ]
         dead_letters = [record for one in folders for record in self._dead_letters(name, one, gatherer)]
@@ -186,12 +188,13 @@ class _Reader:
             Deliveries(acked, gatherer.found),
             [event for event in events if event["name"] != "offsets_committed" or "partitions" in event],
             sorted(commits, key=lambda commit: commit.at),
-            final,
+            samples.final,
             dead_letters,
-            memory,
+            samples.memory,
             frozenset(evidence),
             gatherer.unreadable,
             times.stamps,
+            samples.source,
         )
 
     def _observations(self, consumer: str) -> Observations:
@@ -258,20 +261,14 @@ class _Reader:
             raise gatherer.unreadable.first[0].error
         return sorted(events, key=lambda event: event["at"]), any_reported
 
-    def _samples(self, consumer: str) -> tuple[list[Committed], dict[Partition, int] | None, int]:
-        """Commits sampled from outside, those of the last sample, and the peak memory (bytes)."""
-        commits: list[Committed] = []
-        final: dict[Partition, int] | None = None
-        memory = 0
+    def _samples(self, consumer: str) -> Samples:
+        """What the harness observed of this consumer."""
+        found = Samples()
         for path, part in self._samples_paths([consumer]):
-            seen = (raw for raw in read_samples(path) if raw.get("consumer") == consumer)
-            for event in (self._in_scenario_terms(raw, part) for raw in seen):
-                memory = max(memory, event.get("rss_bytes", 0))
-                offsets = event.get("offsets", ())
-                commits += [Committed(event["at"], o["topic"], o["partition"], o["offset"]) for o in offsets]
-                if event.get("final"):
-                    final = {(o["topic"], o["partition"]): o["offset"] for o in offsets}
-        return commits, final, memory
+            for raw in read_samples(path):
+                if raw.get("consumer") == consumer:
+                    found.take(self._in_scenario_terms(raw, part))
+        return found
 
     @cached_property
     def _scenario_names(self) -> Mapping[str, str]:

@@ -1,0 +1,43 @@
+"""What the harness observed of one consumer, from the events in the files of samples."""
+
+from dataclasses import dataclass, field
+
+from fairpoll.contract.events import Event
+from fairpoll.contract.records import Partition
+from fairpoll.evidence.history import CommitSource, Committed
+
+
+@dataclass
+class Samples:
+    """What the harness observed of one consumer; `memory` is the peak in bytes.
+
+    `final` are the offsets that were committed when all had stopped, None if they were not read.
+    """
+
+    final: dict[Partition, int] | None = None
+    memory: int = 0
+    source: CommitSource | None = None
+    sampled: list[Committed] = field(default_factory=list)
+    logged: list[Committed] = field(default_factory=list)
+
+    def take(self, event: Event) -> None:
+        match event["name"]:
+            case "memory":
+                self.memory = max(self.memory, event["rss_bytes"])
+            case "offsets_log":
+                self.source = CommitSource(event["problem"], event["exact"])
+            case "committed_offsets":
+                commits = self.logged if event.get("log") else self.sampled
+                offsets = event["offsets"]
+                commits += [Committed(event["at"], o["topic"], o["partition"], o["offset"]) for o in offsets]
+                if event["final"]:
+                    self.final = {(o["topic"], o["partition"]): o["offset"] for o in offsets}
+
+    @property
+    def every_commit(self) -> bool:
+        return self.source is not None and not self.source.problem
+
+    @property
+    def commits(self) -> list[Committed]:
+        """The log's commits if it has each of them, else also those of the samples."""
+        return self.logged if self.every_commit else [*self.logged, *self.sampled]

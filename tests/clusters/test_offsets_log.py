@@ -1,0 +1,106 @@
+"""The reader of `__consumer_offsets` on a real broker, and its fallback on the mock."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from brokers import opened
+from fairpoll.base.waiting import wait_until
+from fairpoll.cluster.base import Cluster
+from fairpoll.cluster.leftovers import Registry
+from fairpoll.evidence.reading.strict import read_samples
+from fairpoll.run.sampler import Sampler
+
+TOPIC = "observed"
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    registry = Registry()
+    cluster, _ = opened("local", tmp_path_factory.mktemp("broker"), registry)
+    try:
+        cluster.create_topics({TOPIC: 2})
+        yield cluster
+    finally:
+        registry.close()
+
+
+def member(cluster: Cluster, group: str, **properties: object) -> Consumer:
+    """A member that has been assigned both partitions."""
+    client = Consumer({**cluster.client_config, "group.id": group, "enable.auto.commit": False, **properties})
+    client.subscribe([TOPIC])
+    wait_until(lambda: client.poll(0.1) or len(client.assignment()) == 2, 30, "an assignment")
+    return client
+
+
+def commit(client: Consumer, offset: int) -> None:
+    client.commit(offsets=[TopicPartition(TOPIC, 0, offset)], asynchronous=False)
+
+
+def observed(samples: Path, name: str) -> list[dict]:
+    return [event for event in read_samples(samples) if event["name"] == name]
+
+
+def sampler(path: Path, cluster: Cluster, group: str) -> Sampler:
+    config = cluster.client_config
+    return Sampler(path, config, {"c": group}, {TOPIC: 2}, lambda _: (), same_clock=cluster.same_clock)
+
+
+@pytest.mark.local
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_every_commit_and_every_member_is_read_from_the_log(broker: Cluster, protocol: str, tmp_path: Path):
+    path = tmp_path / "samples.jsonl"
+    with sampler(path, broker, f"seen-{protocol}"):
+        client = member(broker, f"seen-{protocol}", **{"group.protocol": protocol})
+        stranger = member(broker, f"stranger-{protocol}")
+        # Faster than any sampling, and backwards at last.
+        for offset in (*range(1, 20), 5):
+            commit(client, offset)
+        commit(stranger, 77)
+        client.close()
+        stranger.close()
+    commits = [event for event in observed(path, "committed_offsets") if event.get("log")]
+    offsets = [(o["topic"], o["partition"], o["offset"]) for event in commits for o in event["offsets"]]
+    assert offsets == [(TOPIC, 0, offset) for offset in (*range(1, 20), 5)]
+    members = [
+        (len(event["members"]), {(p["topic"], p["partition"]) for p in event["partitions"]})
+        for event in observed(path, "group_members")
+    ]
+    assert (1, {(TOPIC, 0), (TOPIC, 1)}) in members
+    assert members[-1] == (0, set())
+    (summary,) = observed(path, "offsets_log")
+    assert (summary["problem"], summary["exact"]) == ("", True)
+    final = [event["offsets"] for event in observed(path, "committed_offsets") if event["final"]]
+    assert final == [[{"topic": TOPIC, "partition": 0, "offset": 5}]]
+
+
+@pytest.mark.local
+def test_commits_before_the_run_are_not_read(broker: Cluster, tmp_path: Path):
+    client = member(broker, "earlier")
+    commit(client, 3)
+    path = tmp_path / "samples.jsonl"
+    with sampler(path, broker, "earlier"):
+        commit(client, 4)
+        client.close()
+    logged = [event for event in observed(path, "committed_offsets") if event.get("log")]
+    assert [o["offset"] for event in logged for o in event["offsets"]] == [4]
+
+
+def test_the_mock_is_sampled(tmp_path: Path, registry: Registry):
+    cluster, _ = opened("mock", tmp_path, registry)
+    path = tmp_path / "samples.jsonl"
+    try:
+        cluster.create_topics({TOPIC: 2})
+        with sampler(path, cluster, "g"):
+            client = Consumer({**cluster.client_config, "group.id": "g"})
+            commit(client, 7)
+            wait_until(lambda: '"offset":7' in path.read_text("utf-8"), 10, "a sample")
+            client.close()
+    finally:
+        cluster.stop()
+    events = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    (summary,) = (event for event in events if event["name"] == "offsets_log")
+    assert (summary["problem"], summary["exact"]) == ("the cluster shows no __consumer_offsets", False)
