@@ -13,6 +13,9 @@ Test Tags        scenarios    delivery    restart
 Async Should Deliver Again Within 5 Seconds
     Consumer Should Deliver Again Within    async    5 seconds
 
+Async Should Stay In Its Group
+    Group Membership Should Be Kept    async
+
 Async Should Keep Every Delivery Guarantee
     Every Delivery Guarantee Should Hold    async
 

@@ -16,6 +16,9 @@ Async Should Deliver Again Within 6 Seconds
 Async Should Serve Every Partition
     Every Partition Should Be Served Within    async    6 seconds
 
+Async Should Stay In Its Group
+    Group Membership Should Be Kept    async
+
 Async Should Leave The Backlog In The Broker
     Backpressure Should Hold    async
 

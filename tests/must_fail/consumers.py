@@ -398,12 +398,12 @@ class CommitsOnReceipt(FairConsumer):
 
 
 class CommitsOneAhead(SingleThreadRoundRobin):
-    """Commits a record that its sink still needs 5 ms for, as auto-commit does (ag2ai/faststream#2610)."""
+    """Commits records for which its sink still needs 5 ms, as auto-commit does (ag2ai/faststream#2610)."""
 
     def deliver(self, records):
-        if records[0].offset() % 5 == 0:
+        if records[0].offset() % 20 == 0:
             self.count_done(records)
-            self.commit(wait=False)
+            self.commit(wait=True)
             time.sleep(0.005)
         super().deliver(records)
 
@@ -484,6 +484,16 @@ class PollsTooSeldom(FairConsumer):
             self.late = True
             self.stopping.wait(4)
         return records
+
+
+class EvictedWithoutACallback(PollsTooSeldom):
+    """The same without an event, as with a client that has no callback for it."""
+
+    def on_lost(self, partitions):
+        self.let_go(partition_set(partitions))
+        with self.delivering:
+            for partition in partition_set(partitions):
+                self.uncommitted.pop(partition, None)
 
 
 # Processes
@@ -569,6 +579,27 @@ class CommitsAtOnce(SingleThreadRoundRobin):
         super().deliver(records)
         if records[0].offset() % 5 == 0:
             self.commit(wait=False)
+
+
+class NoAssignmentEvents(FairConsumer):
+    """Prints no event about its assignments, which only the group's coordinator then reports."""
+
+    ABOUT_ASSIGNMENTS = ("partitions_assigned", "partitions_revoked")
+
+    def __init__(self, config, emit):
+        super().__init__(config, emit)
+        self.emit = Silenced(emit, self.ABOUT_ASSIGNMENTS)
+
+
+class Silenced:
+    """Events without those of some names."""
+
+    def __init__(self, emit, names):
+        self.emit, self.names, self.write = emit, names, emit.write
+
+    def __call__(self, name, **fields):
+        if name not in self.names:
+            self.emit(name, **fields)
 
 
 class CooperativeRebalancing(FairConsumer):
@@ -675,6 +706,8 @@ CONSUMERS = {
     "never commits above 0": NeverCommitsAPartitionThatStartsAboveZero,
     "resets to latest": ResetsToLatestAfterARestart,
     "polls too seldom": PollsTooSeldom,
+    "evicted without a callback": EvictedWithoutACallback,
+    "no assignment events": NoAssignmentEvents,
     "dies in the traffic": DiesInTheTraffic,
     "ignores sigterm": IgnoresSigterm,
     "starts again late": StartsAgainLate,

@@ -7,6 +7,7 @@ import pytest
 from fairpoll.checkers import CRITERIA
 from fairpoll.contract.subject import ALL_EVIDENCE
 from fairpoll.evidence.history import CommitSource, Committed
+from fairpoll.evidence.stamps import Stamps
 from histories import SCENARIO, acked, consumer, delivered, event, recording
 
 THREE = acked("high", 0, 1, 2)
@@ -23,6 +24,7 @@ def judge(check: str, *records, events=(), commits=(), final=None, messages=THRE
         dead_letters=dead,
         peak_memory_bytes=rest.pop("memory", 0),
         commit_source=rest.pop("source", None),
+        stamps=Stamps(observed=len(records)),
         evidence=rest.pop("evidence", ALL_EVIDENCE),
     )
     return CRITERIA[check](recording(messages, history, **rest), "async", **thresholds)

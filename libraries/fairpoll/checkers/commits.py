@@ -29,11 +29,12 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
 
     With a commit further ahead, a crash at that moment would lose the records in between. Times may differ
     by 50 ms of real time; by 2 ms if each commit was read from the log of a broker on this machine and the
-    deliveries are from output files, whose lines have their time before they are written.
+    deliveries are from output files, whose lines have a time of their own, taken before they are written.
     """
     history = recording.consumers[consumer]
     source = history.commit_source
-    exact = source is not None and source.exact and "places" in history.evidence
+    own_times = history.stamps.observed and not history.stamps.outside
+    exact = source and source.exact and own_times and "places" in history.evidence
     slack = (EXACT_SLACK_SECONDS if exact else CLOCK_SLACK_SECONDS) * recording.speed
     committed: dict[Partition, list[int]] = defaultdict(list)
     for number, commit in enumerate(history.commits):

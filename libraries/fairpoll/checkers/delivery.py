@@ -201,6 +201,7 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
     "delivered only while assigned",
     keyword="Records Should Be Delivered Only While Assigned",
     needs="assignments",
+    also_needs="records",
     guarantee=True,
 )
 def only_while_assigned(recording: Recording, consumer: str) -> Finding:

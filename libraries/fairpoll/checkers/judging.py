@@ -59,10 +59,11 @@ def _judge(
     if needed is None and finding.status == "fail" and "records" not in history.evidence:
         return _judge_by_commits(criterion, recording, finding)
     # The criterion itself is inconclusive without reports of buffers.
-    if needed in (None, "buffers") or needed in history.evidence:
+    lacking = criterion.lacks(history.evidence)
+    if lacking in (None, "buffers"):
         return judge_past_unreadable(criterion, recording, finding) if len(history.unreadable) else finding
     why = (
-        f"{consumer} leaves no evidence of {EVIDENCE[needed].what}; "
+        f"{consumer} leaves no evidence of {EVIDENCE[lacking].what}; "
         "docs/reference/consumer-contract.md lists what it can report"
     )
     return replace(finding, status="inconclusive", measured="no evidence", sentence=why, figures={})

@@ -152,7 +152,12 @@ def _without_assignment(seconds: float) -> str:
 
 @criterion("group membership kept", keyword="Group Membership Should Be Kept", needs="assignments")
 def membership_kept(recording: Recording, consumer: str) -> Finding:
-    """No member was evicted from its group, which happens if it does not poll or send heartbeats in time."""
+    """No member was evicted from its group, which happens if it does not poll or send heartbeats in time.
+
+    By the group coordinator's records where these can be read: a member disappeared although nobody had asked
+    its process to stop. Its records do not tell an eviction from a member that leaves by itself. Otherwise by
+    the consumer's events.
+    """
     return _membership(recording, consumer, kept=True)
 
 
@@ -163,11 +168,15 @@ def membership_lost(recording: Recording, consumer: str) -> Finding:
 
 
 def _membership(recording: Recording, consumer: str, *, kept: bool) -> Finding:
-    lost = assignments_of(recording, consumer).evictions
+    departed = _departures(recording, consumer)
+    lost = departed or assignments_of(recording, consumer).evictions
     when = ", ".join(f"{at:.1f}" for at in lost[:20])
     wanted = "never" if kept else "at least once"
     times = "once" if len(lost) == 1 else count_text(len(lost), "time")
-    evicted = f"evicted from its group {times} (at {when} s)" if lost else "never evicted from its group"
+    left = ", or left it without being stopped," if departed else ""
+    evicted = (
+        f"evicted from its group{left} {times} (at {when} s)" if lost else "never evicted from its group"
+    )
     return Finding(
         expected=f"evicted {wanted}",
         measured=times if lost else "never",
@@ -175,6 +184,18 @@ def _membership(recording: Recording, consumer: str, *, kept: bool) -> Finding:
         status="pass" if kept == (not lost) else "fail",
         figures={"lost": len(lost)},
     )
+
+
+def _departures(recording: Recording, consumer: str) -> list[float]:
+    """When members departed by the coordinator's word, except during a fault and a session after it."""
+    group = recording.consumers[consumer].group
+    session = recording.scenario.settings.session_timeout_ms / 1000 * recording.speed
+    faults = [fault for fault in recording.faults if fault.target in ("broker", "network", "consumer")]
+    return [
+        departure.at
+        for departure in (group.departures if group else ())
+        if not any(fault.since <= departure.at <= fault.until + 2 * session for fault in faults)
+    ]
 
 
 def _steps_that_count(recording: Recording) -> list[tuple[float, str]]:

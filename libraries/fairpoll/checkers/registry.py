@@ -6,7 +6,7 @@ Fairpoll add their own criteria with an entry point in the group `fairpoll.crite
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -83,9 +83,14 @@ class Criterion:
     thresholds: Mapping[str, Threshold]
     keyword: str
     needs: Evidence | None = None
+    also_needs: Evidence | None = None
     guarantee: bool = False
     subject: Subject = "consumer"
     depends_on_load: bool = False
+
+    def lacks(self, evidence: Collection[Evidence]) -> Evidence | None:
+        """The first kind of evidence that it needs and that is missing; None if it can be judged."""
+        return next((kind for kind in (self.needs, self.also_needs) if kind and kind not in evidence), None)
 
     @property
     def family(self) -> str:
@@ -152,6 +157,7 @@ def criterion(
     *,
     keyword: str = "",
     needs: Evidence | None = None,
+    also_needs: Evidence | None = None,
     guarantee: bool = False,
     subject: Subject = "consumer",
     depends_on_load: bool = False,
@@ -165,7 +171,7 @@ def criterion(
     Args:
         title: shown to people; a threshold's name in braces stands for its value.
         keyword: the name of the keyword that judges it; default: the function's name and "Should Hold".
-        needs: the kind of evidence without which it is inconclusive.
+        needs: the kind of evidence without which it is inconclusive; `also_needs` is a second one.
         guarantee: whether at-least-once delivery promises it under any load.
         subject: whether it judges a consumer, the producer or the run.
         depends_on_load: whether doubts about the load make it inconclusive.
@@ -182,6 +188,7 @@ def criterion(
             thresholds=_thresholds(function),
             keyword=keyword or f"{name.replace('_', ' ').title()} Should Hold",
             needs=needs,
+            also_needs=also_needs,
             guarantee=guarantee,
             subject=subject,
             depends_on_load=depends_on_load,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import (
+    ConsumerGroupState,
     ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
@@ -35,6 +36,7 @@ VISIBLE_SECONDS = 30.0
 ANSWER_MARGIN_SECONDS = 5.0
 # A close takes milliseconds, but may never return if a broker's name cannot be resolved.
 CLOSE_SECONDS = 1.0
+REBALANCING = (ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING)
 # By default the client retries a starting broker at growing intervals of up to 10 s.
 RECONNECT = {"reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "500"}
 
@@ -181,12 +183,19 @@ class Admin:
         ]
         return f"{len(behind)} partitions without all replicas: {', '.join(behind[:5])}" if behind else ""
 
-    def assignments(self, group: str) -> set[tuple[str, int]]:
-        """The partitions that the group's members have now. Raises ClusterError."""
+    def members(self, group: str) -> dict[str, set[tuple[str, int]]] | None:
+        """The group's members now, with their partitions; None during a rebalance. Raises ClusterError."""
         asked = self._client.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
         described = _result_of(asked[group], f"group {group}")
-        assigned = [member.assignment.topic_partitions for member in described.members if member.assignment]
-        return {(p.topic, p.partition) for partitions in assigned for p in partitions}
+        if described.state in REBALANCING:
+            return None
+        return {
+            member.member_id: {
+                (p.topic, p.partition)
+                for p in (member.assignment.topic_partitions if member.assignment else ())
+            }
+            for member in described.members
+        }
 
     def committed_offsets(self, group: str) -> dict[tuple[str, int], int]:
         """The group's committed offsets, by topic and partition. Raises ClusterError."""

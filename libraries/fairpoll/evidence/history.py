@@ -63,6 +63,22 @@ class Fault:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A member of the group that left or was evicted although nobody had asked its process to stop."""
+
+    at: float
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedGroup:
+    """What the coordinator has of the consumer's group: whether it ever had a member, and who departed."""
+
+    joined: bool
+    departures: Sequence[Departure] = ()
+
+
 @dataclass(frozen=True)
 class ConsumerHistory:
     """One consumer's deliveries and, in the order of time, the other events it reported.
@@ -85,6 +101,8 @@ class ConsumerHistory:
     unreadable: Unreadable = field(default_factory=Unreadable)
     stamps: Stamps = field(default_factory=Stamps)
     commit_source: CommitSource | None = None
+    # None if the coordinator's members were not observed.
+    group: ObservedGroup | None = None
 
     def rejected(self, policy: str | None = None) -> dict[RecordId, float]:
         """When each poison record was reported as rejected, under this policy or under any."""

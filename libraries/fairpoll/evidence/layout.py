@@ -1,5 +1,7 @@
 """Names of the files in a recording's folder; `run.experiment` describes their contents."""
 
+from pathlib import Path
+
 RUN = "run.json"
 VERDICT = "verdict.json"
 SERIES = "series.json"
@@ -10,6 +12,11 @@ EVENTS = "events.jsonl"
 CLIENT_LOG = "client.log"
 # In a consumer's folder: the files of a second member.
 SECOND_MEMBER = "member-2"
+
+
+def member_of(folder: Path) -> str:
+    """The name of the member that wrote this folder; empty for the first member."""
+    return folder.name if folder.name == SECOND_MEMBER else ""
 
 
 def producer_name(shard: int) -> str:

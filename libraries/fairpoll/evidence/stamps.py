@@ -36,10 +36,11 @@ class Stamps:
     worst_ms: float = 0.0
     example: Example | None = None
     _kept: dict[str, Column] = field(
+        compare=False,
         default_factory=lambda: {
             **{name: Column(np.float64) for name in ("own", "since", "until")},
             "record": Column(np.int64),
-        }
+        },
     )
 
     @property

@@ -12,6 +12,7 @@ from fairpoll.base.background import Repeating, abandon_after
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster.admin import CLOSE_SECONDS, Admin
 from fairpoll.contract.events import EventWriter, dump
+from fairpoll.contract.records import Partition
 from fairpoll.run.group_records import (
     Group,
     Key,
@@ -67,6 +68,7 @@ class OffsetsLog(Repeating):
         self._client: Consumer | None = None
         self._problem = ABSENT
         self._failed = False
+        self._described: dict[str, Mapping[str, Collection[Partition]]] = {}
         self._open_at = 0.0
         self._set_at = time.time() - clock.now_seconds()
         # Partition -> the offset of the next record; a topic that does not exist yet is read as a whole.
@@ -91,6 +93,17 @@ class OffsetsLog(Repeating):
             time.sleep(POLL_SECONDS)
         else:
             self._read(POLL_SECONDS)
+
+    def describe(self, consumer: str) -> None:
+        """Ask the coordinator for the group's members, where the log cannot be read, and write a change."""
+        group = self._groups[consumer]
+        try:
+            members = self._admin.members(group)
+        except ClusterError:
+            return  # no broker answers, or it does not describe groups, as the mock
+        if members is not None and members != self._described.get(group):
+            self._described[group] = members
+            self._write_members(group, clock.now_ms(), 0, members)
 
     def finish(self) -> None:
         """Read to the present end, and write how complete the record is."""
@@ -188,7 +201,7 @@ class OffsetsLog(Repeating):
     def _committed(self, key: Key, offset: int | None, at: float) -> None:
         """Write a commit; a deleted one has the offset -1."""
         where = {**key.fields, "offset": -1 if offset is None else offset}
-        self._write("committed_offsets", key, at, offsets=[where], final=False, log=True)
+        self._write("committed_offsets", key.group, at, offsets=[where], final=False, log=True)
 
     def _changed(self, key: Key, value: bytes | None, at: float) -> None:
         """Write the group's members and their partitions if the record changes these."""
@@ -198,14 +211,20 @@ class OffsetsLog(Repeating):
         state.take(key, value)
         if state.members == before and (before or state.kind != "classic"):
             return
+        self._write_members(key.group, at, state.generation, state.members)
+
+    def _write_members(
+        self, group: str, at: float, generation: int, members: Mapping[str, Collection[Partition]]
+    ) -> None:
         owned = [
             {"topic": topic, "partition": number, "member": member}
-            for member, partitions in state.members.items()
+            for member, partitions in members.items()
             for topic, number in sorted(partitions)
         ]
-        members = list(state.members)
-        self._write("group_members", key, at, generation=state.generation, members=members, partitions=owned)
+        self._write(
+            "group_members", group, at, generation=generation, members=list(members), partitions=owned
+        )
 
-    def _write(self, name: str, key: Key, at: float, **fields: object) -> None:
-        consumer = self._consumers[key.group]
+    def _write(self, name: str, group: str, at: float, **fields: object) -> None:
+        consumer = self._consumers[group]
         self._emit.write(dump({"timestamp": at, "name": name, "consumer": consumer, **fields}) + "\n")

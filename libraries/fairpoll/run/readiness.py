@@ -96,7 +96,8 @@ def wait_until_assigned(
             for name in silent:
                 # The group does not exist yet, or the broker (the mock) cannot describe groups.
                 with contextlib.suppress(ClusterError):
-                    asked[name] = admin.assignments(consumers[name][0])
+                    described = admin.members(consumers[name][0]) or {}
+                    asked[name] = set().union(*described.values())
             ask_at = time.monotonic() + ASK_SECONDS
         for name, (_, members) in consumers.items():
             members.assigned |= wanted <= owned(name)

@@ -21,10 +21,10 @@ class Sampler(Repeating):
     """Use as a context; `groups` maps a consumer's name to its group, `pids` gives its processes now.
 
     Writes events `committed_offsets`, `memory` and `log_start` to `path`, and those of `OffsetsLog`. Commits
-    are sampled only while that cannot read them. A sample has the offsets that changed since the one before;
-    with thousands of partitions, complete samples would fill the recording. The final sample, after the
-    consumers have stopped, has all committed offsets, where their successors would begin, and the first
-    offset that the broker still holds of each partition.
+    are sampled, and members asked for, only while that cannot read them. A sample has the offsets that
+    changed since the one before; with thousands of partitions, complete samples would fill the recording.
+    The final sample, after the consumers have stopped, has all committed offsets, where their successors
+    would begin, and the first offset that the broker still holds of each partition.
     """
 
     def __init__(
@@ -81,6 +81,8 @@ class Sampler(Repeating):
         """Write a sample of each consumer; False if no broker answered."""
         answered = True
         for name in self._clients:
+            if self._log.problem and not final:
+                self._log.describe(name)
             if final or self._log.problem:
                 answered = self._sample_commits(name, final=final)
                 if final and not answered:

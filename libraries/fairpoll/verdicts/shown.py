@@ -6,7 +6,7 @@ Without declared evidence a criterion is INCONCLUSIVE: a consumer cannot pass by
 """
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 from fairpoll.checkers import CRITERIA
 from fairpoll.contract.subject import EVIDENCE, Evidence
@@ -23,11 +23,10 @@ def not_shown(criterion: str, recording: Recording, consumer: str) -> str | None
     if consumer not in judged or consumer not in recording.consumers:
         return None
     history = recording.consumers[consumer]
-    declared = set(judged[consumer].shows)
+    declared: set[Any] = set(judged[consumer].shows)
     if not declared and "places" in history.evidence:
         declared.add("contents")  # output files hold the bodies, unless it is declared that they do not
-    needed = CRITERIA[criterion].needs if criterion in CRITERIA else None
-    return needed if needed and needed not in declared and needed not in history.evidence else None
+    return CRITERIA[criterion].lacks(declared | history.evidence) if criterion in CRITERIA else None
 
 
 def cannot_show(consumer: str, kinds: Mapping[str, list[str]]) -> str:

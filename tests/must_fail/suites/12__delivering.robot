@@ -9,7 +9,7 @@ Test Template     Consumer Should Be Caught
 
 
 *** Test Cases ***                     CONSUMER                               CAUGHT BY                          CONSEQUENCES
-Newest First                           newest first                           order_kept                         commits_never_ahead commits_caught_up
+Newest First                           newest first                           order_kept                         commits_never_ahead commits_caught_up commits_never_back
 Drops On A Full Buffer                 drops on a full buffer                 nothing_lost                       commits_never_ahead pauses_pair_up no_stall every_partition_served
 Counts Only                            counts only                            nothing_lost                       commits_never_ahead oldest_wait_at_most every_partition_served no_stall throughput_at_least
 Alters The Payload                     alters the payload                     content_intact                     -

@@ -11,7 +11,7 @@ Test Template     Consumer Should Be Caught
 
 *** Test Cases ***                     CONSUMER                               CAUGHT BY                          CONSEQUENCES
 Forgets To Resume On Revoke            forgets to resume on revoke            delivers_again                     nothing_lost every_partition_served no_stall commits_caught_up pauses_pair_up
-Keeps Buffers Of Revoked Partitions    keeps buffers of revoked partitions    only_while_assigned                no_forbidden_duplicates order_kept commits_never_ahead commits_caught_up nothing_lost buffers_bounded pauses_pair_up
+Keeps Buffers Of Revoked Partitions    keeps buffers of revoked partitions    only_while_assigned                no_forbidden_duplicates order_kept commits_never_ahead commits_caught_up commits_never_back nothing_lost buffers_bounded pauses_pair_up
 Never Commits Above 0                  never commits above 0                  commits_caught_up                  every_partition_served delivers_again no_stall
 Resets To Latest                       resets to latest                       nothing_lost                       commits_never_ahead commits_caught_up delivers_again every_partition_served no_stall
 The Built-In Async Consumer            [Template]                             Consumer Should Pass Everything

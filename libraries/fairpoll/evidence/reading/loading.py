@@ -17,10 +17,11 @@ from fairpoll.contract.subject import Evidence
 from fairpoll.evidence import layout
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import RunFacts, read_facts
-from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
+from fairpoll.evidence.history import Committed, ConsumerHistory, ObservedGroup, Recording
 from fairpoll.evidence.reading.gathering import Gatherer, content_of, read_member_events
 from fairpoll.evidence.reading.ledger import gather_ledger
 from fairpoll.evidence.reading.lines import Lines
+from fairpoll.evidence.reading.membership import running_processes
 from fairpoll.evidence.reading.numbering import Numbering
 from fairpoll.evidence.reading.observed import LineTimes, Observations
 from fairpoll.evidence.reading.samples import Samples
@@ -161,7 +162,7 @@ class _Reader:
             evidence: set[Evidence] = {"records", "contents", "places"}
             fields = Fields(**self.facts.fields.get(name, {}))
             for path in outputs:
-                gatherer.output(path, _member(path.parent), fields)
+                gatherer.output(path, layout.member_of(path.parent), fields)
             unreadable = gatherer.unreadable
             if unreadable.outputs and not gatherer.found.count:
                 raise next(line for line in unreadable.first if line.path in outputs).error
@@ -172,7 +173,11 @@ class _Reader:
         else:
             evidence = set()
             gatherer.behind_commits(commits)
-        if any(event["name"] == "partitions_assigned" for event in events):
+        membership = samples.membership(running_processes(self.facts, name, self.time), self.facts.speed)
+        reported_assignments = any(event["name"] == "partitions_assigned" for event in events)
+        if membership and not reported_assignments:
+            events = sorted([*events, *membership.assignments], key=lambda event: event["at"])
+        if reported_assignments or (membership and membership.assignments):
             evidence.add("assignments")
         if any("buffered" in entry for event in events for entry in event.get("partitions", ())):
             evidence.add("buffers")
@@ -195,6 +200,7 @@ class _Reader:
             gatherer.unreadable,
             times.stamps,
             samples.source,
+            ObservedGroup(membership.joined, membership.departures) if membership else None,
         )
 
     def _observations(self, consumer: str) -> Observations:
@@ -224,7 +230,7 @@ class _Reader:
                 message_id=str(line.get("id") or body.get("id", "")),
                 checksum=content_of(value),
                 output=path.name,
-                member=_member(folder),
+                member=layout.member_of(folder),
             )
 
     def _output_lines(self, path: Path, gatherer: Gatherer) -> Iterator[tuple[int, Event]]:
@@ -250,7 +256,7 @@ class _Reader:
         events: list[Event] = []
         any_reported = False
         for folder in folders:
-            path, member = folder / layout.EVENTS, _member(folder)
+            path, member = folder / layout.EVENTS, layout.member_of(folder)
             if path.exists():
                 read, reported = read_member_events(
                     path, member, self.tables, self.numbering, gatherer, with_records=with_records
@@ -294,8 +300,3 @@ def _assigned_at(events: Iterable[Event]) -> dict[tuple[str, Partition], Any]:
             for partition in partitions_of(event):
                 found[(event["member"], partition)].append(event["at"])
     return {owner: np.array(moments) for owner, moments in found.items()}
-
-
-def _member(folder: Path) -> str:
-    """The name of the member that wrote this folder; empty for the first member."""
-    return folder.name if folder.name == layout.SECOND_MEMBER else ""

@@ -1,10 +1,12 @@
 """What the harness observed of one consumer, from the events in the files of samples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import CommitSource, Committed
+from fairpoll.evidence.reading.membership import Membership, RunningProcess
 
 
 @dataclass
@@ -19,11 +21,15 @@ class Samples:
     source: CommitSource | None = None
     sampled: list[Committed] = field(default_factory=list)
     logged: list[Committed] = field(default_factory=list)
+    # The events `group_members`.
+    members: list[Event] = field(default_factory=list)
 
     def take(self, event: Event) -> None:
         match event["name"]:
             case "memory":
                 self.memory = max(self.memory, event["rss_bytes"])
+            case "group_members":
+                self.members.append(event)
             case "offsets_log":
                 self.source = CommitSource(event["problem"], event["exact"])
             case "committed_offsets":
@@ -36,6 +42,15 @@ class Samples:
     @property
     def every_commit(self) -> bool:
         return self.source is not None and not self.source.problem
+
+    def membership(self, processes: Sequence[RunningProcess], speed: float) -> Membership | None:
+        """The members of the group with these processes; None if they were not observed."""
+        if not (self.every_commit or self.members):
+            return None
+        membership = Membership(processes, speed)
+        for event in sorted(self.members, key=lambda event: event["at"]):
+            membership.take(event)
+        return membership
 
     @property
     def commits(self) -> list[Committed]:

@@ -1,0 +1,108 @@
+"""The members of a consumer group by its coordinator's word, and the processes that they belong to."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from fairpoll.contract.events import Event
+from fairpoll.contract.records import Partition, partitions_of
+from fairpoll.evidence.facts import RunFacts
+from fairpoll.evidence.history import Departure
+from fairpoll.evidence.layout import SECOND_MEMBER
+
+# Processes and brokers have clocks of their own (real seconds).
+CLOCK_SLACK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class RunningProcess:
+    """A process of the consumer, in scenario seconds; `member` names the folder of its member.
+
+    `asked_to_stop` is the time of its first SIGTERM or SIGKILL, of its own end or of a fault in it.
+    """
+
+    member: str
+    started: float
+    asked_to_stop: float
+    ended: float
+
+
+def running_processes(facts: RunFacts, consumer: str, time: Callable[[float], float]) -> list[RunningProcess]:
+    """The consumer's processes; `time` converts milliseconds since the epoch to scenario seconds."""
+    found = []
+    for process in facts.processes:
+        if process.consumer == consumer:
+            ends = (process.terminated_ms, process.killed_ms, process.ended_ms)
+            asked = min((time(ms) for ms in ends if ms is not None), default=math.inf)
+            ended = math.inf if process.ended_ms is None else time(process.ended_ms)
+            member = SECOND_MEMBER if process.member > 1 else ""
+            found.append(RunningProcess(member, time(process.started_ms), asked, ended))
+    return found
+
+
+@dataclass
+class Membership:
+    """Fed with `group_members` events in the order of time. `speed`: scenario seconds in a real second.
+
+    `assignments` are the events `partitions_assigned` and `partitions_revoked` that a consumer would have
+    printed. A partition stays with its last owner until another member has it: a member learns later than the
+    coordinator that it has been evicted. `departures` are the members that left the group, or were evicted,
+    although nobody had asked their process to stop.
+    """
+
+    processes: Sequence[RunningProcess]
+    speed: float
+    joined: bool = False
+    assignments: list[Event] = field(default_factory=list)
+    departures: list[Departure] = field(default_factory=list)
+    _members: dict[str, RunningProcess | None] = field(default_factory=dict)
+    _owners: dict[Partition, tuple[str, str]] = field(default_factory=dict)
+
+    def take(self, event: Event) -> None:
+        at, members = event["at"], [str(member) for member in event["members"]]
+        self.joined = self.joined or bool(members)
+        for member in [member for member in self._members if member not in members]:
+            self._leave(member, self._members.pop(member), at)
+        for member in members:
+            if member not in self._members:
+                self._members[member] = self._process_of(at)
+        owned: dict[str, list[Partition]] = {}
+        for partition, item in zip(partitions_of(event), event["partitions"], strict=True):
+            owned.setdefault(str(item.get("member", "")), []).append(partition)
+        for member, partitions in owned.items():
+            self._assign(member, partitions, at)
+
+    def _leave(self, member: str, process: RunningProcess | None, at: float) -> None:
+        mine = [partition for partition, (owner, _) in self._owners.items() if owner == member]
+        if process and process.asked_to_stop > at + CLOCK_SLACK_SECONDS * self.speed:
+            self.departures.append(Departure(at, process.member))
+        else:
+            self._revoke(mine, at)
+
+    def _assign(self, member: str, partitions: Sequence[Partition], at: float) -> None:
+        process = self._members.get(member)
+        name = process.member if process else ""
+        fresh = [p for p in partitions if self._owners.get(p, ("", ""))[0] != member]
+        self._revoke([p for p in fresh if self._owners.get(p, ("", name))[1] != name], at)
+        self._owners.update(dict.fromkeys(fresh, (member, name)))
+        if fresh:
+            self.assignments.append(_event("partitions_assigned", name, fresh, at))
+
+    def _revoke(self, partitions: Sequence[Partition], at: float) -> None:
+        by_name: dict[str, list[Partition]] = {}
+        for partition in partitions:
+            by_name.setdefault(self._owners.pop(partition)[1], []).append(partition)
+        for name, gone in by_name.items():
+            self.assignments.append(_event("partitions_revoked", name, gone, at))
+
+    def _process_of(self, at: float) -> RunningProcess | None:
+        """The process of a member that joined by now: of several, one that has no member yet, the newest."""
+        slack = CLOCK_SLACK_SECONDS * self.speed
+        running = [p for p in self.processes if p.started <= at + slack and p.ended >= at - slack]
+        known = list(self._members.values())
+        return max(running, key=lambda p: (p not in known, p.started), default=None)
+
+
+def _event(name: str, member: str, partitions: Sequence[Partition], at: float) -> Event:
+    listed = [{"topic": topic, "partition": number} for topic, number in partitions]
+    return {"name": name, "at": at, "member": member, "partitions": listed}

@@ -1,0 +1,124 @@
+"""Members of a group, as the coordinator's records have them: assignments, and who departed."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from fairpoll.checkers import judge
+from fairpoll.evidence.history import Departure, ObservedGroup
+from fairpoll.evidence.reading.membership import Membership, RunningProcess
+from histories import acked, consumer, recording
+
+P0, P1 = ("t", 0), ("t", 1)
+FIRST = RunningProcess("", -5.0, math.inf, math.inf)
+
+
+def members(at: float, **owned: list[tuple[str, int]]) -> dict:
+    """The event of a group whose members own these partitions."""
+    listed = [{"topic": t, "partition": n, "member": m} for m, ps in owned.items() for t, n in ps]
+    return {"name": "group_members", "at": at, "generation": 1, "members": [*owned], "partitions": listed}
+
+
+def folded(*events: dict, processes: tuple[RunningProcess, ...] = (FIRST,), speed: float = 1.0) -> Membership:
+    membership = Membership(processes, speed)
+    for event in events:
+        membership.take(event)
+    return membership
+
+
+def changes(membership: Membership) -> list[tuple[str, float, str, list[int]]]:
+    return [
+        (event["name"], event["at"], event["member"], [p["partition"] for p in event["partitions"]])
+        for event in membership.assignments
+    ]
+
+
+def test_a_group_that_nobody_joined():
+    assert not folded().joined
+    assert not folded(members(0)).joined
+    assert folded(members(0), members(1, a=[P0])).joined
+
+
+def test_an_evicted_member_departs_and_its_successor_is_assigned_anew():
+    """In between it does not know of it, and may go on with what it has."""
+    membership = folded(members(0, a=[P0, P1]), members(4), members(6, b=[P0, P1]))
+    assert membership.departures == [Departure(4, "")]
+    assert changes(membership) == [
+        ("partitions_assigned", 0, "", [0, 1]),
+        ("partitions_assigned", 6, "", [0, 1]),
+    ]
+
+
+@pytest.mark.parametrize("asked", [3.9, 4.05])
+def test_a_member_whose_process_was_asked_to_stop_has_left(asked: float):
+    membership = folded(members(0, a=[P0]), members(4), processes=(replace(FIRST, asked_to_stop=asked),))
+    assert membership.departures == []
+    assert changes(membership)[-1] == ("partitions_revoked", 4, "", [0])
+
+
+def test_a_killed_member_disappears_when_its_session_ends():
+    killed = replace(FIRST, asked_to_stop=2.0, ended=2.0)
+    successor = RunningProcess("", 2.5, math.inf, math.inf)
+    membership = folded(members(0, a=[P0]), members(9, b=[P0]), processes=(killed, successor))
+    assert membership.departures == []
+    assert [change[:2] for change in changes(membership)] == [
+        ("partitions_assigned", 0),
+        ("partitions_revoked", 9),
+        ("partitions_assigned", 9),
+    ]
+
+
+def test_partitions_go_to_a_second_process_and_come_back():
+    second = RunningProcess("member-2", 3.0, 8.0, 8.5)
+    membership = folded(
+        members(0, a=[P0, P1]),
+        members(4, a=[P0], b=[P1]),
+        members(8.2, a=[P0, P1]),
+        processes=(FIRST, second),
+    )
+    assert membership.departures == []
+    assert changes(membership) == [
+        ("partitions_assigned", 0, "", [0, 1]),
+        ("partitions_revoked", 4, "", [1]),
+        ("partitions_assigned", 4, "member-2", [1]),
+        ("partitions_revoked", 8.2, "member-2", [1]),
+        ("partitions_assigned", 8.2, "", [1]),
+    ]
+
+
+def test_the_first_member_that_is_evicted_beside_a_second_one():
+    second = RunningProcess("member-2", 3.0, math.inf, math.inf)
+    events = (members(0, a=[P0, P1]), members(4, a=[P0], b=[P1]), members(6, b=[P0, P1]))
+    membership = folded(*events, members(7, b=[P1], c=[P0]), processes=(FIRST, second))
+    assert membership.departures == [Departure(6, "")]
+    assert changes(membership)[-1] == ("partitions_assigned", 7, "", [0])
+
+
+def test_a_partition_between_two_cooperative_generations_stays_with_its_owner():
+    """It learns of the new generation later than the coordinator has written it."""
+    membership = folded(members(0, a=[P0, P1]), members(4, a=[P0]), members(5, a=[P0]))
+    assert changes(membership) == [("partitions_assigned", 0, "", [0, 1])]
+
+
+class TestTheCriterion:
+    def judged(self, *departures: Departure, faults: tuple[dict, ...] = ()):
+        mine = replace(consumer("mine"), group=ObservedGroup(joined=True, departures=departures))
+        run = recording(acked("low", 0), mine, facts={"start_ms": 0.0, "faults": faults})
+        return judge("membership_kept", run, "mine")
+
+    def test_kept(self):
+        assert self.judged().sentence == "mine was never evicted from its group, expected never"
+
+    def test_a_departure_fails_without_an_event_of_the_consumer(self):
+        finding = self.judged(Departure(4.0, ""))
+        assert (finding.status, finding.figures) == ("fail", {"lost": 1})
+        assert finding.sentence == (
+            "mine was evicted from its group, or left it without being stopped, once (at 4.0 s), "
+            "expected never"
+        )
+
+    def test_a_fault_and_a_session_after_it_excuse(self):
+        fault = {"target": "network", "what": "isolated", "from_ms": 3_000.0, "until_ms": 4_000.0}
+        assert self.judged(Departure(5.0, ""), faults=(fault,)).status == "pass"
+        assert self.judged(Departure(2.0, ""), faults=(fault,)).status == "fail"
