@@ -82,11 +82,8 @@ def criteria_page() -> str:
 
 def _criterion(criterion: Criterion) -> str:
     marks = ["guarantee"] * criterion.guarantee + ["load"] * criterion.depends_on_load
-    needs = (
-        f"; needs {EVIDENCE[criterion.needs].what} ({EVIDENCE[criterion.needs].source})"
-        if criterion.needs
-        else ""
-    )
+    kinds = [EVIDENCE[kind] for kind in (criterion.needs, criterion.also_needs) if kind]
+    needs = "; needs " + " and ".join(f"{kind.what} ({kind.source})" for kind in kinds) if kinds else ""
     head = f"`{criterion.keyword}`{needs}{''.join(f'; *{mark}*' for mark in marks)}"
     paragraphs = [" ".join(part.split()) for part in criterion.documentation.split("\n\n")]
     thresholds = (

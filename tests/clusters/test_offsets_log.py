@@ -1,6 +1,9 @@
 """The reader of `__consumer_offsets` on a real broker, and its fallback on the mock."""
 
 import json
+import re
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,11 +11,15 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from brokers import opened
+from fairpoll.base.errors import FairpollError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence.reading.strict import read_samples
+from fairpoll.run.recorder import Recorder
 from fairpoll.run.sampler import Sampler
+from fairpoll.scenarios.packaged import find_scenario
 
 TOPIC = "observed"
 
@@ -104,3 +111,42 @@ def test_the_mock_is_sampled(tmp_path: Path, registry: Registry):
     events = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     (summary,) = (event for event in events if event["name"] == "offsets_log")
     assert (summary["problem"], summary["exact"]) == ("the cluster shows no __consumer_offsets", False)
+
+
+SHARE_MEMBER = """
+import os
+from confluent_kafka import ShareConsumer
+servers, group = os.environ["FAIRPOLL_BOOTSTRAP_SERVERS"], os.environ["FAIRPOLL_GROUP"]
+consumer = ShareConsumer({"bootstrap.servers": servers, "group.id": group})
+consumer.subscribe([pair.partition("=")[0] for pair in os.environ["FAIRPOLL_TOPICS"].split()])
+while True:
+    consumer.poll(1)
+"""
+OWN_GROUP = SHARE_MEMBER.replace("ShareConsumer", "Consumer").replace(
+    'os.environ["FAIRPOLL_GROUP"]', '"mine"'
+)
+
+
+def refused(broker: Cluster, tmp_path: Path, program: str, ready_seconds: float) -> str:
+    """What is reported of a consumer that is waited for this long."""
+    subject = Subject("mine", (sys.executable, "-c", program))
+    with Recorder(broker, tmp_path / "runs") as recorder:
+        experiment = recorder.prepare("refused", find_scenario("specified.yaml"), 10.0, [subject])
+        experiment.ready_seconds = ready_seconds
+        with pytest.raises(FairpollError) as reason:
+            experiment.run()
+    return str(reason.value)
+
+
+@pytest.mark.local
+def test_a_share_group_is_named_at_once(broker: Cluster, tmp_path: Path):
+    started = time.monotonic()
+    reason = refused(broker, tmp_path, SHARE_MEMBER, 60.0)
+    assert "which is not a consumer group but a share group" in reason
+    assert time.monotonic() - started < 45
+
+
+@pytest.mark.local
+def test_a_group_that_nobody_joins_is_named(broker: Cluster, tmp_path: Path):
+    reason = refused(broker, tmp_path, OWN_GROUP, 6.0)
+    assert re.search(r"mine has 0, 0 events printed \(nobody joined group \S+\.mine\)", reason)

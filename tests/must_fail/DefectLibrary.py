@@ -147,6 +147,19 @@ class DefectLibrary:
         settle(SESSION.verdict(), findings)
 
     @keyword
+    def consumer_should_pass_what_it_shows(self, consumer: str, *unshown: str) -> None:
+        """Fails if any criterion does, except that these have no evidence."""
+        findings = dict(self._judge(consumer, unshown))
+        lacking = [name for name, finding in findings.items() if finding.measured == "no evidence"]
+        shown = [finding for name, finding in findings.items() if name not in lacking]
+        passed = lacking == [*unshown] and all(finding.status == "pass" for finding in shown)
+        status: Status = "pass" if passed else "fail"
+        self._rows.append(_row(consumer, "passes what it shows", f"without {', '.join(lacking)}", status))
+        if lacking != [*unshown]:
+            raise Failure(f"{consumer} has no evidence of {lacking}, expected {[*unshown]}")
+        settle(SESSION.verdict(), shown)
+
+    @keyword
     def log_the_kill_table(self) -> None:
         """Logs which criterion caught which consumer, and writes kill_table.json with the same."""
         logger.info(criteria_table(self._rows, caption="Kill table"), html=True)
@@ -167,7 +180,7 @@ class DefectLibrary:
                 self._cut_off = load_recording(copy)
         return self._cut_off
 
-    def _judge(self, consumer: str) -> list[tuple[str, Finding]]:
+    def _judge(self, consumer: str, unshown: Sequence[str] = ()) -> list[tuple[str, Finding]]:
         verdict = SESSION.verdict()
         found = [
             (name, verdict.judge(name, _slug(consumer), **thresholds))
@@ -178,7 +191,9 @@ class DefectLibrary:
         doubts = [
             finding
             for name, finding in found
-            if finding.status == "inconclusive" and not (ended and name == "stops_when_asked")
+            if finding.status == "inconclusive"
+            and not (ended and name == "stops_when_asked")
+            and not (name in unshown and finding.measured == "no evidence")
         ]
         if doubts:
             raise Failure(f"{INCONCLUSIVE}{'; '.join(finding.sentence for finding in doubts)}")

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 
-from confluent_kafka import OFFSET_END, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, TopicPartition
 from dishonest import (
     AnHourSlow,
     CommitsBeforeItFlushes,
@@ -602,6 +602,21 @@ class Silenced:
             self.emit(name, **fields)
 
 
+class AssignsItself(FairConsumer):
+    """Joins no group and commits nothing: it would find its offsets in its sink."""
+
+    def subscribe(self):
+        topics = self.client.list_topics(timeout=10).topics
+        mine = [
+            TopicPartition(t, p, OFFSET_BEGINNING) for t in self.config.outputs for p in topics[t].partitions
+        ]
+        self.client.assign(mine)
+        self.on_assign(mine)
+
+    def commit(self, *, wait, only=None):
+        pass
+
+
 class CooperativeRebalancing(FairConsumer):
     """Gives up only the partitions that move to another member (KIP-429)."""
 
@@ -708,6 +723,7 @@ CONSUMERS = {
     "polls too seldom": PollsTooSeldom,
     "evicted without a callback": EvictedWithoutACallback,
     "no assignment events": NoAssignmentEvents,
+    "assigns itself": AssignsItself,
     "dies in the traffic": DiesInTheTraffic,
     "ignores sigterm": IgnoresSigterm,
     "starts again late": StartsAgainLate,

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from fairpoll.checkers import judge
+from fairpoll.contract.subject import ALL_EVIDENCE
 from fairpoll.evidence.history import Departure, ObservedGroup
 from fairpoll.evidence.reading.membership import Membership, RunningProcess
-from histories import acked, consumer, recording
+from histories import acked, consumer, delivered, recording
 
 P0, P1 = ("t", 0), ("t", 1)
 FIRST = RunningProcess("", -5.0, math.inf, math.inf)
@@ -122,3 +123,19 @@ class TestTheCriterion:
         fault = {"target": "network", "what": "isolated", "from_ms": 3_000.0, "until_ms": 4_000.0}
         assert self.judged(Departure(5.0, ""), faults=(fault,)).status == "pass"
         assert self.judged(Departure(2.0, ""), faults=(fault,)).status == "fail"
+
+
+class TestAGroupThatNobodyJoined:
+    CRITERIA = ("commits_never_ahead", "commits_never_back", "commits_caught_up")
+
+    @pytest.mark.parametrize("criterion", CRITERIA)
+    def test_no_commit_is_not_the_consumers_commit(self, criterion: str):
+        evidence = ALL_EVIDENCE - {"commits"}
+        mine = replace(consumer("mine", delivered("low", 0, 0.5)), final_offsets={}, evidence=evidence)
+        finding = judge(
+            criterion, recording(acked("low", 0), mine, facts={"groups": {"mine": "g-mine"}}), "mine"
+        )
+        assert (finding.status, finding.measured) == ("inconclusive", "no evidence")
+        assert finding.sentence.startswith(
+            "no commit was ever seen in group g-mine, which nobody joined: mine may assign itself"
+        )

@@ -22,6 +22,7 @@ EXACT_SLACK_SECONDS = 0.002
     "commits never ahead of the sink",
     keyword="Commits Should Never Be Ahead",
     needs="records",
+    also_needs="commits",
     guarantee=True,
 )
 def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
@@ -59,7 +60,13 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     )
 
 
-@criterion("commits never back", keyword="Commits Should Never Go Back", needs="records", guarantee=True)
+@criterion(
+    "commits never back",
+    keyword="Commits Should Never Go Back",
+    needs="records",
+    also_needs="commits",
+    guarantee=True,
+)
 def commits_never_back(recording: Recording, consumer: str) -> Finding:
     """While a partition stayed with its member, its committed offset was never lowered.
 
@@ -121,7 +128,11 @@ def _by(history: ConsumerHistory) -> str:
 
 
 @criterion(
-    "commits caught up at the end", keyword="Commits Should Have Caught Up", needs="records", guarantee=True
+    "commits caught up at the end",
+    keyword="Commits Should Have Caught Up",
+    needs="records",
+    also_needs="commits",
+    guarantee=True,
 )
 def commits_caught_up(recording: Recording, consumer: str) -> Finding:
     """When all consumers had stopped, each partition's committed offset was the next one to read.

@@ -63,7 +63,10 @@ def _judge(
     if lacking in (None, "buffers"):
         return judge_past_unreadable(criterion, recording, finding) if len(history.unreadable) else finding
     why = (
-        f"{consumer} leaves no evidence of {EVIDENCE[lacking].what}; "
+        f"no commit was ever seen in group {recording.facts.groups.get(consumer, '')}, which nobody joined: "
+        f"{consumer} may assign itself its partitions, or have a group.id of its own, not FAIRPOLL_GROUP"
+        if lacking == "commits"
+        else f"{consumer} leaves no evidence of {EVIDENCE[lacking].what}; "
         "docs/reference/consumer-contract.md lists what it can report"
     )
     return replace(finding, status="inconclusive", measured="no evidence", sentence=why, figures={})

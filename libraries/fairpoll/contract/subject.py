@@ -17,7 +17,7 @@ from fairpoll.base.text import quoted
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 
 # A kind of evidence that a consumer can be judged by; EVIDENCE describes each.
-Evidence = Literal["records", "contents", "places", "assignments", "buffers"]
+Evidence = Literal["records", "contents", "places", "assignments", "buffers", "commits"]
 ALL_EVIDENCE: frozenset[Evidence] = frozenset(get_args(Evidence))
 # The word for a consumer in suites.
 Mode = Literal["sync", "async", "bizon-sync", "bizon-async", "yours"]
@@ -40,8 +40,11 @@ EVIDENCE: Mapping[Evidence, EvidenceKind] = {
     "records": EvidenceKind("which records it delivered", "events or output files"),
     "contents": EvidenceKind("what the records it delivered hold", "output files"),
     "places": EvidenceKind("which output its records went to", "output files"),
-    "assignments": EvidenceKind("which partitions were assigned to it", "events"),
+    "assignments": EvidenceKind(
+        "which partitions were assigned to it", "events, or its group's coordinator on a real broker"
+    ),
     "buffers": EvidenceKind("how many records it buffers", "events"),
+    "commits": EvidenceKind("what it commits", "its group's coordinator, if it joins its group or commits"),
 }
 
 

@@ -99,15 +99,20 @@ class ConsumerGroups:
         )
         # The processes are stopped before the sampler takes its last sample, also after an error.
         with observer, sampler, self.processes:
-            self._start_members(partitions)
+            self._start_members(partitions, sampler)
             self._watch(agree_start(), observer)
             to_deliver = wait_until_produced()
             if self.scenario.drain:
                 self._drain(to_deliver)
         self.note(stopped_ms=clock.now_ms())
 
-    def _start_members(self, partitions: Mapping[str, int]) -> None:
+    def _start_members(self, partitions: Mapping[str, int], sampler: Sampler) -> None:
         """Start the first members, and wait until they are assigned all partitions."""
+
+        def check() -> None:
+            sampler.check()
+            self.check_running()
+
         for group in self.members.values():
             group.start()
         self.progress(f"waiting for the partitions of {', '.join(self.members)}")
@@ -115,7 +120,7 @@ class ConsumerGroups:
             {(topic, number) for topic, count in partitions.items() for number in range(count)},
             {name: (self.names[name], group) for name, group in self.members.items()},
             self.client_config,
-            self.check_running,
+            check,
             self.ready_seconds,
         )
         self.note(assigned_ms=clock.now_ms())

@@ -44,7 +44,8 @@ class OffsetsLog(Repeating):
     the partitions that the groups' ids hash to, from their end at construction. It writes the events
     `committed_offsets` and `group_members`, with the time at which the broker appended the record if
     `same_clock` (the brokers run on this machine), else the time of arrival. At the end it writes one
-    `offsets_log` event for each consumer; `problem` is then the reason why records may be missing, or "".
+    `offsets_log` event for each consumer; `problem` is then the reason why records may be missing, or "", and
+    `members` false for a kind of group whose members it cannot read.
     """
 
     def __init__(
@@ -119,7 +120,8 @@ class OffsetsLog(Repeating):
         stepped = abs(time.time() - clock.now_seconds() - self._set_at) > CLOCK_STEP_SECONDS
         for name in self._groups:
             exact = self._same_clock and not stepped
-            self._emit("offsets_log", consumer=name, problem=self._problem, exact=exact)
+            members = self.kind_of(name) in (None, "classic", "consumer")
+            self._emit("offsets_log", consumer=name, problem=self._problem, exact=exact, members=members)
         if self._client:
             abandon_after(CLOSE_SECONDS, self._client.close)
         self._admin.close()

@@ -78,6 +78,8 @@ def wait_until_assigned(
     assignments = {name: Assignments() for name in tails}
     # What the coordinator has answered about those that report no assignments.
     asked: dict[str, set[Partition]] = {}
+    # Those whose group has no member.
+    empty: set[str] = set()
     (_, some_members) = next(iter(consumers.values()))
     admin = Admin(client_config, some_members.folder.parent / "admin.log")
     ask_at = time.monotonic() + ASK_SECONDS
@@ -96,8 +98,9 @@ def wait_until_assigned(
             for name in silent:
                 # The group does not exist yet, or the broker (the mock) cannot describe groups.
                 with contextlib.suppress(ClusterError):
-                    described = admin.members(consumers[name][0]) or {}
-                    asked[name] = set().union(*described.values())
+                    described = admin.members(consumers[name][0])
+                    asked[name] = set().union(*(described or {}).values())
+                    (empty.discard if described else empty.add)(name)
             ask_at = time.monotonic() + ASK_SECONDS
         for name, (_, members) in consumers.items():
             members.assigned |= wanted <= owned(name)
@@ -114,7 +117,9 @@ def wait_until_assigned(
             timeout_seconds,
             f"all {len(wanted)} partitions to be assigned to each consumer",
             last_seen=lambda: ", ".join(
-                f"{name} has {len(owned(name))}, {tail.events} events printed" for name, tail in tails.items()
+                f"{name} has {len(owned(name))}, {tail.events} events printed"
+                + (f" (nobody joined group {consumers[name][0]})" if name in empty else "")
+                for name, tail in tails.items()
             ),
         )
     except DeadlineError:

@@ -8,6 +8,7 @@ import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from fairpoll.base.background import Repeating, abandon_after
+from fairpoll.base.errors import ConsumerError
 from fairpoll.cluster.admin import CLOSE_SECONDS
 from fairpoll.contract.events import EventWriter
 from fairpoll.run.offsets_log import OffsetsLog
@@ -40,7 +41,7 @@ class Sampler(Repeating):
         super().__init__("sampler", INTERVAL_SECONDS)
         self._stream = path.open("a", encoding="utf-8")
         self._emit = EventWriter(self._stream)
-        self._pids = pids
+        self._pids, self._groups = pids, groups
         self._partitions = [TopicPartition(t, p) for t, count in topics.items() for p in range(count)]
         # Consumer -> committed offsets in the last sample.
         self._seen: dict[str, dict[tuple[str, int], int]] = {name: {} for name in groups}
@@ -66,6 +67,15 @@ class Sampler(Repeating):
             self._log.__exit__(kind, error, traceback)
         finally:
             super().__exit__(kind, error, traceback)
+
+    def check(self) -> None:
+        """Raise ConsumerError if a group is of a kind that has no committed offsets."""
+        for name, group in self._groups.items():
+            if self._log.kind_of(name) == "share":
+                raise ConsumerError(
+                    f"{name} joined {group}, which is not a consumer group but a share group: its members "
+                    "neither own partitions nor commit offsets, so that Fairpoll cannot judge them"
+                )
 
     def tick(self) -> None:
         self._sample_all(final=False)

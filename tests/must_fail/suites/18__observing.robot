@@ -12,14 +12,16 @@ Test Template     Consumer Should Be Caught
 Test Tags         real-broker
 
 
-*** Test Cases ***            CONSUMER                      CAUGHT BY                          CONSEQUENCES
-Commits One Ahead             commits one ahead             commits_never_ahead                -
-Commits Past Each Other       commits past each other       commits_never_back                 -
-Evicted Without A Callback    evicted without a callback    membership_kept                    oldest_wait_at_most every_partition_served no_stall throughput_at_least
+*** Test Cases ***            CONSUMER                      CAUGHT BY                             CONSEQUENCES
+Commits One Ahead             commits one ahead             commits_never_ahead                   -
+Commits Past Each Other       commits past each other       commits_never_back                    -
+Evicted Without A Callback    evicted without a callback    membership_kept                       oldest_wait_at_most every_partition_served no_stall throughput_at_least
 Commits At Once               [Template]                    Consumer Should Pass Everything
                               commits at once
 No Assignment Events          [Template]                    Consumer Should Pass Everything
                               no assignment events
+Assigns Itself                [Template]                    Consumer Should Pass What It Shows
+                              assigns itself                commits_never_ahead                   commits_never_back                                                         commits_caught_up
 
 
 *** Keywords ***
@@ -33,3 +35,4 @@ Run The Observed Consumers
     ...    evicted without a callback
     ...    commits at once
     ...    no assignment events
+    ...    assigns itself

@@ -1,6 +1,5 @@
 """Reads a recording back from its folder."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,7 @@ import numpy as np
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event, is_cut_off
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
-from fairpoll.contract.records import DEAD_LETTERS, Partition, partitions_of
+from fairpoll.contract.records import DEAD_LETTERS, Partition
 from fairpoll.contract.subject import Evidence
 from fairpoll.evidence import layout
 from fairpoll.evidence.deliveries import Deliveries
@@ -21,7 +20,7 @@ from fairpoll.evidence.history import Committed, ConsumerHistory, ObservedGroup,
 from fairpoll.evidence.reading.gathering import Gatherer, content_of, read_member_events
 from fairpoll.evidence.reading.ledger import gather_ledger
 from fairpoll.evidence.reading.lines import Lines
-from fairpoll.evidence.reading.membership import running_processes
+from fairpoll.evidence.reading.membership import assigned_at, running_processes, with_assignments
 from fairpoll.evidence.reading.numbering import Numbering
 from fairpoll.evidence.reading.observed import LineTimes, Observations
 from fairpoll.evidence.reading.samples import Samples
@@ -155,7 +154,7 @@ class _Reader:
         times = LineTimes(self._observations(name), self.folder, self.own_times)
         gatherer = Gatherer(acked, self.numbering, self._clock(name), self.facts.run_id, self.tables, times)
         events, reported = self._events(name, folders, gatherer, with_records=not outputs)
-        gatherer.assigned = _assigned_at(events)
+        gatherer.assigned = assigned_at(events)
         samples = self._samples(name)
         commits = samples.commits
         if outputs:
@@ -174,11 +173,12 @@ class _Reader:
             evidence = set()
             gatherer.behind_commits(commits)
         membership = samples.membership(running_processes(self.facts, name, self.time), self.facts.speed)
-        reported_assignments = any(event["name"] == "partitions_assigned" for event in events)
-        if membership and not reported_assignments:
-            events = sorted([*events, *membership.assignments], key=lambda event: event["at"])
-        if reported_assignments or (membership and membership.assignments):
+        events = with_assignments(events, membership)
+        if any(event["name"] == "partitions_assigned" for event in events):
             evidence.add("assignments")
+        joined = membership.joined if membership else "assignments" in evidence
+        if commits or joined or samples.source is None:
+            evidence.add("commits")
         if any("buffered" in entry for event in events for entry in event.get("partitions", ())):
             evidence.add("buffers")
         commits += [
@@ -290,13 +290,3 @@ class _Reader:
                     for item in event[key]
                 ]
         return translated
-
-
-def _assigned_at(events: Iterable[Event]) -> dict[tuple[str, Partition], Any]:
-    """When each member was assigned each partition, sorted; the events are in the order of time."""
-    found: dict[tuple[str, Partition], list[float]] = defaultdict(list)
-    for event in events:
-        if event["name"] == "partitions_assigned":
-            for partition in partitions_of(event):
-                found[(event["member"], partition)].append(event["at"])
-    return {owner: np.array(moments) for owner, moments in found.items()}

@@ -1,8 +1,12 @@
 """The members of a consumer group by its coordinator's word, and the processes that they belong to."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition, partitions_of
@@ -106,3 +110,20 @@ class Membership:
 def _event(name: str, member: str, partitions: Sequence[Partition], at: float) -> Event:
     listed = [{"topic": topic, "partition": number} for topic, number in partitions]
     return {"name": name, "at": at, "member": member, "partitions": listed}
+
+
+def with_assignments(events: Sequence[Event], membership: Membership | None) -> list[Event]:
+    """The consumer's events, with the coordinator's assignments if the consumer reports none."""
+    if membership is None or any(event["name"] == "partitions_assigned" for event in events):
+        return list(events)
+    return sorted([*events, *membership.assignments], key=lambda event: event["at"])
+
+
+def assigned_at(events: Iterable[Event]) -> dict[tuple[str, Partition], Any]:
+    """When each member was assigned each partition, sorted; the events are in the order of time."""
+    found: dict[tuple[str, Partition], list[float]] = defaultdict(list)
+    for event in events:
+        if event["name"] == "partitions_assigned":
+            for partition in partitions_of(event):
+                found[(event["member"], partition)].append(event["at"])
+    return {owner: np.array(moments) for owner, moments in found.items()}

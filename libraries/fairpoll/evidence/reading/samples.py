@@ -19,6 +19,7 @@ class Samples:
     final: dict[Partition, int] | None = None
     memory: int = 0
     source: CommitSource | None = None
+    every_member: bool = False
     sampled: list[Committed] = field(default_factory=list)
     logged: list[Committed] = field(default_factory=list)
     # The events `group_members`.
@@ -32,6 +33,7 @@ class Samples:
                 self.members.append(event)
             case "offsets_log":
                 self.source = CommitSource(event["problem"], event["exact"])
+                self.every_member = event["members"] and not event["problem"]
             case "committed_offsets":
                 commits = self.logged if event.get("log") else self.sampled
                 offsets = event["offsets"]
@@ -45,7 +47,7 @@ class Samples:
 
     def membership(self, processes: Sequence[RunningProcess], speed: float) -> Membership | None:
         """The members of the group with these processes; None if they were not observed."""
-        if not (self.every_commit or self.members):
+        if not (self.every_member or self.members):
             return None
         membership = Membership(processes, speed)
         for event in sorted(self.members, key=lambda event: event["at"]):

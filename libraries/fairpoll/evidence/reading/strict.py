@@ -51,7 +51,7 @@ _NEEDED: Mapping[str, Kinds] = {
     "memory": {"consumer": str, "rss_bytes": int},
     "log_start": {"offsets": list},
     "files_grown": {"since": float, "sizes": dict[str, int]},
-    "offsets_log": {"consumer": str, "problem": str, "exact": bool},
+    "offsets_log": {"consumer": str, "problem": str, "exact": bool, "members": bool},
     "group_members": {"consumer": str, "generation": int, "members": list, "partitions": list},
 }
 _OUTPUT: Kinds = {**_RECORD, "delivered_ms": float}
