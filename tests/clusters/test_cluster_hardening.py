@@ -18,6 +18,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from fairpoll.base.errors import ClusterError
+from fairpoll.base.process_table import MARK
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.cleanup import clear_leftovers, runs_elsewhere
@@ -222,6 +223,38 @@ class TestLeftovers:
         finally:
             shell.kill()
             shell.wait()
+
+    def test_a_daemon_of_a_killed_run_goes_too(self, tmp_path: Path):
+        program = textwrap.dedent("""
+            import pathlib, sys, time
+            from fairpoll.cluster.leftovers import Registry
+            from fairpoll.run.processes import ChildProcesses
+            folder = pathlib.Path(sys.argv[1])
+            command = ("sh", "-c", "(setsid sleep 600 & echo $!); exec sleep 600")
+            ChildProcesses(Registry()).start("c", command, {}, folder / "events", folder / "log")
+            print(flush=True)
+            time.sleep(600)
+        """)
+        bystander = subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: "of another run"})
+        owner = subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, env=os.environ
+        )
+        try:
+            assert owner.stdout
+            owner.stdout.readline()
+            pid = int(wait_until((tmp_path / "events").read_text, 10, "the daemon's id"))
+            assert clear_leftovers() == []  # its owner lives
+            owner.kill()
+            owner.wait()
+            assert alive(pid)
+            leader, daemon = clear_leftovers()
+            assert (daemon, leader != daemon) == (f"process {pid}", True)
+            assert not alive(pid)
+            assert bystander.poll() is None
+        finally:
+            for process in (owner, bystander):
+                process.kill()
+                process.wait()
 
     @pytest.mark.parametrize("other", ["host", "boot", "pid_namespace"])
     def test_a_run_of_another_place_is_left_alone_and_mentioned_once(

@@ -7,6 +7,8 @@ catches that thing. Where a change is named after a poller of the real world, it
 import dataclasses
 import json
 import os
+import shlex
+import subprocess
 import sys
 import threading
 import time
@@ -520,6 +522,14 @@ class IgnoresSigterm(FairConsumer):
         pass
 
 
+class LeavesASession(FairConsumer):
+    """Starts a helper in a session of its own, which its SIGTERM does not reach, and forgets it."""
+
+    def start(self):
+        subprocess.Popen(["sleep", "600"], start_new_session=True)
+        super().start()
+
+
 # What only shows when something breaks
 
 
@@ -726,6 +736,7 @@ CONSUMERS = {
     "assigns itself": AssignsItself,
     "dies in the traffic": DiesInTheTraffic,
     "ignores sigterm": IgnoresSigterm,
+    "leaves a session of its own": LeavesASession,
     "starts again late": StartsAgainLate,
     "backs off too long": BacksOffTooLong,
     "commits what did not fit": CommitsWhatDidNotFit,
@@ -735,8 +746,14 @@ CONSUMERS = {
     "cooperative rebalancing": CooperativeRebalancing,
     "small fetches": SmallFetches,
     "one consumer per topic": OneConsumerPerTopic,
+    "inside a shell": FairConsumer,
 }
 
 if __name__ == "__main__":
-    MODES["async"] = CONSUMERS[sys.argv[1]]
+    name, *inner = sys.argv[1:]
+    if name == "inside a shell" and not inner:
+        # The shell waits for the consumer, as many start scripts do, and ends on SIGTERM before it.
+        command = shlex.join((sys.executable, *sys.argv, "inner"))
+        os.execvp("sh", ("sh", "-c", f"{command}; true"))
+    MODES["async"] = CONSUMERS[name]
     consume.main(["--mode", "async", "--controlled"])

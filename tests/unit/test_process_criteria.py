@@ -19,6 +19,7 @@ STARTED = {"consumer": "mine", "member": 1, "pid": 1, "started_ms": 0.0}
 # Sent SIGTERM at second 60, ended 0.4 s later.
 STOPPED = {**STARTED, "ended_ms": 60_400.0, "exit_code": 0, "terminated_ms": 60_000.0}
 KILLED = {**STARTED, "ended_ms": 75_000.0, "exit_code": -9, "terminated_ms": 60_000.0, "killed_ms": 75_000.0}
+LEFT = {"pid": 4711, "command": "python consumer.py"}
 DIED = {**STARTED, "ended_ms": 4_200.0, "exit_code": 3, "last_output": "  panic:\n  \x1b[31mno route"}
 
 
@@ -82,6 +83,19 @@ class TestStopsWhenAsked:
     def test_sigterm_to_exit(self, process: dict, seconds: float, expected: tuple[str, str]):
         finding = judged("stops_when_asked", process, seconds=seconds)
         assert (finding.status, finding.measured) == expected
+
+    def test_the_end_of_the_whole_group_counts(self):
+        finding = judged("stops_when_asked", {**STOPPED, "group_ended_ms": 71_000.0}, seconds=10.0)
+        assert (finding.status, finding.measured) == ("fail", "11.0 s")
+
+    @pytest.mark.parametrize("process", [STOPPED, DIED], ids=["stopped", "died"])
+    def test_a_process_that_was_left_running_fails_by_name(self, process: dict):
+        finding = judged("stops_when_asked", {**process, "left": [LEFT]}, STARTED, seconds=10.0)
+        assert (finding.status, finding.measured) == ("fail", "left 1 process running")
+        assert finding.sentence == (
+            "mine left process 4711 (python consumer.py) running, outside of its process group "
+            "(setsid, daemon), expected all its processes to end within 10 s"
+        )
 
     def test_speed_does_not_divide_it(self):
         assert judged("stops_when_asked", STOPPED, seconds=10.0, speed=20).measured == "0.4 s"

@@ -51,6 +51,108 @@ def test_an_error_in_one_stops_the_others_all_the_same(tmp_path: Path, monkeypat
     assert not any(child.running for child in children)
 
 
+# A program that prints a line and waits; the first argument is what it does on SIGTERM.
+MEMBER = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, {"end": signal.SIG_DFL, "ignore": signal.SIG_IGN}[sys.argv[1]])
+print(flush=True)
+time.sleep(600)
+"""
+
+
+def member(on_sigterm: str) -> str:
+    return shlex.join((sys.executable, "-c", MEMBER, on_sigterm))
+
+
+def descendants(child: ChildProcess) -> list[psutil.Process]:
+    """Its processes without itself."""
+    return [process for process in child.processes if process.pid != child.pid]
+
+
+def test_a_shell_around_a_consumer_that_stops_well_is_not_killed(tmp_path: Path):
+    with ChildProcesses() as processes:
+        (shell,) = start(processes, tmp_path, ("sh", "-c", f"{member('end')}; true"))
+        (inner,) = descendants(shell)
+        assert shell.stop()
+    assert not running([inner])
+    assert (shell.killed_ms, shell.left) == (None, ())
+
+
+def test_the_consumer_in_a_shell_has_its_time_and_is_killed_after_it(tmp_path: Path):
+    with ChildProcesses() as processes:
+        (shell,) = start(processes, tmp_path, ("sh", "-c", f"{member('ignore')}; true"))
+        (inner,) = descendants(shell)
+        assert not shell.stop(0.5)
+    assert not running([inner])
+    assert shell.terminated_ms + 500 <= shell.killed_ms <= shell.group_ended_ms
+    assert shell.ended_ms < shell.killed_ms
+
+
+def test_the_end_of_the_group_is_seen_while_another_is_waited_for(tmp_path: Path):
+    with ChildProcesses() as processes:
+        slow, fast = start(processes, tmp_path, ("sh", "-c", f"{member('end')}; true"), DEAF)
+        processes.stop(1.0)
+    assert fast.killed_ms - fast.terminated_ms >= 1000
+    assert slow.group_ended_ms - slow.terminated_ms < 1000
+
+
+LEAVES = {
+    "a session of its own": f"setsid {member('end')} & wait",
+    "that ignores SIGTERM": f"setsid {member('ignore')} & wait",
+    "a daemon": f"(setsid {member('end')} &) ; sleep 600",
+    "without its environment": f"setsid env -i {member('end')} & sleep 1; wait",
+    "a process group of its own": f"set -m; {member('end')} & wait",
+}
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_a_process_that_has_left_the_group_is_named_and_ended(kind: str, tmp_path: Path):
+    with ChildProcesses() as processes:
+        (shell,) = start(processes, tmp_path, ("bash", "-c", LEAVES[kind]))
+        (gone,) = [one for one in descendants(shell) if "time.sleep" in " ".join(one.cmdline())]
+        assert shell.stop(4.0)
+    assert not running([gone])
+    assert [one.pid for one in shell.left] == [gone.pid]
+    assert shell.left[0].command.startswith(sys.executable)
+    assert shell.killed_ms is None
+
+
+def test_a_process_of_its_own_session_that_ends_with_the_others_is_not_left(tmp_path: Path):
+    program = """
+import signal, subprocess, sys
+inner = subprocess.Popen(sys.argv[1:], start_new_session=True)
+signal.signal(signal.SIGTERM, lambda *_: inner.terminate())
+inner.wait()
+"""
+    command = (sys.executable, "-c", program, *shlex.split(member("end")))
+    with ChildProcesses() as processes:
+        (launcher,) = start(processes, tmp_path, command)
+        (inner,) = descendants(launcher)
+        assert launcher.stop()
+    assert not running([inner])
+    assert launcher.left == ()
+
+
+def test_what_a_process_has_left_that_ended_on_its_own_is_ended(tmp_path: Path):
+    with ChildProcesses() as processes:
+        (shell,) = start(processes, tmp_path, ("sh", "-c", f"setsid {member('end')} & exit 3"))
+        wait_until(lambda: not shell.running, 30, "the shell to end")
+        (gone,) = shell.processes
+        processes.stop()
+    assert not running([gone])
+    assert [one.pid for one in shell.left] == [gone.pid]
+    assert (shell.ended_on_its_own, shell.exit_code) == (True, 3)
+
+
+def test_a_kill_reaches_every_descendant(tmp_path: Path):
+    with ChildProcesses() as processes:
+        (shell,) = start(processes, tmp_path, ("sh", "-c", f"setsid {member('ignore')} & wait"))
+        (gone,) = descendants(shell)
+        shell.kill()
+        assert not running([gone])
+    assert (shell.exit_code, shell.left) == (-9, ())
+
+
 def test_without_a_cluster_they_are_killed_at_once(tmp_path: Path):
     processes = ChildProcesses()
     with pytest.raises(ClusterError), processes:

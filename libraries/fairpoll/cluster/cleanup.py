@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from fairpoll.base.errors import ClusterError
+from fairpoll.base.process_table import is_running, marked
 from fairpoll.cluster.leftovers import Place, mentioned, state_folder
 
 # psutil reads creation times in clock ticks; two readings of one process may differ by one.
@@ -27,10 +28,13 @@ def clear_leftovers() -> list[str]:
     for path, noted in _registries(here=True):
         if _find(noted["owner"]):
             continue
-        for identity in noted["processes"]:
-            if process := _find(identity):
-                cleared.append(f"process {process.pid}")
-                _kill(process)
+        for process in filter(None, map(_find, noted["processes"])):
+            cleared.append(f"process {process.pid}")
+            _kill(process)
+        # What those have started, wherever it has gone.
+        for process in marked(noted.get("marks", ())):
+            cleared.append(f"process {process.pid}")
+            _kill(process)
         for folder in noted["folders"]:
             if Path(folder).exists():
                 cleared.append(folder)
@@ -97,6 +101,6 @@ def _find(identity: tuple[int, float]) -> psutil.Process | None:
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - created) < SAME_CREATION_SECONDS
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return process if same and is_running(process) else None
     except psutil.NoSuchProcess:
         return None

@@ -60,15 +60,20 @@ class Registry(contextlib.AbstractContextManager["Registry", None]):
         self._noted: dict[str, Any] = {
             "place": asdict(Place.here()),
             "owner": _identity(os.getpid()),
-            **{"processes": [], "folders": [], "projects": []},
+            **{"processes": [], "marks": [], "folders": [], "projects": []},
         }
         self._stops = contextlib.ExitStack()
         # Experiments side by side start processes at the same time.
         self._lock = threading.Lock()
         self._write()
 
-    def add_process(self, pid: int) -> None:
-        """Note a child process, unless it has ended already."""
+    def add_process(self, pid: int, mark: str = "") -> None:
+        """Note a child process, unless it has ended already, and the mark of its descendants.
+
+        The mark is kept in any case: a daemon that it has started may be running.
+        """
+        if mark:
+            self._note("marks", mark)
         with contextlib.suppress(psutil.NoSuchProcess):
             self._note("processes", _identity(pid))
 

@@ -42,12 +42,22 @@ class FaultFacts:
 
 
 @dataclass(frozen=True)
+class LeftProcess:
+    """A process that a consumer had left running when it was stopped, by its id and its command line."""
+
+    pid: int
+    command: str
+
+
+@dataclass(frozen=True)
 class Process:
     """A process of a consumer. `member` is 1 for the first member and its successors, 2 for the second.
 
     `exit_code` is the signal's number, negative, if a signal ended it. `terminated_ms` and `killed_ms` are
     the times at which Fairpoll sent SIGTERM and SIGKILL, None if it did not. A process is `excused` if it
     ended during a fault that was injected into it. `last_output` has its last lines if it ended on its own.
+    `group_ended_ms` is the end of the last process of its process group, and `left` has the processes that it
+    left running outside of that group; earlier versions recorded neither.
     """
 
     consumer: str
@@ -60,6 +70,13 @@ class Process:
     killed_ms: float | None = None
     excused: bool = False
     last_output: str = ""
+    group_ended_ms: float | None = None
+    left: tuple[LeftProcess, ...] = ()
+
+    @property
+    def over_ms(self) -> float | None:
+        """The end of its whole process group, None if that was not seen."""
+        return self.ended_ms if self.group_ended_ms is None else self.group_ended_ms
 
     @property
     def ended_on_its_own(self) -> bool:

@@ -177,6 +177,8 @@ class Members:
                     process.killed_ms,
                     process in self._excused,
                     process.last_output(LAST_LINES) if process.ended_on_its_own else "",
+                    process.group_ended_ms,
+                    process.left,
                 )
             )
             for process in self._started

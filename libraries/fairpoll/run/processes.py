@@ -1,4 +1,4 @@
-"""Child processes of a run: output to files, commands on standard input, stopped by their id."""
+"""Child processes of a run: output to files, commands on standard input, stopped with their descendants."""
 
 import contextlib
 import os
@@ -7,20 +7,37 @@ import signal
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from fairpoll.base import clock
 from fairpoll.base.command_line import remember_secrets, shown
-from fairpoll.base.errors import ClusterError, ConsumerError
+from fairpoll.base.errors import ClusterError, ConsumerError, DeadlineError
 from fairpoll.base.logs import QUOTED_LINES, last_lines
+from fairpoll.base.process_table import MARK, ProcessTable, all_ended, is_running, send_signal
+from fairpoll.base.text import plain
+from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.events import truncate_partial_line
+from fairpoll.evidence.facts import LeftProcess
 
 # On SIGTERM a consumer finishes its current record, commits and leaves its group: seconds at most.
 STOP_SECONDS = 15.0
 # A run's events take some MB, at most a hundred; a program with far more output would fill the disk.
 MOST_PRINTED_BYTES = 256 * 1024 * 1024
+# A process that left the group of its command may still be told by it to end; later it was left behind.
+LEFT_SECONDS = 2.0
+# A killed process ends at once, unless it waits for a disk that does not answer.
+KILLED_SECONDS = 5.0
+# Interval of the looks at what a command has left running, before and after it is asked to stop.
+LOOK_SECONDS, END_SECONDS = 0.25, 0.02
+# A longer command line would hide the rest of a sentence.
+COMMAND_CHARACTERS = 100
+# Shared by all commands, also of experiments side by side: a look at the machine's processes takes time.
+_TABLE = ProcessTable()
 
 
 class ChildProcess:
@@ -29,8 +46,10 @@ class ChildProcess:
     It runs in a session of its own, out of reach of Ctrl-C. If this process is killed, the child's standard
     input ends, on which the built-in programs stop. Raises ConsumerError if it cannot be started.
 
-    `started_ms` and `ended_ms` are the times of its start and end, `terminated_ms` and `killed_ms` those at
-    which it was first sent SIGTERM and SIGKILL while it was running (milliseconds since the epoch, or None).
+    `started_ms` and `ended_ms` are the times of its start and end, `group_ended_ms` that of the last process
+    of its process group, `terminated_ms` and `killed_ms` those at which it was first sent SIGTERM and SIGKILL
+    while its group was running (milliseconds since the epoch, or None). `left` has the processes outside of
+    the group that were still running when it had been stopped.
     """
 
     def __init__(
@@ -44,8 +63,12 @@ class ChildProcess:
         self.ended_ms: float | None = None
         self.terminated_ms: float | None = None
         self.killed_ms: float | None = None
-        self._terminated = self._stopped = False
-        self._over = threading.Event()
+        self.group_ended_ms: float | None = None
+        self.left: tuple[LeftProcess, ...] = ()
+        self.mark = uuid.uuid4().hex
+        self._stopped = False
+        self._asked = threading.Event()
+        self._over, self._group_over = threading.Event(), threading.Event()
         if not self.command or not self.command[0]:
             raise ConsumerError(f"{name} cannot be started: its command is empty")
         events.parent.mkdir(parents=True, exist_ok=True)
@@ -57,19 +80,36 @@ class ChildProcess:
                     stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=errors,
-                    env={**os.environ, **environment},
+                    env={**os.environ, **environment, MARK: self.mark},
                     start_new_session=True,
                 )
             except OSError as error:
                 raise ConsumerError(f"{name} cannot be started: {command[0]}: {error.strerror}") from None
         self.started_ms = clock.now_ms()
+        _TABLE.add(self.mark, self.pid)
         threading.Thread(target=self._wait, name=f"end of {name}", daemon=True).start()
 
     def _wait(self) -> None:
-        """Take the time of its end when it happens, not when somebody asks."""
+        """Take the times of its end and its group's when they happen, not when somebody asks."""
         self._process.wait()
         self.ended_ms = clock.now_ms()
         self._over.set()
+        while any(map(self._in_group, self.processes)):
+            if self._asked.wait(LOOK_SECONDS):
+                time.sleep(END_SECONDS)
+        self.group_ended_ms = clock.now_ms()
+        self._group_over.set()
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """It and all its descendants that are running, also those that have left its process group."""
+        return _TABLE.processes(self.mark)
+
+    def _in_group(self, process: psutil.Process) -> bool:
+        try:
+            return os.getpgid(process.pid) == self.pid
+        except ProcessLookupError:
+            return False
 
     @property
     def pid(self) -> int:
@@ -121,14 +161,24 @@ class ChildProcess:
                 self._process.stdin.flush()
 
     def kill(self) -> None:
-        """SIGKILL to its process group, and wait for its end. Only once: its id may be reused."""
+        """SIGKILL to it and its descendants, and wait for their end."""
         if self._stopped:
             return
         self._stopped = True
-        if self.running:
+        if self.running or (self.terminated_ms is not None and not self._group_over.is_set()):
             self.killed_ms = clock.now_ms()
-        self._signal(signal.SIGKILL)
-        self._over.wait()
+        self._asked.set()
+
+        def ended() -> bool:
+            # Each time anew: a process may have been started while the others were killed.
+            processes = self.processes
+            send_signal(signal.SIGKILL, processes)
+            return all_ended(processes)
+
+        with contextlib.suppress(DeadlineError):
+            wait_until(ended, KILLED_SECONDS, f"the processes of {self.name} to end", interval_seconds=0.01)
+        self._group_over.wait(KILLED_SECONDS)
+        _TABLE.forget(self.mark)
         if self._process.stdin:
             with contextlib.suppress(OSError):  # a command that was never read
                 self._process.stdin.close()
@@ -148,29 +198,60 @@ class ChildProcess:
     def terminate(self) -> None:
         """SIGTERM, without waiting for its end: several children then stop side by side.
 
-        Sent once: a supervisor sends one, and a second can interrupt the consumer's handler of the first.
+        Sent to its group, as a shell or a supervisor does; a command may be a shell with the real consumer
+        inside. Sent once: a second signal can interrupt the consumer's handler of the first.
         """
-        if self._terminated:
+        if self._asked.is_set():
             return
-        self._terminated = True
+        self._asked.set()
         if self.running:
             self.terminated_ms = clock.now_ms()
-        self._signal(signal.SIGTERM)
+        if not self._group_over.is_set():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGTERM)
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> bool:
-        """SIGTERM, then SIGKILL after the timeout. Returns False if it was killed."""
+        """SIGTERM, then SIGKILL after the timeout. Returns False if it was killed.
+
+        Processes outside of its group have LEFT_SECONDS to end after it; then they are noted in `left`, and
+        get the signals.
+        """
         self.terminate()
+        deadline = time.monotonic() + timeout_seconds
         try:
-            return self._over.wait(timeout_seconds)
+            if not self._group_over.wait(timeout_seconds):
+                return False
+            self._end_those_left(deadline)
+            return True
         finally:
             self.kill()
             if self._process.stdin:
                 self._process.stdin.close()
 
-    def _signal(self, number: signal.Signals) -> None:
-        """To the whole group: a command may be a shell with the real consumer inside."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+    def _end_those_left(self, deadline: float) -> None:
+        """Note and stop the processes outside of the group, which has ended."""
+        assert self.group_ended_ms is not None
+        since_end = (clock.now_ms() - self.group_ended_ms) / 1000
+        processes = _TABLE.processes(self.mark, again=True)
+        _wait_for_end(processes, LEFT_SECONDS - since_end)
+        left = [process for process in processes if is_running(process)]
+        self.left += tuple(map(_described, left))
+        send_signal(signal.SIGTERM, left)
+        _wait_for_end(left, deadline - time.monotonic())
+
+
+def _wait_for_end(processes: Sequence[psutil.Process], seconds: float) -> None:
+    with contextlib.suppress(DeadlineError):
+        wait_until(lambda: all_ended(processes), seconds, "processes to end")
+
+
+def _described(process: psutil.Process) -> LeftProcess:
+    try:
+        command = plain(shown(process.cmdline()) or process.name())
+    except psutil.Error:
+        command = "unknown"
+    short = command if len(command) <= COMMAND_CHARACTERS else f"{command[:COMMAND_CHARACTERS]}..."
+    return LeftProcess(process.pid, short)
 
 
 class ChildProcesses:
@@ -191,7 +272,7 @@ class ChildProcesses:
         process = ChildProcess(name, command, environment, events, log)
         self.started.append(process)
         if self._registry:
-            self._registry.add_process(process.pid)
+            self._registry.add_process(process.pid, process.mark)
         return process
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
