@@ -12,6 +12,7 @@ from histories import SCENARIO, acked, consumer, delivered, event, recording
 
 THREE = acked("high", 0, 1, 2)
 HIGH, LOW = ("high", 0), ("low", 0)
+PROCESS = {"consumer": "async", "member": 1, "pid": 1, "started_ms": -1_000.0}
 
 
 def judge(check: str, *records, events=(), commits=(), final=None, messages=THREE, dead=(), **rest):
@@ -157,6 +158,17 @@ class TestDuplicates:
     def test_a_commit_whose_answer_was_lost_is_unknown_and_forbids_nothing(self):
         """A verifier elsewhere failed on this: redpanda-data/redpanda#3456."""
         assert judge("no_forbidden_duplicates", *self.TWICE, events=self.AGAIN, commits=()).status == "pass"
+
+    def test_a_restart_of_a_consumer_without_assignments_may_be_one(self):
+        restarts = [{**PROCESS, "started_ms": at} for at in (-1_000.0, 1_500.0)]
+        facts = {"start_ms": 0.0, "processes": restarts}
+        assert judge("no_forbidden_duplicates", *self.TWICE, facts=facts).status == "pass"
+        commits = [committed(1.0, 1)]
+        assert judge("no_forbidden_duplicates", *self.TWICE, facts=facts, commits=commits).status == "fail"
+        once = {**facts, "processes": restarts[1:]}
+        assert judge("no_forbidden_duplicates", *self.TWICE, facts=once).status == "fail"
+        reported = (event("partitions_assigned", 0.1, HIGH),)
+        assert judge("no_forbidden_duplicates", *self.TWICE, facts=facts, events=reported).status == "fail"
 
     def test_a_third_time_needs_a_third_assignment(self):
         thrice = [*self.TWICE, delivered("high", 0, 3)]
@@ -370,6 +382,20 @@ class TestBackpressure:
         assert judge("pauses_pair_up", events=events).status == "pass"
         sentence = judge("no_stall", delivered("high", 0, 1), events=events, seconds=10).sentence
         assert "(paused)" not in sentence
+
+    @pytest.mark.parametrize("second", [30, 63], ids=["in the traffic", "in the drain"])
+    @pytest.mark.parametrize("excused", [False, True], ids=["on its own", "in a fault"])
+    def test_the_death_of_its_process_ends_a_pause(self, second: float, excused: bool):
+        events = [event("partitions_assigned", 0, HIGH), event("partitions_paused", 1, HIGH)]
+        died = {**PROCESS, "ended_ms": second * 1000.0, "excused": excused}
+        facts = {"start_ms": 0.0, "drained_ms": 65_000.0, "processes": [died]}
+        assert judge("pauses_pair_up", events=events, facts=facts).status == "pass"
+        sentence = judge("no_stall", events=events, facts=facts, seconds=10).sentence
+        assert ("(paused)" in sentence) == (second > 60)  # the silence ends with the traffic
+        # The other member's pauses go on, and so do those of a process that was stopped after the drain.
+        for other in ({"member": 2}, {"ended_ms": 66_000.0, "terminated_ms": 65_500.0}):
+            facts["processes"] = [{**died, **other}]
+            assert judge("pauses_pair_up", events=events, facts=facts).status == "fail"
 
     PAUSED_AND_BACK = (
         event("partitions_assigned", 0, HIGH),

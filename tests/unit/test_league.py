@@ -61,6 +61,21 @@ def test_a_row_says_who_starves_by_the_criterion_and_counts_what_went_wrong():
     assert bad.figures.throughput == 0.5
 
 
+def test_a_contestant_that_died_is_not_ranked_by_its_wait():
+    died = {"consumer": "dead", "member": 1, "pid": 1, "started_ms": 0.0, "ended_ms": 4_200.0, "exit_code": 3}
+    one = recording(
+        [*acked("low", 0), *acked("high", 1)],
+        consumer("sync"),
+        consumer("dead", delivered("low", 0, 0.5)),
+        facts={"start_ms": 0.0, "processes": [died]},
+    )
+    row = row_of(Verdict(one), contestant("dead"), BACKLOG)
+    assert (row.outcome, row.figures) == ("failed", None)
+    assert row.why.startswith("dead ended on its own with exit code 3 at second 4.2, with 1 message")
+    assert "| dead | client 1.2 | Go | failed | - | - |" in markdown([row], SETTING)
+    assert "- dead, backlog 2,000: failed: dead ended on its own with exit code 3" in markdown([row], SETTING)
+
+
 def test_what_the_evidence_does_not_tell_is_not_made_up():
     blind = replace(consumer("blind", delivered("low", 0, 0.5)), evidence=frozenset())
     one = recording([*acked("low", 0), *acked("high", 1)], consumer("sync"), blind)

@@ -8,8 +8,10 @@ from itertools import chain, takewhile
 import numpy as np
 
 from fairpoll.contract.assignments import Assignment, Assignments
+from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Recording
+from fairpoll.evidence.layout import SECOND_MEMBER
 from fairpoll.evidence.records import Array
 
 Gap = tuple[float, float]
@@ -21,8 +23,8 @@ def unassigned(recording: Recording, consumer: str) -> dict[Partition, list[Gap]
     A gap begins when the last owner's partition is revoked, when its process is killed by the timeline, or
     when its process is started again. It ends with the next assignment: until then the group's coordinator
     is busy with a rebalance. Three kinds of gaps do not count, because they are the consumer's own doing:
-    those that began with an eviction, those that never ended, and all gaps of a run whose timeline and faults
-    left the group alone.
+    those that began with an eviction or when its process died, those that never ended, and all gaps of a run
+    whose timeline and faults left the group alone.
     """
     gaps: dict[Partition, list[Gap]] = defaultdict(list)
     if not recording.steps and not recording.faults:
@@ -30,7 +32,7 @@ def unassigned(recording: Recording, consumer: str) -> dict[Partition, list[Gap]
     last: dict[Partition, Assignment] = {}
     for assignment in assignments_of(recording, consumer).history:
         before = last.get(assignment.partition)
-        if before and before.until < assignment.since and not before.evicted:
+        if before and before.until < assignment.since and not before.lost:
             gaps[assignment.partition].append((before.until, assignment.since))
         if not before or before.until <= assignment.until:
             last[assignment.partition] = assignment
@@ -38,9 +40,16 @@ def unassigned(recording: Recording, consumer: str) -> dict[Partition, list[Gap]
 
 
 def assignments_of(recording: Recording, consumer: str, until: float = math.inf) -> Assignments:
-    """The group's assignments and pauses up to a moment, by its members' events and the timeline's kills."""
-    kills = [{"name": "kill", "at": at} for at, verb, _ in recording.steps if verb == "kill"]
-    events = sorted([*recording.consumers[consumer].events, *kills], key=lambda event: event["at"])
+    """The group's assignments and pauses up to a moment.
+
+    By its members' events, the timeline's kills, and the ends of processes that died.
+    """
+    ends: list[Event] = [{"name": "kill", "at": at} for at, verb, _ in recording.steps if verb == "kill"]
+    for process in recording.processes_of(consumer):
+        if process.died and process.over_ms is not None:
+            name, member = "kill" if process.excused else "died", SECOND_MEMBER if process.member > 1 else ""
+            ends.append({"name": name, "at": recording.seconds(process.over_ms), "member": member})
+    events = sorted([*recording.consumers[consumer].events, *ends], key=lambda event: event["at"])
     return Assignments.of(takewhile(lambda event: event["at"] <= until, events))
 
 

@@ -256,10 +256,18 @@ def between(moments: Sequence[float], after: float, until: float) -> float | Non
 
 
 def assigned_at(recording: Recording, consumer: str) -> dict[Partition, list[float]]:
-    """The times of each partition's assignments to any member, sorted."""
+    """The times of each partition's assignments to any member, sorted.
+
+    A consumer that does not report its assignments may have been assigned any partition when a process was
+    started after the first.
+    """
     moments: dict[Partition, list[float]] = defaultdict(list)
-    for assignment in assignments_of(recording, consumer).history:
+    assignments = assignments_of(recording, consumer)
+    for assignment in assignments.history:
         moments[assignment.partition].append(assignment.since)
+    if not assignments.reported:
+        starts = [recording.seconds(process.started_ms) for process in recording.processes_of(consumer)]
+        moments.update(dict.fromkeys(recording.acked.by_partition, sorted(starts)[1:]))
     return moments
 
 

@@ -12,22 +12,23 @@ from typing import Any
 
 from fairpoll.contract.records import Partition, partitions_of
 
-# Events after which a member owns nothing; `kill` is a step of the timeline.
-RELEASING = ("startup_complete", "shutdown_complete", "kill")
+# Events after which a member owns nothing. `kill` is a step of the timeline or a fault, `died` the end of a
+# process on its own.
+RELEASING = ("startup_complete", "shutdown_complete", "kill", "died")
 
 
 @dataclass(slots=True)
 class Assignment:
     """A member owned a partition from `since` until before `until`; infinite if it still does.
 
-    `evicted`: it lost the partition because the group had given it up.
+    `lost`: it was evicted from its group, or its process died.
     """
 
     member: str
     partition: Partition
     since: float
     until: float = math.inf
-    evicted: bool = False
+    lost: bool = False
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ class Assignments:
                 evicted = bool(event.get("lost"))
                 if evicted:
                     self.evictions.append(at)
-                self._release(member, partitions_of(event), at, evicted=evicted)
+                self._release(member, partitions_of(event), at, lost=evicted)
             case "partitions_paused":
                 for partition in partitions_of(event):
                     self.paused.setdefault((member, partition), Pause(member, partition, at))
@@ -88,14 +89,14 @@ class Assignments:
                 for partition in partitions_of(event):
                     self.paused.pop((member, partition), None)
             case _ if name in RELEASING:
-                self._release(member, list(self._owned.get(member, ())), at, evicted=False)
+                self._release(member, list(self._owned.get(member, ())), at, lost=name == "died")
                 self.paused = {key: pause for key, pause in self.paused.items() if key[0] != member}
 
-    def _release(self, member: str, partitions: Iterable[Partition], at: float, *, evicted: bool) -> None:
+    def _release(self, member: str, partitions: Iterable[Partition], at: float, *, lost: bool) -> None:
         owned = self._owned.get(member, {})
         for partition in partitions:
             if ended := owned.pop(partition, None):
-                ended.until, ended.evicted = at, evicted
+                ended.until, ended.lost = at, lost
         if not owned:
             self._owned.pop(member, None)
 

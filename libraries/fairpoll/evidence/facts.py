@@ -79,10 +79,15 @@ class Process:
         return self.ended_ms if self.group_ended_ms is None else self.group_ended_ms
 
     @property
-    def ended_on_its_own(self) -> bool:
-        """Whether it ended without SIGTERM, SIGKILL or a fault from Fairpoll."""
+    def died(self) -> bool:
+        """Whether it ended without SIGTERM or SIGKILL from Fairpoll."""
         asked = self.terminated_ms is not None or self.killed_ms is not None
-        return self.ended_ms is not None and not asked and not self.excused
+        return self.ended_ms is not None and not asked
+
+    @property
+    def ended_on_its_own(self) -> bool:
+        """Whether it died without a fault from Fairpoll."""
+        return self.died and not self.excused
 
 
 @dataclass(frozen=True)

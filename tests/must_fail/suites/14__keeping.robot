@@ -15,7 +15,7 @@ Leaks Memory                   leaks memory                   memory_bounded    
 Commits On Receipt             commits on receipt             commits_never_ahead                -
 Never Commits                  never commits                  commits_caught_up                  -
 Commits The Offset Itself      commits the offset itself      commits_caught_up                  -
-Dies In The Traffic            dies in the traffic            stays_alive                        nothing_lost oldest_wait_at_most every_partition_served no_stall throughput_at_least commits_caught_up pauses_pair_up
+Dies In The Traffic            dies in the traffic            stays_alive                        nothing_lost oldest_wait_at_most every_partition_served no_stall throughput_at_least commits_caught_up
 Ignores SIGTERM                ignores sigterm                stops_when_asked                   -
 Leaves A Session Of Its Own    leaves a session of its own    stops_when_asked                   -
 Inside A Shell                 [Template]                     Consumer Should Pass Everything
