@@ -202,12 +202,12 @@ class DefectLibrary:
 
 def _under_test(names: Sequence[str]) -> list[Subject]:
     command = (sys.executable, str(HERE / "consumers.py"))
-    broken = [Subject(_slug(name), (*command, name)) for name in names]
+    broken = [Subject(_slug(name), (*command, name), restart="restart" in name) for name in names]
     return [Subject.built_in("async"), *broken]
 
 
 def _slug(name: str) -> str:
-    return name.replace(" ", "-")
+    return name.replace(" ", "-").replace("'", "")
 
 
 def _row(consumer: str, expected: str, measured: str, status: Status) -> Finding:

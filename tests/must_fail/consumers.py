@@ -515,6 +515,20 @@ class DiesInTheTraffic(FairConsumer):
             os._exit(7)
 
 
+class DiesOnce(FairConsumer):
+    """Ends without a word to its group after some records, and works when it is started again."""
+
+    delivered = 0
+
+    def deliver(self, records):
+        super().deliver(records)
+        self.delivered += len(records)
+        died = self.config.output_folder / "died"
+        if self.delivered >= 100 and not died.exists():
+            died.touch()
+            os._exit(7)
+
+
 class IgnoresSigterm(FairConsumer):
     """Catches SIGTERM and goes on."""
 
@@ -735,6 +749,8 @@ CONSUMERS = {
     "no assignment events": NoAssignmentEvents,
     "assigns itself": AssignsItself,
     "dies in the traffic": DiesInTheTraffic,
+    "dies once": DiesOnce,
+    "a supervisor's restart": DiesOnce,
     "ignores sigterm": IgnoresSigterm,
     "leaves a session of its own": LeavesASession,
     "starts again late": StartsAgainLate,

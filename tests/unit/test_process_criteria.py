@@ -1,11 +1,15 @@
 """Processes: what run.json records of them, and the criteria that judge it."""
 
+import shlex
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fairpoll.base.errors import ConsumerError
+from fairpoll.base.process_table import is_running
 from fairpoll.base.waiting import wait_until
 from fairpoll.checkers import judge
 from fairpoll.checkers.finding import Finding
@@ -62,6 +66,24 @@ class TestStaysAlive:
     def test_one_that_was_ended_passes(self, process: dict):
         assert judged("stays_alive", process).status == "pass"
 
+    def test_a_restart_is_accepted_and_counted(self):
+        again = {**DIED, "ended_ms": 9_000.0}
+        finding = judged("stays_alive", *({**one, "restarted": True} for one in (DIED, again)), STOPPED)
+        assert (finding.status, finding.measured) == ("pass", "started again 2 times")
+        assert finding.sentence.startswith(
+            "mine ended on its own with exit code 3 at second 4.2, with 1 message"
+        )
+        assert finding.sentence.endswith(
+            "; it was started again 2 times; "
+            "expected to run until it is stopped, with at most 5 restarts by RESTART"
+        )
+        assert (finding.figures["ended"], finding.figures["restarted"]) == (0, 2)
+
+    def test_an_end_after_the_last_restart_fails(self):
+        finding = judged("stays_alive", {**DIED, "restarted": True}, {**DIED, "ended_ms": 9_000.0})
+        assert (finding.status, finding.figures["at_seconds"]) == ("fail", 9.0)
+        assert "; before, it was started again once; expected to run until" in finding.sentence
+
     def test_an_earlier_recording_decides_nothing(self):
         finding = judged("stays_alive")
         assert (finding.status, finding.measured) == ("inconclusive", "unknown")
@@ -115,6 +137,85 @@ class TestStopsWhenAsked:
 def members(folder: Path, processes: ChildProcesses, code: str) -> Members:
     mine = Subject("mine", (sys.executable, "-c", code, "--password=hunter2-of-a-process"))
     return Members(mine, {}, folder / "mine", processes)
+
+
+# Ends with exit code 3 as many times as the file in its argument has, which counts down.
+ENDS = """
+import pathlib, sys
+left = pathlib.Path(sys.argv[1])
+count = int(left.read_text())
+left.write_text(str(count - 1))
+print(flush=True)
+sys.exit(3) if count else input()
+"""
+
+
+class TestRestart:
+    @pytest.fixture
+    def ends(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Members]:
+        """One that has its partitions, and is not started yet."""
+        monkeypatch.setattr("fairpoll.run.members.FIRST_RESTART_SECONDS", 0.01)
+        with ChildProcesses() as processes:
+            command = (sys.executable, "-c", ENDS, str(tmp_path / "left"))
+            yield Members(Subject("m", command, restart=True), {}, tmp_path / "m", processes, assigned=True)
+
+    def times(self, folder: Path, count: int) -> None:
+        (folder / "left").write_text(str(count))
+
+    def test_it_is_started_again_until_it_stays(self, ends: Members, tmp_path: Path):
+        self.times(tmp_path, 2)
+        ends.start()
+        wait_until(lambda: ends.watch() or len(ends.recorded()) == 3, 30, "the restarts")
+        assert ends.alive
+        assert [one["restarted"] for one in ends.recorded()] == [True, True, False]
+        assert [one["exit_code"] for one in ends.recorded()] == [3, 3, None]
+
+    def test_it_is_given_up_after_five_restarts(self, ends: Members, tmp_path: Path):
+        self.times(tmp_path, 99)
+        ends.start()
+        wait_until(lambda: ends.watch() or not ends.alive, 30, "the last end")
+        assert [one["restarted"] for one in ends.recorded()] == [True] * 5 + [False]
+
+    def test_the_delay_grows(self, ends: Members, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("fairpoll.run.members.FIRST_RESTART_SECONDS", 0.3)
+        self.times(tmp_path, 2)
+        ends.start()
+        wait_until(lambda: ends.watch() or len(ends.recorded()) == 3, 30, "the restarts")
+        one, two, three = ends.recorded()
+        assert two["started_ms"] - one["ended_ms"] >= 300
+        assert three["started_ms"] - two["ended_ms"] >= 600
+
+    def test_the_second_member_is_started_again_in_its_folder(self, ends: Members, tmp_path: Path):
+        self.times(tmp_path, 1)
+        ends.act(Action("join"))
+        wait_until(lambda: ends.watch() or len(ends.recorded()) == 2, 30, "the restart")
+        assert [one["member"] for one in ends.recorded()] == [2, 2]
+        assert ends.second
+        assert ends.second.running
+
+    def test_what_it_has_left_running_is_ended_before(self, ends: Members, tmp_path: Path):
+        self.times(tmp_path, 1)
+        shell = f"sleep 600 & exec {shlex.join(ends.consumer.command)}"
+        ends.consumer = replace(ends.consumer, command=("sh", "-c", shell))
+        first = ends.start()
+        wait_until(lambda: not first.running, 30, "its end")
+        (helper,) = first.processes
+        wait_until(lambda: ends.watch() or len(ends.recorded()) == 2, 30, "the restart")
+        assert not is_running(helper)
+
+    @pytest.mark.parametrize("changes", [{"assigned": False}, {"consumer": Subject("m", ("false",))}])
+    def test_before_the_assignment_and_without_restart_it_is_not(
+        self, ends: Members, tmp_path: Path, changes: dict
+    ):
+        self.times(tmp_path, 1)
+        for name, value in changes.items():
+            setattr(ends, name, value)
+        first = ends.start()
+        wait_until(lambda: not first.running, 30, "its end")
+        ends.watch()
+        assert not ends.alive
+        (entry,) = ends.recorded()
+        assert entry["restarted"] is False
 
 
 class TestRecorded:

@@ -51,6 +51,15 @@ def test_a_consumer_is_parsed_from_texts():
     assert with_files.shows == ("records", "contents", "places")
 
 
+def test_restart_is_yes_or_no_and_recorded():
+    given = {"yes": True, "YES": True, "no": False, "": False}
+    for text, restart in given.items():
+        mine = Subject.parse("yours", {"command": "./mine", "restart": text})
+        assert (mine.restart, mine.recorded.restart) == (restart, restart)
+    with pytest.raises(ConsumerError, match="RESTART: 'always' is neither yes nor no"):
+        Subject.parse("yours", {"command": "./mine", "restart": "always"})
+
+
 def test_an_attribute_that_a_consumer_does_not_have_is_an_error():
     with pytest.raises(TypeError, match="a consumer has no colour"):
         Subject.parse("yours", {"command": "x", "colour": "red"})

@@ -17,14 +17,14 @@ import psutil
 
 # The environment variable with the mark of a command, which identifies one start of it.
 MARK = "FAIRPOLL_PROCESS"
-# A later look at the table is a new one; commands that end at the same time share one.
+# A table this young is not read again: commands often end together.
 FRESH_SECONDS = 0.02
 
 
 class ProcessTable:
     """The processes of commands by their marks. Safe to use from several threads.
 
-    Only processes that were not there before are examined, so that a look takes about a millisecond.
+    Only processes that were not there before are examined, so that reading takes about a millisecond.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class ProcessTable:
         self._seen: set[int] = set()
         self._owned: defaultdict[str, dict[int, psutil.Process]] = defaultdict(dict)
         self._leaders: dict[int, str] = {}
-        self._looked_at = 0.0
+        self._read_at = 0.0
 
     def add(self, mark: str, leader: int) -> None:
         """Note the process id of a command that was started, which leads a session of its own."""
@@ -51,12 +51,12 @@ class ProcessTable:
         with self._lock:
             if again:
                 self._seen.clear()
-            if again or time.monotonic() >= self._looked_at + FRESH_SECONDS:
-                self._look()
-                self._looked_at = time.monotonic()
+            if again or time.monotonic() >= self._read_at + FRESH_SECONDS:
+                self._read()
+                self._read_at = time.monotonic()
             return [process for process in self._owned[mark].values() if is_running(process)]
 
-    def _look(self) -> None:
+    def _read(self) -> None:
         there = set(psutil.pids())
         for mark, owned in self._owned.items():
             self._owned[mark] = {pid: process for pid, process in owned.items() if is_running(process)}

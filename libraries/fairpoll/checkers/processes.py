@@ -8,26 +8,42 @@ from fairpoll.base.text import count_text, plain
 from fairpoll.checkers.budgets import seconds_text
 from fairpoll.checkers.finding import MAX_EXAMPLES, Finding
 from fairpoll.checkers.registry import RealSeconds, criterion
+from fairpoll.contract.subject import MOST_RESTARTS
 from fairpoll.evidence.facts import LeftProcess, Process
 from fairpoll.evidence.history import Recording
 
 
 @criterion("stays alive", keyword="Consumer Should Stay Alive")
 def stays_alive(recording: Recording, consumer: str) -> Finding:
-    """No process of the consumer ended in the traffic or the drain before Fairpoll stopped it."""
+    """No process of the consumer ended in the traffic or the drain before Fairpoll stopped it.
+
+    With RESTART, as under a supervisor, a process may end up to five times and is started again.
+    """
     processes = recording.processes_of(consumer)
-    ended = [process for process in processes if process.ended_on_its_own]
-    named = "; ".join(_end_of(recording, process) for process in ended[:MAX_EXAMPLES])
-    sentence = f"{consumer} {named}" if ended else f"{consumer} ran until it was stopped"
+    restarted = [process for process in processes if process.restarted]
+    ended = [process for process in processes if process.ended_on_its_own and not process.restarted]
+    named = "; ".join(_end_of(recording, process) for process in (ended or restarted)[:MAX_EXAMPLES])
+    times = "once" if len(restarted) == 1 else count_text(len(restarted), "time")
+    if ended:
+        before = f"; before, it was started again {times}" if restarted else ""
+        sentence, measured = f"{consumer} {named}{before}", _exit_text(ended[0])
+    elif restarted:
+        sentence, measured = f"{consumer} {named}; it was started again {times}", f"started again {times}"
+    else:
+        sentence, measured = f"{consumer} ran until it was stopped", "ran until it was stopped"
+    if not processes:
+        sentence, measured = _unknown(consumer), "unknown"
+    allowed = f", with at most {MOST_RESTARTS} restarts by RESTART" if restarted else ""
     return Finding(
         expected="runs until it is stopped",
-        measured=_exit_text(ended[0]) if ended else "ran until it was stopped" if processes else "unknown",
-        sentence=f"{sentence}; expected to run until it is stopped" if processes else _unknown(consumer),
+        measured=measured,
+        sentence=f"{sentence}; expected to run until it is stopped{allowed}" if processes else sentence,
         status="fail" if ended else "pass" if processes else "inconclusive",
         figures={
             "ended": len(ended),
             "at_seconds": round(recording.seconds(ended[0].ended_ms or 0.0), 3) if ended else None,
             "exit_code": ended[0].exit_code if ended else None,
+            **({"restarted": len(restarted)} if restarted else {}),
         },
     )
 

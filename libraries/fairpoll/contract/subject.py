@@ -24,6 +24,8 @@ Mode = Literal["sync", "async", "bizon-sync", "bizon-async", "yours"]
 MODES = get_args(Mode)
 # A name becomes a folder of the recording and a part of a group's name on the cluster.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+# After this many a supervisor gives up, as systemd does by default.
+MOST_RESTARTS = 5
 # Names with another meaning in a recording or in a suite.
 TAKEN = {*MODES[:-1], "producer", "run", "charts", "ledger", "samples", "observed"}
 
@@ -103,6 +105,12 @@ def _shows(text: str, texts: Mapping[str, str]) -> tuple[Evidence, ...]:
     return cast(tuple[Evidence, ...], tuple(kinds)) or (files if texts["fields"] else ())
 
 
+def _restart(text: str, _texts: Mapping[str, str]) -> bool:
+    if text.lower() not in ("", "yes", "no"):
+        raise ConsumerError(f"RESTART: {quoted(text)} is neither yes nor no")
+    return text.lower() == "yes"
+
+
 ATTRIBUTES: Mapping[str, Attribute] = {
     "command": Attribute(
         "The command to judge, as for a shell: `./my-consumer --flag`.", "CONSUMER", "consumer", "", _command
@@ -129,6 +137,14 @@ ATTRIBUTES: Mapping[str, Attribute] = {
         "what it leaves",
         _shows,
     ),
+    "restart": Attribute(
+        "`yes`: start it again when it ends in the traffic, as a supervisor would: after 0.5 s, then after "
+        f"twice as long each time, at most {MOST_RESTARTS} times. `stays_alive` then accepts these ends.",
+        "RESTART",
+        "restart",
+        "no",
+        _restart,
+    ),
 }
 
 
@@ -144,6 +160,7 @@ class Subject:
     command: tuple[str, ...]
     fields: Fields = OUR_FIELDS
     shows: tuple[Evidence, ...] = ()
+    restart: bool = False
     mode: str = ""
 
     @classmethod
@@ -169,15 +186,16 @@ class Subject:
     @property
     def recorded(self) -> "JudgedConsumer":
         """What run.json and verdict.json say of it."""
-        return JudgedConsumer(shown(self.command), self.shows)
+        return JudgedConsumer(shown(self.command), self.shows, self.restart)
 
 
 @dataclass(frozen=True)
 class JudgedConsumer:
-    """A consumer that is not built in: its command line, without secrets, and the evidence it declared."""
+    """A consumer that is not built in: its command line, without secrets, and what was declared of it."""
 
     command: str
     shows: tuple[str, ...]
+    restart: bool = False
 
 
 def name_of_command(command: Sequence[str]) -> str:

@@ -57,7 +57,8 @@ class Process:
     the times at which Fairpoll sent SIGTERM and SIGKILL, None if it did not. A process is `excused` if it
     ended during a fault that was injected into it. `last_output` has its last lines if it ended on its own.
     `group_ended_ms` is the end of the last process of its process group, and `left` has the processes that it
-    left running outside of that group; earlier versions recorded neither.
+    left running outside of that group; earlier versions recorded neither. It is `restarted` if it ended on
+    its own and RESTART asked for its successor.
     """
 
     consumer: str
@@ -72,6 +73,7 @@ class Process:
     last_output: str = ""
     group_ended_ms: float | None = None
     left: tuple[LeftProcess, ...] = ()
+    restarted: bool = False
 
     @property
     def over_ms(self) -> float | None:

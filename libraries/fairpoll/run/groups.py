@@ -190,7 +190,7 @@ class ConsumerGroups:
             nonlocal moved_at
             self.check_cluster()
             for group in self.members.values():
-                group.check_printed()
+                group.watch()
             for name, total in outputs.totals().items():
                 if total > last[name]:
                     last[name], moved_at = total, time.monotonic()

@@ -4,17 +4,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from fairpoll.base import clock
 from fairpoll.contract.assignments import Assignments
 from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_RATES, ConsumerEnvironment
 from fairpoll.contract.events import Tail
 from fairpoll.contract.records import DEAD_LETTERS
-from fairpoll.contract.subject import Subject
+from fairpoll.contract.subject import MOST_RESTARTS, Subject
 from fairpoll.evidence import layout
 from fairpoll.evidence.facts import Process
 from fairpoll.run.processes import ChildProcess, ChildProcesses
 from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.units import Action
 
+# Doubled each time, as by a supervisor.
+FIRST_RESTART_SECONDS = 0.5
+# What has outlived a member that ended is stopped before its successor is started.
+LEAVE_SECONDS = 1.0
 # How many lines of a process that ended on its own are recorded.
 LAST_LINES = 3
 
@@ -87,9 +92,7 @@ class Members:
         """Do one step of the timeline, without waiting for its effect."""
         match action.verb:
             case "join":
-                self.second = self._launch(
-                    f"{self.consumer.name}, second member", self.folder / layout.SECOND_MEMBER
-                )
+                self.second = self._launch_second()
             case "leave" if self.second:
                 second, self.second = self.second, None
                 self._terminate(second)
@@ -139,28 +142,50 @@ class Members:
 
     @property
     def alive(self) -> bool:
-        """Whether any member is running."""
-        return any(process.running for process in self.running)
+        """Whether any member is running, or is started again."""
+        return any(process.running or self._may_restart(process) for process in self.running)
 
     def pids(self) -> list[int]:
         return [process.pid for process in self.running]
 
     def check(self) -> None:
-        """Raise ConsumerError if a member has printed too much, or has ended where that ends the run.
+        """As `watch`; raise ConsumerError also if a member has ended where that ends the run.
 
         A built-in consumer must not end at all, others not before they have been assigned their partitions;
         a later end is recorded for the judge.
         """
-        if self.assigned and not self.consumer.is_built_in:
-            self.check_printed()
-        else:
+        if not self.assigned or self.consumer.is_built_in:
             for process in self.running:
                 process.check()
+        self.watch()
 
-    def check_printed(self) -> None:
-        """Raise ConsumerError if a member, also a stopped one, has printed too much."""
+    def watch(self) -> None:
+        """Start members again as a supervisor would. Raise ConsumerError if one has printed too much."""
         for process in (*self.running, *self._ended):
             process.check_printed()
+        if self.first and self._is_due(self.first):
+            self.start()
+        if self.second and self._is_due(self.second):
+            self.second = self._launch_second()
+
+    def _is_due(self, member: ChildProcess) -> bool:
+        """Whether to start a member again now; what it has left running is then stopped."""
+        if not self._may_restart(member) or member.ended_ms is None:
+            return False
+        delay_seconds = FIRST_RESTART_SECONDS * 2.0 ** self._ended_on_their_own.index(member)
+        if clock.now_ms() < member.ended_ms + 1000 * delay_seconds:
+            return False
+        member.stop(LEAVE_SECONDS)
+        return True
+
+    def _may_restart(self, member: ChildProcess) -> bool:
+        """Whether a supervisor starts this member again, now or after its delay."""
+        return self.consumer.restart and self.assigned and member in self._ended_on_their_own[:MOST_RESTARTS]
+
+    @property
+    def _ended_on_their_own(self) -> list[ChildProcess]:
+        """In the order of their start."""
+        return [one for one in self._started if one.ended_on_its_own and one not in self._excused]
 
     def recorded(self) -> list[dict[str, object]]:
         """The entries of run.json for all processes so far, in the order of their start."""
@@ -179,10 +204,14 @@ class Members:
                     process.last_output(LAST_LINES) if process.ended_on_its_own else "",
                     process.group_ended_ms,
                     process.left,
+                    self._may_restart(process),
                 )
             )
             for process in self._started
         ]
+
+    def _launch_second(self) -> ChildProcess:
+        return self._launch(f"{self.consumer.name}, second member", self.folder / layout.SECOND_MEMBER)
 
     def _launch(self, name: str, folder: Path) -> ChildProcess:
         environment = {**self.environment, OUTPUT_FOLDER: str(folder)}

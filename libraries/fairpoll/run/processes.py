@@ -28,15 +28,15 @@ from fairpoll.evidence.facts import LeftProcess
 STOP_SECONDS = 15.0
 # A run's events take some MB, at most a hundred; a program with far more output would fill the disk.
 MOST_PRINTED_BYTES = 256 * 1024 * 1024
-# A process that left the group of its command may still be told by it to end; later it was left behind.
+# A command may stop a process outside of its group; one that is running after this time was left behind.
 LEFT_SECONDS = 2.0
 # A killed process ends at once, unless it waits for a disk that does not answer.
 KILLED_SECONDS = 5.0
-# Interval of the looks at what a command has left running, before and after it is asked to stop.
-LOOK_SECONDS, END_SECONDS = 0.25, 0.02
+# Intervals in which the end of its group is awaited, before and after it is asked to stop.
+WAIT_SECONDS, STOPPING_SECONDS = 0.25, 0.02
 # A longer command line would hide the rest of a sentence.
 COMMAND_CHARACTERS = 100
-# Shared by all commands, also of experiments side by side: a look at the machine's processes takes time.
+# Shared by all commands, also of experiments side by side: reading the machine's processes takes time.
 _TABLE = ProcessTable()
 
 
@@ -95,8 +95,8 @@ class ChildProcess:
         self.ended_ms = clock.now_ms()
         self._over.set()
         while any(map(self._in_group, self.processes)):
-            if self._asked.wait(LOOK_SECONDS):
-                time.sleep(END_SECONDS)
+            if self._asked.wait(WAIT_SECONDS):
+                time.sleep(STOPPING_SECONDS)
         self.group_ended_ms = clock.now_ms()
         self._group_over.set()
 

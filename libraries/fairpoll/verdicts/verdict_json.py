@@ -154,4 +154,7 @@ def to_text(judged: JudgedRun | JudgedSuites) -> str:
         for key in OPTIONAL:
             if not run[key]:
                 del run[key]
+        for judged_consumer in run.get("judged", {}).values():
+            if not judged_consumer["restart"]:
+                del judged_consumer["restart"]
     return dump(content) + "\n"

@@ -9,13 +9,16 @@ Suite Teardown    Log The Kill Table
 Test Template     Consumer Should Be Caught
 
 
-*** Test Cases ***             CONSUMER              CAUGHT BY                          CONSEQUENCES
-Starts Again Late              starts again late     recovers_within                    nothing_lost commits_caught_up pauses_pair_up
-Producer Kept Its Plan         [Template]            Cut Off Recording Should Fail
+*** Test Cases ***             CONSUMER                  CAUGHT BY                          CONSEQUENCES
+Starts Again Late              starts again late         recovers_within                    nothing_lost commits_caught_up pauses_pair_up
+Dies Once                      dies once                 stays_alive                        nothing_lost commits_caught_up recovers_within
+A Supervisor's Restart         [Template]                Consumer Should Pass Everything
+                               a supervisor's restart
+Producer Kept Its Plan         [Template]                Cut Off Recording Should Fail
                                producer_kept_plan
-Recording Is Sound             [Template]            Cut Off Recording Should Fail
+Recording Is Sound             [Template]                Cut Off Recording Should Fail
                                recording_is_sound
-The Built-In Async Consumer    [Template]            Consumer Should Pass Everything
+The Built-In Async Consumer    [Template]                Consumer Should Pass Everything
                                async
 
 
@@ -26,3 +29,5 @@ Kill The Consumers
     Run And Kill Consumers On
     ...    kill.yaml
     ...    starts again late
+    ...    dies once
+    ...    a supervisor's restart
