@@ -153,7 +153,7 @@ class TestDoubts:
 
     def test_a_run_that_was_cut_off(self):
         assert load_doubts(recording(BOTH, scenario=PLAN, complete=False)) == [
-            "the run was cut off before its end"
+            "the run was cut off at second 60.0"
         ]
 
 

@@ -56,9 +56,10 @@ def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
     assignments = assignments_of(recording, consumer, recording.drained_until)
     reporting = {assignment.member for assignment in assignments.history}
     wrong: list[str] = []
+    drained = recording.scenario.drain and recording.complete
     for (member, partition), pause in assignments.paused.items():
         owned = assignments.current_assignment(member) or ()
-        if not recording.scenario.drain or (member in reporting and partition not in owned):
+        if not drained or (member in reporting and partition not in owned):
             continue
         if _unread(recording, consumer, partition) and not _delivered_after(
             recording, consumer, member, partition, pause.assigned_again

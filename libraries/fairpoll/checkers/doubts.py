@@ -6,6 +6,7 @@ from fairpoll.checkers.budgets import UNSCALED_SECONDS
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import oldest_wait
+from fairpoll.evidence.retimed import paused_spans, seconds_paused, without_spans
 from fairpoll.scenarios.model import CONTROL
 
 # A late producer makes messages look older. The p99 may be at most half of the time that budgets already
@@ -99,13 +100,17 @@ def _cut_off(recording: Recording) -> str | None:
         return f"{', '.join(recording.missing)} is missing: {recording.facts.shards} producers wrote one each"
     if not recording.complete:
         why = recording.facts.incomplete
-        return "the run was cut off before its end" + (f" ({why})" if why else "")
+        end = f"the run was cut off at second {recording.watched_until:.1f}"
+        return end + (f" ({why})" if why else "")
     # Only files of the harness: a kill may cut off a consumer's own file, and the record is redelivered.
     cut_off = [name for name in recording.cut_off if layout.is_ours(name)]
     return f"the last line of {', '.join(cut_off)} is cut off" if cut_off else None
 
 
 def _host_paused(recording: Recording) -> str | None:
+    """The reason for a recording that has no list of pauses; with one, `excuses` weighs each failure."""
+    if recording.facts.host.pauses:
+        return None
     pause = recording.longest_pause_seconds
     if pause <= HOST_PAUSE_SECONDS:
         return None
@@ -136,6 +141,10 @@ def _control_served(recording: Recording) -> str | None:
     if needed is None or CONTROL not in recording.consumers:
         return None
     oldest, _ = oldest_wait(recording, CONTROL, recording.topics_of("low"))
+    spans = paused_spans(recording, CONTROL)
+    if spans and needed <= oldest < needed + seconds_paused(spans):
+        awake = without_spans(recording, CONTROL, spans)
+        oldest, _ = oldest_wait(awake, CONTROL, recording.topics_of("low"))
     if oldest >= needed:
         return None
     return (

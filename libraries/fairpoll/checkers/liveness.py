@@ -150,7 +150,9 @@ def _without_assignment(seconds: float) -> str:
     return f" (and {seconds:.1f} s without an assignment)" if seconds > SHORTEST_GAP_SECONDS else ""
 
 
-@criterion("group membership kept", keyword="Group Membership Should Be Kept", needs="assignments")
+@criterion(
+    "group membership kept", keyword="Group Membership Should Be Kept", needs="assignments", timed=True
+)
 def membership_kept(recording: Recording, consumer: str) -> Finding:
     """No member was evicted from its group, which happens if it does not poll or send heartbeats in time.
 
@@ -161,7 +163,12 @@ def membership_kept(recording: Recording, consumer: str) -> Finding:
     return _membership(recording, consumer, kept=True)
 
 
-@criterion("group membership lost", keyword="Group Membership Should Be Lost", needs="assignments")
+@criterion(
+    "group membership lost",
+    keyword="Group Membership Should Be Lost",
+    needs="assignments",
+    depends_on_load=True,
+)
 def membership_lost(recording: Recording, consumer: str) -> Finding:
     """At least one member was evicted from its group, which proves that the scenario stresses the control."""
     return _membership(recording, consumer, kept=False)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from fairpoll.base.errors import FairpollError
 from fairpoll.base.typed import WORDS
 from fairpoll.checkers.doubts import adverse_doubts, rate_ignored, void_doubts
+from fairpoll.checkers.excuses import excused_by_pauses
 from fairpoll.checkers.finding import Finding
 from fairpoll.contract.subject import Evidence
 from fairpoll.evidence.history import Recording
@@ -87,6 +88,13 @@ class Criterion:
     guarantee: bool = False
     subject: Subject = "consumer"
     depends_on_load: bool = False
+    timed: bool = False
+
+    @property
+    def rests_on_time(self) -> bool:
+        """Whether a pause of the host can cause a failure."""
+        seconds = any(threshold.unit.name == "seconds" for threshold in self.thresholds.values())
+        return self.subject == "consumer" and (self.timed or self.depends_on_load or seconds)
 
     def lacks(self, evidence: Collection[Evidence]) -> Evidence | None:
         """The first kind of evidence that it needs and that is missing; None if it can be judged."""
@@ -120,17 +128,25 @@ class Criterion:
             raise TypeError(f"{self.name} takes {wanted or 'no thresholds'}; given: {given or 'none'}")
 
     def __call__(self, recording: Recording, consumer: str = "", /, **thresholds: Any) -> Finding:
-        """The finding on this recording; doubts about the load make it inconclusive."""
+        """The finding on this recording; doubts about the load or the host make it inconclusive."""
         about = consumer if self.subject == "consumer" else self.subject
-        arguments = (recording, consumer) if self.subject == "consumer" else (recording,)
+
+        def judge(recording: Recording, thresholds: Mapping[str, Any]) -> Finding:
+            arguments = (recording, consumer) if self.subject == "consumer" else (recording,)
+            return self.function(*arguments, **thresholds)
+
         finding = replace(
-            self.function(*arguments, **thresholds),
+            judge(recording, thresholds),
             check=self.name,
             thresholds=thresholds,
             criterion=self.title_with(thresholds),
             consumer=about,
         )
-        return _weighed(recording, finding) if self.depends_on_load else finding
+        if self.depends_on_load:
+            finding = _weighed(recording, finding)
+        if finding.status == "fail" and self.rests_on_time:
+            finding = excused_by_pauses(recording, finding, judge)
+        return finding
 
 
 def _weighed(recording: Recording, finding: Finding) -> Finding:
@@ -161,6 +177,7 @@ def criterion(
     guarantee: bool = False,
     subject: Subject = "consumer",
     depends_on_load: bool = False,
+    timed: bool = False,
 ) -> Callable[[Callable[..., Finding]], Criterion]:
     """Declare the decorated function as a criterion, under its own name.
 
@@ -175,6 +192,7 @@ def criterion(
         guarantee: whether at-least-once delivery promises it under any load.
         subject: whether it judges a consumer, the producer or the run.
         depends_on_load: whether doubts about the load make it inconclusive.
+        timed: whether a pause of the host can cause a failure, though no threshold is in seconds.
 
     Raises FairpollError for a second criterion of the same name.
     """
@@ -192,6 +210,7 @@ def criterion(
             guarantee=guarantee,
             subject=subject,
             depends_on_load=depends_on_load,
+            timed=timed,
         )
         if other := CRITERIA.get(name) or RUN_CRITERIA.get(name):
             raise FairpollError(

@@ -1,5 +1,6 @@
 """A consumer's deliveries as columns that refer to the acked messages."""
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
@@ -74,6 +75,22 @@ class Deliveries(Rows[Delivered]):
             checksum = self.messages.checksum[[row]]
             found.extend(np.array([row]), [moment], checksum, output, next(iter(self.members), ""))
         return Deliveries(self.messages, found)
+
+    def at_times(self, messages: Messages, at: Array) -> "Deliveries":
+        """The same deliveries at other times in the same order; `messages` are the same with other times."""
+        other = copy.copy(self)
+        other.__dict__.pop("first", None)
+        other.messages, other.at = messages, at
+        return other
+
+    def until(self, end: float) -> "Deliveries":
+        """Those up to this moment."""
+        other = copy.copy(self)
+        other.__dict__.pop("first", None)
+        count = int(np.searchsorted(self.at, end, side="right"))
+        for name in ("at", "record", "checksum", "_output", "_member"):
+            setattr(other, name, getattr(self, name)[:count])
+        return other
 
     def __len__(self) -> int:
         return len(self.at)

@@ -22,8 +22,23 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class HostPause:
+    """The host did not run its processes from `from_ms` to `until_ms`.
+
+    `part` is the consumer on whose machine that was; empty for a run on one machine.
+    """
+
+    from_ms: float
+    until_ms: float
+    part: str = ""
+
+
+@dataclass(frozen=True)
 class Host:
+    """`pauses` is empty in recordings of earlier versions, which have only the length of the longest one."""
+
     longest_pause_seconds: float = 0.0
+    pauses: tuple[HostPause, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition, RecordId
 from fairpoll.contract.subject import ALL_EVIDENCE, Evidence
 from fairpoll.evidence.deliveries import Deliveries
-from fairpoll.evidence.facts import Process, RunFacts
+from fairpoll.evidence.facts import HostPause, Process, RunFacts
 from fairpoll.evidence.layout import producer_name
 from fairpoll.evidence.records import Array, Delivered, Messages
 from fairpoll.evidence.stamps import Stamps
@@ -170,6 +170,11 @@ class Recording:
             for fault in sorted(self.facts.faults, key=lambda fault: fault.from_ms)
         ]
 
+    def pauses_of(self, consumer: str) -> list[HostPause]:
+        """The pauses of the machine on which this consumer ran, in the order of time."""
+        pauses = [pause for pause in self.facts.host.pauses if pause.part in ("", consumer)]
+        return sorted(pauses, key=lambda pause: pause.from_ms)
+
     def processes_of(self, consumer: str) -> list[Process]:
         """The consumer's processes in the order of their start; empty in recordings of earlier versions."""
         return [process for process in self.facts.processes if process.consumer == consumer]
@@ -180,7 +185,10 @@ class Recording:
 
     @property
     def watched_until(self) -> float:
-        """The time at which the last consumer had stopped, after the drain, in scenario seconds."""
+        """The end of the observation, in scenario seconds.
+
+        The last consumer had stopped, after the drain, or the run was cut off.
+        """
         stopped = self.facts.stopped_ms
         return self.duration if stopped is None else self.seconds(stopped)
 

@@ -3,12 +3,12 @@
 Start, assignment, observation during the timeline, drain and stop.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairpoll.base import clock
+from fairpoll.base.disk import check_room
 from fairpoll.base.errors import DeadlineError
 from fairpoll.base.waiting import wait_until
 from fairpoll.contract.environment import connection_variables
@@ -62,6 +62,8 @@ class ConsumerGroups:
     same_clock: bool = False
     outputs: DeliveryCounter | None = None
     members: dict[str, Members] = field(init=False)
+    _host: HostMonitor = field(default_factory=HostMonitor)
+    _pauses_noted: int = 0
 
     def __post_init__(self) -> None:
         self.names = group_names((consumer.name for consumer in self.consumers), self.run_id)
@@ -80,10 +82,12 @@ class ConsumerGroups:
         `agree_start` is called when all partitions are assigned, and returns the start of the live traffic
         (epoch seconds); `wait_until_produced` after its end, and returns the number of messages to deliver.
         """
-        try:
-            self._run(agree_start, wait_until_produced)
-        finally:
-            self._note_processes()
+        with self._host:
+            try:
+                self._run(agree_start, wait_until_produced)
+            finally:
+                self.note(host=self._host.figures())
+                self._note_processes()
 
     def _run(self, agree_start: Callable[[], float], wait_until_produced: Callable[[], int]) -> None:
         files = [file for group in self.members.values() for file in group.files(self.scenario)]
@@ -129,8 +133,16 @@ class ConsumerGroups:
     def check_running(self) -> None:
         """Raise FairpollError if a process has ended that must not (see `Members.check`), or `check` does."""
         self.check()
+        self._check_host()
         for group in self.members.values():
             group.check()
+
+    def _check_host(self) -> None:
+        """Note new pauses of the host. Raises FairpollError if the disk is full, which loses evidence."""
+        check_room(self.folder)
+        if (pauses := self._host.pauses) > self._pauses_noted:
+            self._pauses_noted = pauses
+            self.note(host=self._host.figures())
 
     def _note_processes(self) -> None:
         self.note(processes=[entry for group in self.members.values() for entry in group.recorded()])
@@ -166,12 +178,9 @@ class ConsumerGroups:
                 self.progress(f"{shown:.0f} of {duration:.0f} s; delivered so far: {outputs.summary()}")
             return is_over
 
-        host = HostMonitor()
-        with host:
-            # A step can be delayed to the end of the traffic, and those after it by as much.
-            at_most = start + 2 * duration - clock.now_seconds() + 1
-            wait_until(over, at_most, "the live traffic and the timeline to end", interval_seconds=0.1)
-        self.note(host=host.figures())
+        # A step can be delayed to the end of the traffic, and those after it by as much.
+        at_most = start + 2 * duration - clock.now_seconds() + 1
+        wait_until(over, at_most, "the live traffic and the timeline to end", interval_seconds=0.1)
 
     def _drain(self, to_deliver: int) -> None:
         """Remove the sinks' limits and wait until each consumer has this many messages, or all have stalled.
@@ -184,20 +193,21 @@ class ConsumerGroups:
             group.set_sink(None)
         self.note(drain_ms=clock.now_ms())
         last = dict.fromkeys(self.members, 0)
-        moved_at = time.monotonic()
+        moved_at = self._host.awake_seconds()
 
         def drained() -> bool:
             nonlocal moved_at
             self.check_cluster()
+            self._check_host()
             for group in self.members.values():
                 group.watch()
             for name, total in outputs.totals().items():
                 if total > last[name]:
-                    last[name], moved_at = total, time.monotonic()
+                    last[name], moved_at = total, self._host.awake_seconds()
             counts = ", ".join(f"{name} {number:,}" for name, number in last.items())
             self.progress(f"draining to {to_deliver:,} messages: {counts}")
             caught_up = all(n >= to_deliver or not self.members[name].alive for name, n in last.items())
-            return caught_up or time.monotonic() - moved_at > DRAIN_STALL_SECONDS
+            return caught_up or self._host.awake_seconds() - moved_at > DRAIN_STALL_SECONDS
 
         try:
             wait_until(drained, DRAIN_SECONDS, "the consumers to catch up")

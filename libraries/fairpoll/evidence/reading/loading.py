@@ -27,6 +27,10 @@ from fairpoll.evidence.reading.samples import Samples
 from fairpoll.evidence.reading.strict import check_output, read_samples
 from fairpoll.evidence.reading.tables import Tables
 from fairpoll.evidence.records import Delivered, Messages
+from fairpoll.evidence.retimed import observed_until
+
+# Of a run that was cut off, nothing is judged after the last sample, less these real seconds.
+UNSURE_SECONDS = 1.0
 
 
 def load_recording(folder: Path, *, own_times: bool = True) -> Recording:
@@ -40,7 +44,7 @@ def load_recording(folder: Path, *, own_times: bool = True) -> Recording:
     with Tables() as tables:
         reader = _Reader(folder, facts, facts.start_ms / 1000, tables, own_times)
         acked, failed = reader.ledgers()
-        return Recording(
+        recording = Recording(
             folder=folder,
             run_id=facts.run_id,
             scenario=facts.scenario,
@@ -56,6 +60,14 @@ def load_recording(folder: Path, *, own_times: bool = True) -> Recording:
             missing=reader.missing(),
             facts=facts,
         )
+        last_look = None if facts.complete else reader.last_look()
+    if last_look is None:
+        return recording
+    # The cause of the end may have disturbed the consumers shortly before it.
+    end = last_look - UNSURE_SECONDS * facts.speed
+    if end <= 0:
+        raise HistoryError(f"{folder}: the run was cut off as its traffic began; nothing to judge")
+    return observed_until(recording, end)
 
 
 @dataclass
@@ -140,6 +152,12 @@ class _Reader:
             if event["name"] == "log_start"
             for o in self._in_scenario_terms(event)["offsets"]
         }
+
+    def last_look(self) -> float | None:
+        """The time of the last sample of each consumer, the earliest of these; None without any file."""
+        paths = self._samples_paths(self.facts.consumers)
+        last = [max((self.time(e["timestamp"], p) for e in read_samples(f)), default=0.0) for f, p in paths]
+        return min(last, default=None)
 
     def consumer(self, name: str, acked: Messages) -> ConsumerHistory:
         """One consumer's history, from the files of its members and the samples taken from outside.

@@ -123,6 +123,8 @@ class _ConsumerPart:
         for name, value in facts.items():
             if name.endswith("_ms") and isinstance(value, float):
                 self.facts[name] = self._crew.broker_ms(value)
+            elif name == "host" and isinstance(value, dict):
+                self.facts[name] = {**value, "pauses": [*map(self._at_the_broker, value["pauses"])]}
             elif isinstance(value, list):
                 self.facts[name] = [self._at_the_broker(entry) for entry in value]
             else:

@@ -50,7 +50,13 @@ def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
         facts["timeline"] = [max(steps, key=lambda step: step["at_ms"]) for steps in together]
     facts["processes"] = [process for end in ends for process in end.get("processes", [])]
     hosts = [done["host"]["longest_pause_seconds"] for done in run.done.values() if "host" in done]
-    facts["host"] = {"longest_pause_seconds": max(hosts, default=0.0)}
+    # A producer's pauses delay its messages, for which the ledger has the times.
+    pauses = [
+        {**pause, "part": name}
+        for name in run.consumers
+        for pause in run.done.get(name, {}).get("host", {}).get("pauses", [])
+    ]
+    facts["host"] = {"longest_pause_seconds": max(hosts, default=0.0), "pauses": pauses}
     facts["clocks"] = {who: asdict(over_a_run(measured)) for who, measured in run.clocks.items()}
     return facts
 

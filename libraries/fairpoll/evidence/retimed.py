@@ -1,0 +1,169 @@
+"""The same recording with other times: without the host's pauses, or up to the moment of its last sample."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fairpoll.evidence.facts import HostPause, Process, RunFacts
+from fairpoll.evidence.history import ConsumerHistory, Recording
+
+Span = tuple[float, float]
+
+# After a pause, clients and brokers have as long again to catch up, at most these real seconds: requests and
+# sessions have timed out, and the group rebalances.
+MOST_CATCH_UP_SECONDS = 10.0
+
+
+def paused_spans(recording: Recording, consumer: str) -> list[Span]:
+    """The times (scenario seconds) in which the host's pauses kept this consumer from delivering.
+
+    Each pause with its time to catch up; if a member was evicted in it, up to the group's next assignment. In
+    order, without overlaps.
+    """
+    events = recording.consumers[consumer].events
+    evicted = [event["at"] for event in events if event.get("lost")]
+    assigned = [event["at"] for event in events if event.get("name") == "partitions_assigned"]
+    spans: list[Span] = []
+    for pause in recording.pauses_of(consumer):
+        since, until = recording.seconds(pause.from_ms), recording.seconds(pause.until_ms)
+        until += min(until - since, MOST_CATCH_UP_SECONDS * recording.speed)
+        for at in evicted:
+            if since <= at <= until:
+                until = max(until, min((again for again in assigned if again >= at), default=at))
+        if spans and since <= spans[-1][1]:
+            since, until = spans[-1][0], max(until, spans.pop()[1])
+        spans.append((since, until))
+    return spans
+
+
+def without_spans(recording: Recording, consumer: str, spans: Sequence[Span]) -> Recording:
+    """The recording as if these spans had taken no time, for judging this consumer.
+
+    What happened within a span happened at its beginning. Second 0 stays second 0. An eviction within a span
+    is a revocation.
+    """
+    edges = [edge for span in spans for edge in span]
+    gone = np.cumsum([(0.0, until - since) for since, until in spans])
+    before_start = float(np.interp(0.0, edges, gone))
+
+    def shortened(at: Any) -> Any:
+        return at - np.interp(at, edges, gone) + before_start
+
+    history = recording.consumers[consumer]
+    events = [
+        {key: value for key, value in event.items() if key != "lost"}
+        if any(since <= event["at"] <= until for since, until in spans)
+        else event
+        for event in history.events
+    ]
+    consumers = {**recording.consumers, consumer: replace(history, events=events)}
+    return _retimed(replace(recording, consumers=consumers), shortened)
+
+
+def seconds_paused(spans: Sequence[Span]) -> float:
+    """The length of all spans together."""
+    return sum(until - since for since, until in spans)
+
+
+def pauses_text(pauses: Sequence[HostPause], recording: Recording) -> str:
+    """The longest pause with its place, and how many there were, for a verdict's sentence."""
+    longest = max(pauses, key=lambda pause: pause.until_ms - pause.from_ms)
+    length = (longest.until_ms - longest.from_ms) / 1000
+    more = f" and {len(pauses) - 1:,} more times" if len(pauses) > 1 else ""
+    return f"the host paused for {length:.1f} s at second {recording.seconds(longest.from_ms):.1f}{more}"
+
+
+def _retimed(recording: Recording, time: Callable[[Any], Any]) -> Recording:
+    """The recording with every time mapped by this function, which never decreases and maps 0 to 0."""
+    messages = copy.copy(recording.acked)
+    for name in ("intended", "sent", "acked"):
+        setattr(messages, name, time(getattr(messages, name)))
+
+    def history(one: ConsumerHistory) -> ConsumerHistory:
+        return replace(
+            one,
+            delivered=one.delivered.at_times(messages, time(one.delivered.at)),
+            events=[{**event, "at": float(time(event["at"]))} for event in one.events],
+            commits=[replace(commit, at=float(time(commit.at))) for commit in one.commits],
+            dead_letters=[replace(letter, at=float(time(letter.at))) for letter in one.dead_letters],
+        )
+
+    return replace(
+        recording,
+        acked=messages,
+        consumers={name: history(one) for name, one in recording.consumers.items()},
+        scenario=replace(recording.scenario, duration_seconds=float(time(recording.duration))),
+        facts=_facts(recording, time),
+    )
+
+
+def _facts(recording: Recording, time: Callable[[Any], Any]) -> RunFacts:
+    facts, start = recording.facts, recording.facts.start_ms or 0.0
+
+    def ms(epoch_ms: Any) -> Any:
+        if epoch_ms is None:
+            return None
+        return start + float(time(recording.seconds(epoch_ms))) * 1000 / recording.speed
+
+    def moved(entry: Any, *names: str) -> Any:
+        return replace(entry, **{name: ms(getattr(entry, name)) for name in names})
+
+    moved_facts: RunFacts = moved(facts, "end_ms", "drained_ms", "stopped_ms")
+    return replace(
+        moved_facts,
+        timeline=tuple(moved(step, "at_ms") for step in facts.timeline),
+        faults=tuple(moved(fault, "from_ms", "until_ms") for fault in facts.faults),
+        processes=tuple(
+            moved(process, "started_ms", "ended_ms", "terminated_ms", "killed_ms")
+            for process in facts.processes
+        ),
+    )
+
+
+def observed_until(recording: Recording, at: float) -> Recording:
+    """The recording up to this moment (scenario seconds): whatever came later is left out.
+
+    Committed offsets of the end are not known then. The ledger is kept whole, because a record may be
+    delivered before its ack is written.
+    """
+    start = recording.facts.start_ms or 0.0
+    end_ms = start + at * 1000 / recording.speed
+
+    def history(one: ConsumerHistory) -> ConsumerHistory:
+        return replace(
+            one,
+            delivered=one.delivered.until(at),
+            events=[event for event in one.events if event["at"] <= at],
+            commits=[commit for commit in one.commits if commit.at <= at],
+            dead_letters=[letter for letter in one.dead_letters if letter.at <= at],
+            final_offsets=None,
+        )
+
+    def process(one: Process) -> Process:
+        times: dict[str, Any] = {name: _until(getattr(one, name), end_ms) for name in _PROCESS_TIMES}
+        return replace(one, **times, exit_code=one.exit_code if times["ended_ms"] else None)
+
+    facts = recording.facts
+    return replace(
+        recording,
+        consumers={name: history(one) for name, one in recording.consumers.items()},
+        scenario=replace(recording.scenario, duration_seconds=min(recording.duration, at)),
+        facts=replace(
+            facts,
+            stopped_ms=end_ms,
+            drained_ms=_until(facts.drained_ms, end_ms),
+            timeline=tuple(step for step in facts.timeline if step.at_ms <= end_ms),
+            faults=tuple(fault for fault in facts.faults if fault.from_ms <= end_ms),
+            processes=tuple(map(process, facts.processes)),
+        ),
+    )
+
+
+_PROCESS_TIMES = ("ended_ms", "terminated_ms", "killed_ms")
+
+
+def _until(epoch_ms: float | None, end_ms: float) -> float | None:
+    return None if epoch_ms is None or epoch_ms > end_ms else epoch_ms
