@@ -138,6 +138,24 @@ class DefectLibrary:
         BuiltIn().set_test_message(measured)
 
     @keyword
+    def rate_should_be_ignored(self, consumer: str) -> None:
+        """Fails unless each criterion that depends on the load is inconclusive because of this sink.
+
+        No other criterion may fail.
+        """
+        judged = JUDGED[self._scenario].items()
+        found = {n: SESSION.verdict().judge(n, _slug(consumer), **thresholds) for n, thresholds in judged}
+        reason = f"{_slug(consumer)} delivered"
+        of_load = {name: finding for name, finding in found.items() if CRITERIA[name].depends_on_load}
+        unseen = [n for n, f in of_load.items() if f.status != "inconclusive" or reason not in f.sentence]
+        failed = [finding.sentence for finding in found.values() if finding.status == "fail"]
+        measured = f"recording_is_sound: {next(iter(of_load.values())).sentence.partition(' (')[0]}"
+        status: Status = "fail" if unseen or failed else "pass"
+        self._rows.append(_row(consumer, "caught by recording_is_sound", measured, status))
+        if status == "fail":
+            raise Failure(f"not seen by {', '.join(unseen) or 'none'}; failed: {'; '.join(failed) or 'none'}")
+
+    @keyword
     def consumer_should_pass_everything(self, consumer: str) -> None:
         """Fails if any criterion does."""
         findings = [finding for _, finding in self._judge(consumer)]

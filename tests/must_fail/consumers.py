@@ -24,6 +24,7 @@ from dishonest import (
     StatesTheReceipt,
     StatesTheRecordsTimestamp,
 )
+from rates import RATES
 
 from fairpoll.base.clock import now_ms
 from fairpoll.base.errors import ConsumerError
@@ -705,6 +706,7 @@ class Changed:
 
 
 CONSUMERS = {
+    **RATES,
     "arrival order": ArrivalOrder,
     "drains one partition": DrainsOnePartition,
     "static priority for the hot topic": StaticPriorityForTheHotTopic,

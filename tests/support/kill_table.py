@@ -29,5 +29,7 @@ def kills() -> Iterator[Kill]:
                 yield Kill(consumer, criterion, consequences=tuple(names))
             case "Criterion Should Fail", criterion, consumer, _, *thresholds:
                 yield Kill(consumer, criterion, tuple(thresholds))
+            case "Rate Should Be Ignored", consumer:
+                yield Kill(consumer, "recording_is_sound")
             case "Cut Off Recording Should Fail", criterion:
                 yield Kill("half a ledger", criterion)

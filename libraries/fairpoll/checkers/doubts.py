@@ -3,6 +3,7 @@
 import numpy as np
 
 from fairpoll.checkers.budgets import UNSCALED_SECONDS
+from fairpoll.checkers.sink_rate import rate_ignored
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import oldest_wait
@@ -36,32 +37,6 @@ def void_doubts(recording: Recording) -> list[str]:
         dropped_by_the_broker(recording),
     )
     return [reason for reason in found if reason]
-
-
-# Allows for a sink that catches up after a delay and for a batch that is written at once.
-RATE_SLACK = 1.1
-RATE_SLACK_SECONDS = 2.0
-
-
-def rate_ignored(recording: Recording, consumer: str) -> str | None:
-    """The reason if this consumer delivered more than its sink's rate allows: the load tested nothing.
-
-    None where the rate changes in the run or differs by topic.
-    """
-    scenario = recording.scenario
-    if any(step.action.verb == "sink" for step in scenario.timeline) or any(
-        topic.sink_rate for topic in scenario.topics
-    ):
-        return None
-    slack = RATE_SLACK_SECONDS * recording.speed
-    most = scenario.sink_rate * (recording.duration * RATE_SLACK + slack)
-    count = recording.delivered_in_window(consumer, [topic.name for topic in scenario.topics])
-    if count <= most:
-        return None
-    return (
-        f"{consumer} delivered {count:,} records where its sink's rate allows "
-        f"{scenario.sink_rate * recording.duration:,.0f}: it ignores FAIRPOLL_SINK_RATE"
-    )
 
 
 def adverse_doubts(recording: Recording) -> list[str]:

@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from fairpoll.base.errors import FairpollError
 from fairpoll.base.typed import WORDS
-from fairpoll.checkers.doubts import adverse_doubts, rate_ignored, void_doubts
+from fairpoll.checkers.doubts import adverse_doubts, void_doubts
 from fairpoll.checkers.excuses import excused_by_pauses
 from fairpoll.checkers.finding import Finding
+from fairpoll.checkers.sink_rate import rate_ignored
 from fairpoll.contract.subject import Evidence
 from fairpoll.evidence.history import Recording
 

@@ -176,7 +176,7 @@ class Deliveries(Rows[Delivered]):
         stands: Array = self._output[rows] == number
         return stands
 
-    def by_member(self, rows: Array, member: str) -> Array:
+    def by_member(self, rows: Array | slice, member: str) -> Array:
         """Whether this member delivered each of these rows."""
         its: Array = self._member[rows] == self.members.index(member)
         return its

@@ -131,6 +131,7 @@ class RunFacts:
     topics: dict[str, str]
     consumers: tuple[str, ...]
     groups: dict[str, str] = field(default_factory=dict)
+    assigned_ms: float | None = None
     start_ms: float | None = None
     end_ms: float | None = None
     drained_ms: float | None = None
