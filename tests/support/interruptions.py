@@ -156,10 +156,10 @@ def _freeze(pid: int, seconds: float) -> None:
     """Stop the process and all its descendants for this time."""
     root = psutil.Process(pid)
     stopped = [root]
-    root.suspend()
+    root.send_signal(signal.SIGSTOP)
     for child in root.children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            child.suspend()
+            child.send_signal(signal.SIGSTOP)
             stopped.append(child)
     try:
         until = time.monotonic() + seconds
@@ -167,7 +167,7 @@ def _freeze(pid: int, seconds: float) -> None:
     finally:
         for process in reversed(stopped):
             with contextlib.suppress(psutil.Error):
-                process.resume()
+                process.send_signal(signal.SIGCONT)
 
 
 def _end(harness: "subprocess.Popen[bytes]") -> None:

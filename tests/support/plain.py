@@ -26,6 +26,7 @@ class Plain:
     events: Sequence[dict]
     commits: Sequence[Committed]
     duration: float
+    waits_since: str = "due"
 
     def __post_init__(self) -> None:
         self.first: dict[RecordId, float] = {}
@@ -141,7 +142,7 @@ class Plain:
             1
             for m in self.acked
             if m.topic in topics
-            and m.intended <= self.duration - seconds
+            and self._since(m) <= self.duration - seconds
             and not m.poison
             and self.first.get(m.record_id, NEVER) > self.duration
         )
@@ -192,10 +193,13 @@ class Plain:
 
     def _waits(self, topics: Sequence[str]) -> list[tuple[float, Acked]]:
         return [
-            (min(self.first.get(m.record_id, NEVER), self.duration) - m.intended, m)
+            (max(min(self.first.get(m.record_id, NEVER), self.duration) - self._since(m), 0.0), m)
             for m in self.acked
-            if m.topic in topics and m.intended <= self.duration and not m.poison
+            if m.topic in topics and self._since(m) <= self.duration and not m.poison
         ]
+
+    def _since(self, message: Acked) -> float:
+        return _acked_at(message) if self.waits_since == "ack" else message.intended
 
     def _passed_at(self, partition: Partition) -> list[tuple[float, Acked]]:
         messages = self.by_partition[partition]

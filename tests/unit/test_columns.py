@@ -43,7 +43,8 @@ def histories(draw: st.DrawFn) -> Plain:
         offset = draw(st.integers(0, 3))
         for sequence in range(draw(st.integers(0, 6))):
             at, poison = draw(moments), draw(st.integers(0, 9)) == 0
-            acked.append(Acked(topic, partition, offset, sequence, at, at, at < 0, 1, poison))
+            ack = draw(st.sampled_from([None, at + 0.1, at + 0.1, at + 5.0]))
+            acked.append(Acked(topic, partition, offset, sequence, at, at, at < 0, 1, poison, ack))
             for _ in range(draw(st.sampled_from([0, 1, 1, 1, 1, 2, 3]))):
                 changes = draw(st.fixed_dictionaries({}, optional={
                     "checksum": st.just(2), "output": st.just("elsewhere.json"), "member": st.just("member-2")
@@ -74,6 +75,7 @@ def histories(draw: st.DrawFn) -> Plain:
         sorted(events, key=lambda one: one["at"]),
         sorted((Committed(at, *partition, offset) for at, partition, offset in commits), key=lambda c: c.at),
         DURATION,
+        draw(st.sampled_from(["due", "ack"])),
     )
 
 
@@ -83,6 +85,7 @@ def test_columns_and_lists_agree(plain: Plain):
     history = consumer("c", *plain.delivered, events=plain.events)
     object.__setattr__(history, "commits", plain.commits)
     disturbed = {"start_ms": 0.0, "timeline": [{"at_ms": 0.0, "verb": "join", "rate": None}]}
+    disturbed["waits_since"] = plain.waits_since
     made = recording(plain.acked, history, failed_ids=frozenset({"failed"}), facts=disturbed)
 
     def judged(criterion: str, **thresholds: object):

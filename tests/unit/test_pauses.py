@@ -11,11 +11,12 @@ import pytest
 from fairpoll.base.waiting import wait_until
 from fairpoll.checkers import CRITERIA, Finding
 from fairpoll.checkers.doubts import void_doubts
+from fairpoll.evidence.history import Departure, ObservedGroup
 from fairpoll.evidence.retimed import paused_spans
 from histories import SCENARIO, acked, consumer, delivered, event, recording
 
 LOW = ("low", 0)
-# One message a second; the host stands still from second 20 to 30.
+# One message a second; the host is paused from second 20 to 30.
 SENT = acked("low", *range(60))
 PLAN = replace(
     SCENARIO,
@@ -39,7 +40,7 @@ def served(*, silent: tuple[float, float] = (20, 30), also: dict[int, float] | N
 
 def paused(*consumers, pauses=((20, 30),), messages=SENT, speed: float = 1.0, **facts: object):
     host = {"longest_pause_seconds": 10.0, "pauses": [pause(*span) for span in pauses]}
-    known = {"start_ms": 0.0, "stopped_ms": 60_000.0, "host": host, **facts}
+    known = {"start_ms": 0.0, "stopped_ms": 60_000.0, "host": host, "waits_since": "ack", **facts}
     return recording([*messages, *acked("high", 0)], *consumers, facts=known, scenario=PLAN, speed=speed)
 
 
@@ -108,6 +109,10 @@ def test_an_eviction_by_a_pause_lasts_until_the_next_assignment():
     assert paused_spans(run, "async") == [(20, 44)]
     assert judge("every_partition_served", run, seconds=5).status == "inconclusive"
     assert judge("membership_kept", run).status == "inconclusive"
+    left = [Departure(31.0, "m")]
+    gone = replace(served(silent=(20, 45), events=[events[0], events[2]]), group=ObservedGroup(True, left))
+    assert paused_spans(paused(gone), "async") == [(20, 44)]
+    assert judge("membership_kept", paused(gone)).status == "inconclusive"
     late = [events[0], {**lost, "at": 41}, events[2]]
     assert judge("membership_kept", paused(served(events=late))).status == "fail"
 

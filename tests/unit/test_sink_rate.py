@@ -25,7 +25,7 @@ def sink(times: Iterable[float], *, topic: str = "high", member: str = "", begun
 
 
 def paced(rate: float, *, begun: float = BEFORE, until: float = 60.0, late: float = 0.0) -> list[float]:
-    """On an absolute schedule from the assignment on, with the first records late by so many seconds."""
+    """On an absolute schedule from the assignment on, nothing in the first `late` seconds."""
     count = int((until - begun) * rate)
     return sorted(max(begun + n / rate, begun + late) for n in range(count))
 

@@ -40,7 +40,16 @@ def void_doubts(recording: Recording) -> list[str]:
 
 
 def adverse_doubts(recording: Recording) -> list[str]:
-    """Reasons why conditions were harder than planned: they excuse a failure, and a pass stays a pass."""
+    """Reasons why conditions were harder than planned, for recordings of earlier versions.
+
+    They excuse a failure, and a pass stays a pass. In other recordings, `excuses` weighs each failure by what
+    can have caused it.
+    """
+    return [] if recording.waits_from_ack else conditions(recording)
+
+
+def conditions(recording: Recording) -> list[str]:
+    """How the conditions were harder than planned, wherever that was in the run."""
     found = (_sent_late(recording), _host_paused(recording), _broker_slow(recording))
     return [reason for reason in found if reason]
 
@@ -83,9 +92,6 @@ def _cut_off(recording: Recording) -> str | None:
 
 
 def _host_paused(recording: Recording) -> str | None:
-    """The reason for a recording that has no list of pauses; with one, `excuses` weighs each failure."""
-    if recording.facts.host.pauses:
-        return None
     pause = recording.longest_pause_seconds
     if pause <= HOST_PAUSE_SECONDS:
         return None

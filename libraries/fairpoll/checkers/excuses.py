@@ -1,43 +1,136 @@
-"""Excuses: a failure that a pause of the host can have caused proves nothing about the consumer."""
+"""Excuses: a failure that the host, the producer or the broker can have caused proves nothing.
+
+Each is weighed by its place and size: the criterion is judged once more without what it can have cost, and a
+failure that remains stands.
+"""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from fairpoll.base.text import count_text
 from fairpoll.checkers.finding import Finding
 from fairpoll.evidence.history import Recording
+from fairpoll.evidence.measures import acked_at, oldest_wait
+from fairpoll.evidence.records import Array
 from fairpoll.evidence.retimed import paused_spans, pauses_text, without_spans
 
 Judge = Callable[[Recording, Mapping[str, Any]], Finding]
 
+# A message that was acked later than this after it was due came late (real seconds).
+LATE_SECONDS = 1.0
 
-def excused_by_pauses(recording: Recording, finding: Finding, judge: Judge) -> Finding:
-    """The failure, inconclusive if it does not stand without the time of the host's pauses.
 
-    `judge` judges another recording with other thresholds by the same criterion. A criterion that counts
-    deliveries asks for as much less as the pauses took of the live traffic.
+def excused(recording: Recording, finding: Finding, judge: Judge, *, of_load: bool) -> Finding:
+    """The failure, inconclusive if what the host, the producer and the broker can have cost explains it.
+
+    `judge` judges another recording with other thresholds by the same criterion; `of_load`: whether the
+    criterion depends on the load, so that late messages can fail it.
     """
-    consumer = finding.consumer
-    spans = paused_spans(recording, consumer)
-    if not spans:
+    consumer, thresholds, reasons = finding.consumer, finding.thresholds, []
+    awake = recording
+    if spans := paused_spans(recording, consumer):
+        awake = without_spans(recording, consumer, spans)
+        thresholds = _scaled(thresholds, awake.duration / recording.duration)
+        reasons.append(pauses_text(recording.pauses_of(consumer), recording))
+        if judge(awake, thresholds).status != "fail":
+            return _inconclusive(finding, reasons)
+    if not (of_load and recording.waits_from_ack):
         return finding
-    awake = without_spans(recording, consumer, spans)
-    if judge(awake, _scaled(finding.thresholds, awake.duration / recording.duration)).status == "fail":
+    late = _late(awake, finding)
+    if not len(late) or judge(awake, _eased(awake, finding, thresholds, late)).status == "fail":
         return finding
-    pauses = pauses_text(recording.pauses_of(consumer), recording)
-    return replace(
-        finding,
-        status="inconclusive",
-        sentence=f"{pauses}, without which the limit is kept ({finding.sentence})",
-    )
+    return _inconclusive(finding, [*reasons, _late_text(awake, late)])
+
+
+def _inconclusive(finding: Finding, reasons: Sequence[str]) -> Finding:
+    sentence = f"{'; '.join(reasons)}, without which the limit is kept ({finding.sentence})"
+    return replace(finding, status="inconclusive", sentence=sentence)
 
 
 def _scaled(thresholds: Mapping[str, Any], awake: float) -> dict[str, Any]:
-    """The thresholds, with numbers and shares of records multiplied by `awake`."""
+    """The thresholds; numbers and shares of records are reduced to the part of the traffic without pauses."""
     scaled = dict(thresholds)
     if "records" in scaled:
         scaled["records"] = math.floor(scaled["records"] * awake)
     if "share" in scaled:
         scaled["share"] = scaled["share"] * awake
     return scaled
+
+
+def _eased(
+    recording: Recording, finding: Finding, thresholds: Mapping[str, Any], late: Array
+) -> dict[str, Any]:
+    """The thresholds without what late messages can have cost.
+
+    A wait begins with the ack, so that a late message costs nothing itself. But late messages arrive
+    together, and a sink takes one after the other: a wait grows by at most the longest delay among those that
+    arrived meanwhile. A count is smaller by at most the late messages.
+    """
+    eased, longest = dict(thresholds), float(_delays(recording, late).max())
+    if "seconds" in eased:
+        eased["seconds"] += longest
+    if "solo_seconds" in eased:
+        eased["solo_seconds"] += longest / eased["times"]
+    if "records" in eased:
+        eased["records"] -= len(late)
+    if "share" in eased and "volume" in eased:
+        live = sum(int((~recording.acked.backlog[rows]).sum()) for rows in _rows_of(recording, finding))
+        eased["share"] *= 1 - len(late) / max(live, 1)
+    return eased
+
+
+def _late_text(recording: Recording, late: Array) -> str:
+    """The message that came latest, and whether producer or broker delayed it more."""
+    delays = _delays(recording, late)
+    message = recording.acked[int(late[delays.argmax()])]
+    whole = float(delays.max()) / recording.speed
+    sent = (message.sent - message.intended) / recording.speed
+    most = (
+        f"the producer sent it {sent:.1f} s late"
+        if sent >= whole - sent
+        else f"the broker took {whole - sent:.1f} s to ack it"
+    )
+    where = f"{message.topic}/{message.partition}@{message.offset} at second {message.intended:.1f}"
+    came = f"{count_text(len(late), 'message')} came over {LATE_SECONDS:g} s late"
+    return f"{came}, by up to {whole:.1f} s ({where}: {most})"
+
+
+def _delays(recording: Recording, rows: Array) -> Array:
+    """From due to acked, in scenario seconds."""
+    delays: Array = acked_at(recording, rows) - recording.acked.intended[rows]
+    return delays
+
+
+def _rows_of(recording: Recording, finding: Finding) -> list[slice]:
+    """The rows of the topics that the finding is about."""
+    volume, messages = finding.thresholds.get("volume"), recording.acked
+    every = list(messages.by_partition.values())
+    return every if volume is None else messages.of_topics(recording.topics_of(volume))
+
+
+def _late(recording: Recording, finding: Finding) -> Array:
+    """The rows of the live messages that came late and can have caused this finding.
+
+    For a wait, those of all topics that arrived while the message that waited longest did: they share a sink.
+    For a count, those of the topics in question.
+    """
+    messages = recording.acked
+    of_wait = "seconds" in finding.thresholds or "solo_seconds" in finding.thresholds
+    spans = [slice(0, len(messages))] if of_wait else _rows_of(recording, finding)
+    rows: Array = np.concatenate(
+        [np.empty(0, np.int64), *(np.arange(span.start, span.stop) for span in spans)]
+    )
+    late = ~messages.backlog[rows] & (_delays(recording, rows) > LATE_SECONDS * recording.speed)
+    rows = rows[late]
+    if "oldest_wait_seconds" in finding.figures and len(rows):
+        topics = recording.topics_of(finding.thresholds["volume"])
+        _, oldest = oldest_wait(recording, finding.consumer, topics)
+        if oldest is not None:
+            delivered = recording.first(finding.consumer)[messages.find_one(oldest.record_id)]
+            since = acked_at(recording, rows)
+            rows = rows[(since >= oldest.intended) & (since <= delivered)]
+    return rows

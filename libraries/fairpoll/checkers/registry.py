@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from fairpoll.base.errors import FairpollError
 from fairpoll.base.typed import WORDS
 from fairpoll.checkers.doubts import adverse_doubts, void_doubts
-from fairpoll.checkers.excuses import excused_by_pauses
+from fairpoll.checkers.excuses import excused
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.sink_rate import rate_ignored
 from fairpoll.contract.subject import Evidence
@@ -93,7 +93,7 @@ class Criterion:
 
     @property
     def rests_on_time(self) -> bool:
-        """Whether a pause of the host can cause a failure."""
+        """Whether a pause of the host or late messages can cause a failure."""
         seconds = any(threshold.unit.name == "seconds" for threshold in self.thresholds.values())
         return self.subject == "consumer" and (self.timed or self.depends_on_load or seconds)
 
@@ -146,7 +146,7 @@ class Criterion:
         if self.depends_on_load:
             finding = _weighed(recording, finding)
         if finding.status == "fail" and self.rests_on_time:
-            finding = excused_by_pauses(recording, finding, judge)
+            finding = excused(recording, finding, judge, of_load=self.depends_on_load)
         return finding
 
 
@@ -154,7 +154,8 @@ def _weighed(recording: Recording, finding: Finding) -> Finding:
     """Make the finding inconclusive for a void doubt, and a failure also for an adverse doubt.
 
     Adverse conditions make good service harder, so a pass stays a pass. They could inflate a control's wait
-    by seconds, far below the minimum that it must reach.
+    by seconds, far below the minimum that it must reach. In recordings with the times of pauses and acks,
+    `excuses` weighs a failure by these.
     """
     doubts = void_doubts(recording) + ([] if finding.status == "pass" else adverse_doubts(recording))
     if ignored := rate_ignored(recording, finding.consumer):

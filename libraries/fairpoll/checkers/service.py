@@ -21,7 +21,7 @@ from fairpoll.checkers.registry import (
     criterion,
 )
 from fairpoll.evidence.history import Recording
-from fairpoll.evidence.measures import live_waits, oldest_wait, percentiles
+from fairpoll.evidence.measures import delay_of, live_waits, oldest_wait, percentiles, waiting_since
 from fairpoll.evidence.records import Acked
 
 
@@ -77,17 +77,20 @@ def oldest_wait_at_most(
     budget = budget_at_speed(recording, seconds)
     waited = seconds_text(wait, budget)
     allowed = budget_text(recording, seconds)
-    return Finding(
+    found = Finding(
         expected=allowed,
         measured=waited,
-        sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {waited}, "
-        f"expected {allowed}",
+        sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {waited}"
+        f"{_since_due(recording, wait, message)}, expected {allowed}",
         figures={
             "oldest_wait_seconds": round(wait, 3),
             "partition": message.partition if message else None,
         },
         status="pass" if wait <= budget else "fail",
     )
+    if not (recording.waits_from_ack and message):
+        return found
+    return replace(found, figures={**found.figures, "since_due_seconds": round(wait + delay_of(message), 3)})
 
 
 # A solo run waits milliseconds; without a minimum, noise would decide.
@@ -126,8 +129,8 @@ def oldest_wait_at_least(
     return Finding(
         expected=f"at least {seconds:g} s",
         measured=f"{wait:.1f} s",
-        sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {wait:.1f} s, "
-        f"expected at least {seconds:g} s",
+        sentence=f"{consumer} let {_describe(recording, consumer, message)} wait {wait:.1f} s"
+        f"{_since_due(recording, wait, message)}, expected at least {seconds:g} s",
         figures={"oldest_wait_seconds": round(wait, 3)},
         status="pass" if wait >= seconds else "fail",
     )
@@ -161,10 +164,11 @@ def service_at_least(recording: Recording, consumer: str, *, volume: TopicsOf, s
     """
     start, end = _both_live(recording)
     topics = recording.topics_of(volume)
-    intended, poison = recording.acked.intended, recording.acked.poison
+    poison = recording.acked.poison
     sent = sum(
-        int(np.count_nonzero((start <= intended[rows]) & (intended[rows] < end) & ~poison[rows]))
+        int(np.count_nonzero((start <= since) & (since < end) & ~poison[rows]))
         for rows in recording.acked.of_topics(topics)
+        for since in [waiting_since(recording, rows)]
     )
     done = recording.delivered_between(consumer, topics, start, end)
     ratio = done / sent if sent else 0.0
@@ -212,7 +216,7 @@ def due_messages_delivered(
     messages, first = recording.acked, recording.first(consumer)
     due, missing = 0, [np.empty(0, np.int64)]
     for rows in messages.of_topics(topics):
-        old = (messages.intended[rows] <= recording.duration - budget) & ~messages.poison[rows]
+        old = (waiting_since(recording, rows) <= recording.duration - budget) & ~messages.poison[rows]
         due += int(np.count_nonzero(old))
         missing.append(rows.start + np.flatnonzero(old & (first[rows] > recording.duration)))
     rows_missing = np.concatenate(missing)
@@ -244,6 +248,19 @@ def _both_live(recording: Recording) -> tuple[float, float]:
 
 def _oldest(recording: Recording, consumer: str, volume: str) -> tuple[float, Acked | None]:
     return oldest_wait(recording, consumer, recording.topics_of(volume))
+
+
+# A difference between the waits since the ack and since the due time that a sentence names (real seconds).
+NOTICEABLE_SECONDS = 0.5
+
+
+def _since_due(recording: Recording, wait: float, message: Acked | None) -> str:
+    """How long the message had been due, if that is noticeably longer than it waited for the consumer."""
+    if not (recording.waits_from_ack and message):
+        return ""
+    delay = delay_of(message)
+    noticeable = delay > NOTICEABLE_SECONDS * recording.speed
+    return f" ({wait + delay:.1f} s since it was due)" if noticeable else ""
 
 
 def _of_acked(recording: Recording, count: int, volume: str) -> str:

@@ -121,7 +121,9 @@ class RunFacts:
 
     Without `start_ms`, the run was cut off before its traffic began. `topics` and `groups` map the scenario's
     topics and the consumers to their names on the cluster; `fields` maps consumers to declared fields.
-    `shards`, `clocks` (by machine part) and `incomplete` (a reason) exist for runs spread over machines.
+    `waits_since` is `ack` if messages wait from their ack on; recordings of earlier versions, which do not
+    have it, count from the due time. `shards`, `clocks` (by machine part) and `incomplete` (a reason) exist
+    for runs spread over machines.
     """
 
     run_id: str
@@ -132,6 +134,7 @@ class RunFacts:
     consumers: tuple[str, ...]
     groups: dict[str, str] = field(default_factory=dict)
     assigned_ms: float | None = None
+    waits_since: str = "due"
     start_ms: float | None = None
     end_ms: float | None = None
     drained_ms: float | None = None

@@ -158,6 +158,11 @@ class Recording:
         )
 
     @property
+    def waits_from_ack(self) -> bool:
+        """Whether a message's wait begins with its ack; if not, when it was due."""
+        return self.facts.waits_since == "ack"
+
+    @property
     def steps(self) -> list[tuple[float, str, float | None]]:
         """The timeline as it was carried out: (time, verb, rate)."""
         return [(self.seconds(step.at_ms), step.verb, step.rate) for step in self.facts.timeline]

@@ -15,14 +15,14 @@ def waits(recording: Recording, consumer: str, topics: Sequence[str]) -> Iterato
     In scenario seconds, in parts of at most PART_ROWS messages. Poison messages, which no sink can take,
     are left out.
 
-    Counted from the intended send time to the first delivery, or to the end of the window when
-    there was none: a message that never arrives goes on waiting.
+    Counted from `waiting_since` to the first delivery, or to the end of the window when there was none: a
+    message that never arrives goes on waiting. One that is delivered before its ack is seen has not waited.
     """
     messages, end = recording.acked, recording.duration
     for rows in parts(messages.of_topics(topics)):
-        intended = messages.intended[rows]
-        waited = np.minimum(recording.first(consumer)[rows], end) - intended
-        judged = (intended <= end) & ~messages.poison[rows]
+        since = waiting_since(recording, rows)
+        waited = np.maximum(np.minimum(recording.first(consumer)[rows], end) - since, 0.0)
+        judged = (since <= end) & ~messages.poison[rows]
         yield waited[judged], rows.start + np.flatnonzero(judged)
 
 
@@ -80,7 +80,22 @@ def missing(recording: Recording, consumer: str) -> Array:
     return np.flatnonzero(~taken)
 
 
-def acked_at(recording: Recording, rows: Array) -> Array:
+def waiting_since(recording: Recording, rows: Array | slice) -> Array:
+    """When these messages began to wait for the consumer: when the broker had them.
+
+    The ack is an upper bound of that moment, so that a wait is not overstated. In recordings of earlier
+    versions: when they were due.
+    """
+    due: Array = recording.acked.intended[rows]
+    return acked_at(recording, rows) if recording.waits_from_ack else due
+
+
+def delay_of(message: Acked) -> float:
+    """The time from the message's due time to its ack, for which producer and broker are responsible."""
+    return 0.0 if message.acked is None else max(message.acked - message.intended, 0.0)
+
+
+def acked_at(recording: Recording, rows: Array | slice) -> Array:
     """The time at which these messages were acked and became readable; unknown: the intended time."""
     # np.fmax ignores NaN, an unknown ack time.
     return np.fmax(recording.acked.intended[rows], recording.acked.acked[rows])
@@ -89,21 +104,22 @@ def acked_at(recording: Recording, rows: Array) -> Array:
 def oldest_wait_curve(recording: Recording, consumer: str, topics: Sequence[str]) -> Array:
     """Age of the oldest waiting message over the window: (time, age) corner points, a sawtooth.
 
-    Age at t = t - intended time of the oldest message sent by then and not delivered by then.
+    Age at t = t - `waiting_since` of the oldest message that waited then.
     """
     end, none = recording.duration, np.empty(0)
     spans = recording.acked.of_topics(topics)
     sound = [rows.start + np.flatnonzero(~recording.acked.poison[rows]) for rows in spans]
-    intended = np.concatenate([none, *(recording.acked.intended[rows] for rows in sound)])
+    since = np.concatenate([none, *(waiting_since(recording, rows) for rows in sound)])
     first = np.concatenate([none, *(recording.first(consumer)[rows] for rows in sound)])
-    order = np.lexsort((first, intended))
-    intended, first = intended[order], first[order]
-    moments = np.concatenate(([0.0, end], intended, first))
+    first = np.maximum(first, since)
+    order = np.lexsort((first, since))
+    since, first = since[order], first[order]
+    moments = np.concatenate(([0.0, end], since, first))
     moments = np.unique(moments[(moments >= 0) & (moments <= end)])
-    sent = np.searchsorted(intended, moments, side="right")
+    sent = np.searchsorted(since, moments, side="right")
     # The number of oldest messages that are all delivered at each moment.
     done = np.searchsorted(np.maximum.accumulate(first), moments, side="right")
-    padded = np.append(intended, NEVER)
+    padded = np.append(since, NEVER)
     done_before = np.concatenate(([0], done[:-1]))
     before = np.where(done_before < sent, moments - padded[done_before], 0.0)
     after = np.where(done < sent, moments - padded[done], 0.0)
@@ -122,7 +138,7 @@ def cumulative(times: Array, end: float) -> Array:
 
 
 def latency(recording: Recording, consumer: str, topic: str) -> dict[str, float]:
-    """Percentiles of intended send time to sink, over the topic's live messages.
+    """Percentiles of the waits of the topic's live messages.
 
     A message not delivered counts with its age at the end: leaving it out would flatter a starver.
     """

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fairpoll.base.errors import HistoryError
 from fairpoll.evidence.facts import HostPause, Process, RunFacts
 from fairpoll.evidence.history import ConsumerHistory, Recording
 
@@ -15,6 +16,8 @@ Span = tuple[float, float]
 # After a pause, clients and brokers have as long again to catch up, at most these real seconds: requests and
 # sessions have timed out, and the group rebalances.
 MOST_CATCH_UP_SECONDS = 10.0
+# The cause of a run's end may have disturbed the consumers this long before the last look (real seconds).
+UNSURE_SECONDS = 1.0
 
 
 def paused_spans(recording: Recording, consumer: str) -> list[Span]:
@@ -23,8 +26,9 @@ def paused_spans(recording: Recording, consumer: str) -> list[Span]:
     Each pause with its time to catch up; if a member was evicted in it, up to the group's next assignment. In
     order, without overlaps.
     """
-    events = recording.consumers[consumer].events
+    events, group = recording.consumers[consumer].events, recording.consumers[consumer].group
     evicted = [event["at"] for event in events if event.get("lost")]
+    evicted += [departure.at for departure in group.departures] if group else []
     assigned = [event["at"] for event in events if event.get("name") == "partitions_assigned"]
     spans: list[Span] = []
     for pause in recording.pauses_of(consumer):
@@ -43,7 +47,7 @@ def without_spans(recording: Recording, consumer: str, spans: Sequence[Span]) ->
     """The recording as if these spans had taken no time, for judging this consumer.
 
     What happened within a span happened at its beginning. Second 0 stays second 0. An eviction within a span
-    is a revocation.
+    is a revocation, and no departure.
     """
     edges = [edge for span in spans for edge in span]
     gone = np.cumsum([(0.0, until - since) for since, until in spans])
@@ -59,7 +63,15 @@ def without_spans(recording: Recording, consumer: str, spans: Sequence[Span]) ->
         else event
         for event in history.events
     ]
-    consumers = {**recording.consumers, consumer: replace(history, events=events)}
+    group = history.group and replace(
+        history.group,
+        departures=[
+            departure
+            for departure in history.group.departures
+            if not any(since <= departure.at <= until for since, until in spans)
+        ],
+    )
+    consumers = {**recording.consumers, consumer: replace(history, events=events, group=group)}
     return _retimed(replace(recording, consumers=consumers), shortened)
 
 
@@ -89,6 +101,10 @@ def _retimed(recording: Recording, time: Callable[[Any], Any]) -> Recording:
             events=[{**event, "at": float(time(event["at"]))} for event in one.events],
             commits=[replace(commit, at=float(time(commit.at))) for commit in one.commits],
             dead_letters=[replace(letter, at=float(time(letter.at))) for letter in one.dead_letters],
+            group=one.group
+            and replace(
+                one.group, departures=[replace(d, at=float(time(d.at))) for d in one.group.departures]
+            ),
         )
 
     return replace(
@@ -116,11 +132,21 @@ def _facts(recording: Recording, time: Callable[[Any], Any]) -> RunFacts:
         moved_facts,
         timeline=tuple(moved(step, "at_ms") for step in facts.timeline),
         faults=tuple(moved(fault, "from_ms", "until_ms") for fault in facts.faults),
-        processes=tuple(
-            moved(process, "started_ms", "ended_ms", "terminated_ms", "killed_ms")
-            for process in facts.processes
-        ),
+        processes=tuple(moved(process, "started_ms", *_PROCESS_TIMES) for process in facts.processes),
     )
+
+
+def cut_off_after(recording: Recording, last_look: float | None) -> Recording:
+    """A recording that was cut off, as far as it can be judged: up to the last look, less UNSURE_SECONDS.
+
+    The whole recording if the time of the last look is not known. Raises HistoryError if nothing is left.
+    """
+    if last_look is None:
+        return recording
+    end = last_look - UNSURE_SECONDS * recording.speed
+    if end <= 0:
+        raise HistoryError(f"{recording.folder}: the run was cut off as its traffic began; nothing to judge")
+    return observed_until(recording, end)
 
 
 def observed_until(recording: Recording, at: float) -> Recording:
@@ -139,12 +165,16 @@ def observed_until(recording: Recording, at: float) -> Recording:
             events=[event for event in one.events if event["at"] <= at],
             commits=[commit for commit in one.commits if commit.at <= at],
             dead_letters=[letter for letter in one.dead_letters if letter.at <= at],
+            group=one.group
+            and replace(one.group, departures=[d for d in one.group.departures if d.at <= at]),
             final_offsets=None,
         )
 
     def process(one: Process) -> Process:
         times: dict[str, Any] = {name: _until(getattr(one, name), end_ms) for name in _PROCESS_TIMES}
-        return replace(one, **times, exit_code=one.exit_code if times["ended_ms"] else None)
+        later = times["ended_ms"] is None
+        after: dict[str, Any] = {"exit_code": None, "left": (), "restarted": False} if later else {}
+        return replace(one, **times, **after)
 
     facts = recording.facts
     return replace(
@@ -162,7 +192,7 @@ def observed_until(recording: Recording, at: float) -> Recording:
     )
 
 
-_PROCESS_TIMES = ("ended_ms", "terminated_ms", "killed_ms")
+_PROCESS_TIMES = ("ended_ms", "group_ended_ms", "terminated_ms", "killed_ms")
 
 
 def _until(epoch_ms: float | None, end_ms: float) -> float | None:

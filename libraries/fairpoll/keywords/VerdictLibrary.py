@@ -85,7 +85,7 @@ class VerdictLibrary:
     def oldest_message_should_wait_at_most(self, mode: Mode, topics: Topics, budget: Duration) -> None:
         """Fails if any acked message of these topics waited longer than the budget for the sink.
 
-        Waiting is counted from the intended send time, and goes on when nothing arrives. Logs the chart of
+        Waiting is counted from the message's ack, and goes on when nothing arrives. Logs the chart of
         waiting with the budget in it.
 
         Args:

@@ -100,6 +100,7 @@ class Experiment:
             run_id=self.run_id,
             scenario=self.scenario.to_json(),
             speed=self.speed,
+            waits_since="ack",
             cluster={"kind": self.cluster.kind, "description": self.cluster.description},
             topics=self.topic_names,
             consumers=[consumer.name for consumer in self.consumers],

