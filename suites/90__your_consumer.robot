@@ -15,16 +15,17 @@ Test Tags        yours
 
 
 *** Variables ***
-${SCENARIO}               specified.yaml
+${SCENARIO}                specified.yaml
 # Thresholds. `-` leaves out a count or the share.
-${HIGH_AT_LEAST}          1 000
-${LOW_AT_LEAST}           20
-${LOW_AT_MOST}            -
-${LOW_SHARE_AT_LEAST}     1%
-${WAIT_AT_MOST}           5 seconds
-${THROUGHPUT_AT_LEAST}    95%
-${SILENT_AT_MOST}         10 seconds
-${STOPS_WITHIN}           10 seconds
+${HIGH_AT_LEAST}           1 000
+${LOW_AT_LEAST}            20
+${LOW_AT_MOST}             -
+${LOW_SHARE_AT_LEAST}      1%
+${WAIT_AT_MOST}            5 seconds
+${THROUGHPUT_AT_LEAST}     95%
+${SILENT_AT_MOST}          10 seconds
+${STOPS_WITHIN}            10 seconds
+${MEMORY_GROWS_AT_MOST}    32
 
 
 *** Test Cases ***
@@ -61,6 +62,9 @@ It Should Serve Every Partition
 
 It Should Stop When It Is Asked To
     Consumer Should Stop When Asked Within    yours    ${STOPS_WITHIN}
+
+It Should Not Leak Memory
+    Memory Should Grow At Most    yours    ${MEMORY_GROWS_AT_MOST}
 
 It Should Lose Nothing
     Nothing Should Be Lost    yours

@@ -1,6 +1,7 @@
 """What is seen of the consumers from outside."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from brokers import opened
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.subject import Subject
+from fairpoll.run.offsets_log import OffsetsLog
 from fairpoll.run.recorder import Recorder
 from fairpoll.run.sampler import Sampler
 from fairpoll.scenarios.packaged import find_scenario
@@ -23,7 +25,7 @@ def test_a_look_tells_what_has_changed_and_the_last_one_all(tmp_path: Path, regi
         producer = Producer(cluster.client_config)
         producer.produce("t", b"x", partition=1)
         assert producer.flush(20) == 0
-        sampler = Sampler(samples, cluster.client_config, {"c": "g"}, {"t": 3}, lambda _: ())
+        sampler = Sampler(samples, cluster.client_config, {"c": "g"}, {"t": 3})
         client = Consumer({**cluster.client_config, "group.id": "g"})
         for offset in (1, 1, 2):
             client.commit(
@@ -38,6 +40,28 @@ def test_a_look_tells_what_has_changed_and_the_last_one_all(tmp_path: Path, regi
     looks = [{(o["partition"], o["offset"]) for o in one["offsets"]} for one in events]
     assert [one["name"] for one in events] == ["committed_offsets"] * 4 + ["log_start"]
     assert looks == [{(0, 7), (1, 1)}, set(), {(1, 2)}, {(0, 7), (1, 2)}, {(0, 0), (1, 0), (2, 0)}]
+
+
+def test_no_sample_is_taken_while_the_log_is_closed(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+):
+    """A sample asks a client of the log for the members; that client was closed once, and the run failed."""
+    cluster, _ = opened("mock", tmp_path, registry)
+    running: list[set[str]] = []
+    leave = OffsetsLog.__exit__
+
+    def close(log: OffsetsLog, *error: BaseException) -> None:
+        running.append({thread.name for thread in threading.enumerate()})
+        leave(log, *error)
+
+    monkeypatch.setattr(OffsetsLog, "__exit__", close)
+    try:
+        with Sampler(tmp_path / "samples.jsonl", cluster.client_config, {"c": "g"}, {"t": 1}):
+            pass
+    finally:
+        cluster.stop()
+    (names,) = running
+    assert "sampler" not in names
 
 
 class StoppedError(Exception):

@@ -201,6 +201,16 @@ class LeaksMemory(FairConsumer):
         super().deliver(records)
 
 
+class LeaksALittle(FairConsumer):
+    """Keeps a copy of each record for good, beside what it needs for its decoding."""
+
+    kept = ()
+
+    def deliver(self, records):
+        self.kept = [bytearray(32 * 1024 * len(records)), self.kept]
+        super().deliver(records)
+
+
 class ForgetsToResumeOnRevoke(FairConsumer):
     """Pauses what it gives back, and lets the pauses outlive the assignment, as twmb/franz-go#1272 did."""
 
@@ -726,6 +736,7 @@ CONSUMERS = {
     "resumes after many polls": ResumesAfterManyPolls,
     "ignores the threshold": IgnoresTheThreshold,
     "leaks memory": LeaksMemory,
+    "leaks a little": LeaksALittle,
     "forgets to resume on revoke": ForgetsToResumeOnRevoke,
     "keeps buffers of revoked partitions": KeepsBuffersOfRevokedPartitions,
     "stops polling while the sink works": StopsPollingWhileTheSinkWorks,

@@ -23,6 +23,7 @@ VALUES = {
     "share": 0.95,
     "percentile": 99,
     "MiB": 256.0,
+    "MiB a minute": 32.0,
     "times": 4.0,
     "consumer": "sync",
 }
@@ -78,7 +79,7 @@ def broken() -> ConsumerHistory:
         consumer(BROKEN, *records, events=events),
         commits=[Committed(2.0, *ORDERS, 9), Committed(15.0, *ORDERS, 8)],
         final_offsets={ORDERS: 9},
-        peak_memory_bytes=300 << 20,
+        memory=[(second, (180 + 2 * second) << 20) for second in range(61)],
         stamps=stamps(),
     )
 

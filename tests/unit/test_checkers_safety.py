@@ -1,10 +1,11 @@
 """Delivery, commits, backpressure, progress; on tiny recordings, good and bad."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from fairpoll.checkers import CRITERIA
+from fairpoll.checkers import CRITERIA, Finding
 from fairpoll.contract.subject import ALL_EVIDENCE
 from fairpoll.evidence.history import CommitSource, Committed
 from fairpoll.evidence.stamps import Stamps
@@ -23,7 +24,7 @@ def judge(check: str, *records, events=(), commits=(), final=None, messages=THRE
         commits=commits,
         final_offsets=final,
         dead_letters=dead,
-        peak_memory_bytes=rest.pop("memory", 0),
+        memory=rest.pop("memory", ()),
         commit_source=rest.pop("source", None),
         stamps=Stamps(observed=len(records)),
         evidence=rest.pop("evidence", ALL_EVIDENCE),
@@ -428,9 +429,46 @@ class TestBackpressure:
         resumed = [*events[:2], event("partitions_resumed", 64, HIGH)]
         assert judge("pauses_pair_up", *on_time(0), events=resumed, **drained).status == "pass"
 
-    @pytest.mark.parametrize(("memory", "status"), [(0, "inconclusive"), (100, "pass"), (101, "fail")])
-    def test_memory(self, memory: int, status: str):
-        assert judge("memory_bounded", memory=memory * 1024 * 1024, mebibytes=100).status == status
+    @pytest.mark.parametrize(("peak", "status"), [(0, "inconclusive"), (100, "pass"), (101, "fail")])
+    def test_memory(self, peak: int, status: str):
+        memory = [(1.0, 5 << 20), (2.0, peak << 20), (3.0, 6 << 20)] if peak else []
+        assert judge("memory_bounded", memory=memory, mebibytes=100).status == status
+
+    @staticmethod
+    def growth(mebibytes: Callable[[float], float], **changes: object) -> Finding:
+        """The finding on a consumer that has this much memory at each second, sampled twice a second."""
+        memory = [(second / 2, int(mebibytes(second / 2) * 2**20)) for second in range(-20, 140)]
+        return judge("memory_grows_at_most", **{"memory": memory, "mebibytes": 32, **changes})
+
+    def test_memory_that_grows_throughout_is_a_leak(self):
+        finding = self.growth(lambda second: 100 + second)
+        assert (finding.status, finding.measured) == ("fail", "60.0 MiB a minute")
+        assert finding.sentence == (
+            "the memory of async grew by 60.0 MiB a minute in the second half of the traffic "
+            "(from 134 to 160 MiB), expected at most 32 MiB a minute"
+        )
+
+    @pytest.mark.parametrize(
+        "mebibytes",
+        [
+            lambda second: 100 + min(second, 29) * 50,
+            lambda second: 100 + 500 * (second > 47),
+            lambda second: 100 + 500 * (second > 36) + 500 * (second > 51),
+            lambda second: 100 + 60 * (second % 5),
+            lambda second: 1000 - second,
+            lambda second: 100 + second / 2,
+        ],
+        ids=["fills its caches", "one step", "two steps", "collects garbage", "shrinks", "grows slowly"],
+    )
+    def test_memory_of_a_consumer_that_does_not_leak(self, mebibytes: Callable[[float], float]):
+        assert self.growth(mebibytes).status == "pass"
+
+    def test_a_leak_that_is_collected_from_time_to_time_is_one(self):
+        assert self.growth(lambda second: 100 + second + 20 * (second % 5)).status == "fail"
+
+    def test_memory_that_was_not_measured_throughout_decides_nothing(self):
+        assert self.growth(lambda second: 100, memory=[(59.0, 1 << 20)]).status == "inconclusive"
+        assert self.growth(lambda second: 100, memory=[]).status == "inconclusive"
 
 
 class TestStalls:

@@ -158,6 +158,7 @@ FILES = [
 ]
 THRESHOLDS: dict[str, dict[str, object]] = {
     "stops_when_asked": {"seconds": 10},
+    "memory_grows_at_most": {"mebibytes": 32},
     "delivered_at_least": {"volume": "low", "records": 1},
     "delivered_at_most": {"volume": "low", "records": 1},
     "share_at_least": {"volume": "low", "share": 0.01},

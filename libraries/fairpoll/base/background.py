@@ -24,13 +24,17 @@ class Repeating:
     def finish(self) -> None:
         """Called once at the end, in the thread that leaves the context."""
 
+    def stop_ticking(self) -> None:
+        """Wait for the last `tick`; leaving the context does so, too."""
+        self._stop.set()
+        self._thread.join()
+
     def __enter__(self) -> "Repeating":
         self._thread.start()
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        self._stop.set()
-        self._thread.join()
+        self.stop_ticking()
         self.finish()
         if error is None and self._error is not None:
             raise self._error

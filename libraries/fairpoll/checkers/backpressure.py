@@ -8,12 +8,15 @@ from fairpoll.base.text import count_text
 from fairpoll.checkers.assignment import assignments_of
 from fairpoll.checkers.doubts import dropped_by_the_broker
 from fairpoll.checkers.finding import Finding
-from fairpoll.checkers.registry import Mebibytes, criterion
+from fairpoll.checkers.registry import Mebibytes, MebibytesPerMinute, criterion
 from fairpoll.contract.assignments import Pause
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Recording
+from fairpoll.evidence.records import Array
 
 MEBIBYTE = 1024 * 1024
+# Parts of the second half of the traffic, and how many of them need a sample.
+PARTS, ENOUGH_PARTS = 6, 4
 
 
 @criterion("buffers bounded", keyword="Buffers Should Be Bounded", needs="buffers")
@@ -88,6 +91,39 @@ def memory_bounded(recording: Recording, consumer: str, *, mebibytes: Mebibytes)
         status="inconclusive" if doubt else "pass" if peak <= mebibytes else "fail",
         figures={"peak_mebibytes": round(peak, 1)},
     )
+
+
+@criterion("memory growth", keyword="Memory Should Grow At Most")
+def memory_grows_at_most(recording: Recording, consumer: str, *, mebibytes: MebibytesPerMinute) -> Finding:
+    """In the second half of the traffic, the consumer's memory grew at most this much a minute.
+
+    The half is cut into six parts. The growth is the median of those from the peak of one part to the peak of
+    the next, so that a cache that is filled and a second member that joins are no leak. Minutes are those of
+    the scenario: at SPEED 10, what leaks with each record grows as much, what leaks with time a tenth.
+    """
+    peaks = _peaks(recording, consumer)
+    parts = np.flatnonzero(peaks)
+    doubt = "" if len(parts) >= ENOUGH_PARTS else f"the memory of {consumer} was not measured often enough"
+    steps = np.diff(peaks[parts]) / np.diff(parts)
+    growth = 0.0 if doubt else float(np.median(steps)) / MEBIBYTE * 60 / (recording.duration / 2 / PARTS)
+    first, last = (0.0, 0.0) if doubt else peaks[parts[[0, -1]]] / MEBIBYTE
+    return Finding(
+        expected=f"at most {mebibytes:g} MiB a minute",
+        measured="not measured" if doubt else f"{growth:,.1f} MiB a minute",
+        sentence=doubt
+        or f"the memory of {consumer} grew by {growth:,.1f} MiB a minute in the second half of the traffic "
+        f"(from {first:,.0f} to {last:,.0f} MiB), expected at most {mebibytes:g} MiB a minute",
+        status="inconclusive" if doubt else "pass" if growth <= mebibytes else "fail",
+        figures={"mebibytes_per_minute": None if doubt else round(growth, 1)},
+    )
+
+
+def _peaks(recording: Recording, consumer: str) -> Array:
+    """The highest memory (bytes) in each of PARTS equal parts of the traffic's second half, 0 if unknown."""
+    samples = np.array(recording.consumers[consumer].memory, float).reshape(-1, 2)
+    edges = np.linspace(recording.duration / 2, recording.duration, PARTS + 1)
+    part = np.searchsorted(edges, samples[:, 0], side="right") - 1
+    return np.array([samples[part == n, 1].max(initial=0.0) for n in range(PARTS)])
 
 
 def _unread(recording: Recording, consumer: str, partition: Partition) -> bool:

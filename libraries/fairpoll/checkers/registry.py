@@ -51,6 +51,10 @@ Percentile = Annotated[
     int, Unit("percentile", "percentile", "a whole number from 1 to 100, such as `99`", "99")
 ]
 Mebibytes = Annotated[float, Unit("MiB", "mebibytes", "in MiB, such as `256`", "256")]
+MebibytesPerMinute = Annotated[
+    float,
+    Unit("MiB a minute", "mebibytes", "in MiB for each minute of the scenario's time, such as `32`", "32"),
+]
 Times = Annotated[float, Unit("times", "times", "a factor, such as `4`", "4")]
 TopicsOf = Annotated[str, Unit("topics", "topics", "`high`, `low`, or the name of one topic", "low")]
 OtherConsumer = Annotated[str, Unit("consumer", "of", "another consumer of the same run", "sync")]

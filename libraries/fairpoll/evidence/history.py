@@ -96,13 +96,21 @@ class ConsumerHistory:
     commits: Sequence[Committed] = ()
     final_offsets: Mapping[Partition, int] | None = None
     dead_letters: Sequence[Delivered] = ()
-    peak_memory_bytes: int = 0
+    # Samples of the memory of all its processes together: (scenario second, bytes), in the order of time.
+    memory: Sequence[tuple[float, int]] = ()
+    # Used by its processes until the last sample; None in recordings of earlier versions.
+    cpu_seconds: float | None = None
     evidence: frozenset[Evidence] = ALL_EVIDENCE
     unreadable: Unreadable = field(default_factory=Unreadable)
     stamps: Stamps = field(default_factory=Stamps)
     commit_source: CommitSource | None = None
     # None if the coordinator's members were not observed.
     group: ObservedGroup | None = None
+
+    @property
+    def peak_memory_bytes(self) -> int:
+        """The highest sample; 0 without any."""
+        return max((used for _, used in self.memory), default=0)
 
     def rejected(self, policy: str | None = None) -> dict[RecordId, float]:
         """When each poison record was reported as rejected, under this policy or under any."""

@@ -23,6 +23,7 @@ from fairpoll.run.processes import ChildProcesses
 from fairpoll.run.readiness import READY_SECONDS, wait_until_assigned
 from fairpoll.run.sampler import Sampler
 from fairpoll.run.timeline import Timeline
+from fairpoll.run.usage import UsageSampler
 from fairpoll.scenarios.model import Scenario
 
 # The producers' last messages must be acked within this time after the end of the traffic.
@@ -98,11 +99,11 @@ class ConsumerGroups:
             self.client_config,
             self.names,
             partitions,
-            self._pids,
             same_clock=self.same_clock,
         )
+        usage = UsageSampler(self.folder / layout.SAMPLES, self.members, lambda name: self.members[name].tree)
         # The processes are stopped before the sampler takes its last sample, also after an error.
-        with observer, sampler, self.processes:
+        with observer, sampler, usage, self.processes:
             self._start_members(partitions, sampler)
             self._watch(agree_start(), observer)
             to_deliver = wait_until_produced()
@@ -146,9 +147,6 @@ class ConsumerGroups:
 
     def _note_processes(self) -> None:
         self.note(processes=[entry for group in self.members.values() for entry in group.recorded()])
-
-    def _pids(self, consumer: str) -> list[int]:
-        return self.members[consumer].pids()
 
     def _watch(self, start: float, observer: Observer) -> None:
         """Until live traffic and timeline end, do its steps, report progress and check the processes."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import psutil
+
 from fairpoll.base import clock
 from fairpoll.contract.assignments import Assignments
 from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_RATES, ConsumerEnvironment
@@ -145,8 +147,10 @@ class Members:
         """Whether any member is running, or is started again."""
         return any(process.running or self._may_restart(process) for process in self.running)
 
-    def pids(self) -> list[int]:
-        return [process.pid for process in self.running]
+    @property
+    def tree(self) -> list[psutil.Process]:
+        """All running processes of the members, also those that they have started."""
+        return [process for member in self.running for process in member.processes]
 
     def check(self) -> None:
         """As `watch`; raise ConsumerError also if a member has ended where that ends the run.

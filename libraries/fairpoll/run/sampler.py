@@ -1,10 +1,9 @@
-"""Samples the running consumers from outside: committed offsets from the broker, memory from the system."""
+"""Samples the offsets that the running consumers have committed, from the broker."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from fairpoll.base.background import Repeating, abandon_after
@@ -19,9 +18,9 @@ REQUEST_SECONDS = 5.0
 
 
 class Sampler(Repeating):
-    """Use as a context; `groups` maps a consumer's name to its group, `pids` gives its processes now.
+    """Use as a context; `groups` maps a consumer's name to its group.
 
-    Writes events `committed_offsets`, `memory` and `log_start` to `path`, and those of `OffsetsLog`. Commits
+    Writes events `committed_offsets` and `log_start` to `path`, and those of `OffsetsLog`. Commits
     are sampled, and members asked for, only while that cannot read them. A sample has the offsets that
     changed since the one before; with thousands of partitions, complete samples would fill the recording.
     The final sample, after the consumers have stopped, has all committed offsets, where their successors
@@ -34,14 +33,13 @@ class Sampler(Repeating):
         client_config: Mapping[str, str],
         groups: Mapping[str, str],
         topics: Mapping[str, int],
-        pids: Callable[[str], Sequence[int]],
         *,
         same_clock: bool = False,
     ) -> None:
         super().__init__("sampler", INTERVAL_SECONDS)
         self._stream = path.open("a", encoding="utf-8")
         self._emit = EventWriter(self._stream)
-        self._pids, self._groups = pids, groups
+        self._groups = groups
         self._partitions = [TopicPartition(t, p) for t, count in topics.items() for p in range(count)]
         # Consumer -> committed offsets in the last sample.
         self._seen: dict[str, dict[tuple[str, int], int]] = {name: {} for name in groups}
@@ -63,6 +61,7 @@ class Sampler(Repeating):
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        self.stop_ticking()  # a sample asks a client of the log
         try:
             self._log.__exit__(kind, error, traceback)
         finally:
@@ -97,8 +96,6 @@ class Sampler(Repeating):
                 answered = self._sample_commits(name, final=final)
                 if final and not answered:
                     break  # the other groups would time out as well
-            if rss := sum(_rss_bytes(pid) for pid in self._pids(name)):
-                self._emit("memory", consumer=name, rss_bytes=rss)
         return answered
 
     def _sample_commits(self, name: str, *, final: bool) -> bool:
@@ -132,10 +129,3 @@ class Sampler(Repeating):
             if p.error is None and p.offset >= 0
         ]
         self._emit("log_start", offsets=offsets)
-
-
-def _rss_bytes(pid: int) -> int:
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return 0

@@ -56,6 +56,13 @@ def parse_records(text: str) -> int:
     return int(text)
 
 
+def parse_mebibytes(text: str) -> float:
+    """`32` as a number of MiB. Raises ValueError."""
+    if not re.fullmatch(_NUMBER, str(text).strip()):
+        raise ValueError(f"{quoted(text)} is not a number of MiB; write for example 32")
+    return float(text)
+
+
 def parse_share(text: str) -> float:
     """`1 %` as the fraction 0.01. A bare number is rejected: 1 could be all or a hundredth."""
     match = _SHARE.fullmatch(str(text).strip())

@@ -7,7 +7,7 @@ from typing import Any
 from fairpoll.checkers import DELIVERY_GUARANTEES
 from fairpoll.scenarios.model import CONTROL
 from fairpoll.scenarios.packaged import SPECIFIED, find_scenario
-from fairpoll.scenarios.units import parse_duration, parse_records, parse_share
+from fairpoll.scenarios.units import parse_duration, parse_mebibytes, parse_records, parse_share
 from fairpoll.verdicts.verdict import Verdict
 
 
@@ -39,6 +39,11 @@ def _records(default: int | None, description: str) -> Any:
     return field(default=default, metadata={"threshold": threshold})
 
 
+def _mebibytes(default: float, description: str) -> Any:
+    threshold = Threshold(description, parse_mebibytes, lambda mebibytes: f"{mebibytes:g}")
+    return field(default=default, metadata={"threshold": threshold})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
     """Thresholds of the plain expectation. Times are seconds of the scenario, shares fractions of 1.
@@ -54,6 +59,10 @@ class Thresholds:
     low_at_least: int | None = _records(20, "Records of the low-volume topics, or -.")
     low_at_most: int | None = _records(None, "Records of the low-volume topics, or -.")
     stops_within: float = _seconds(10.0, "Longest time from SIGTERM to its end, in real seconds.")
+    memory_grows_at_most: float = _mebibytes(
+        32.0,
+        "Growth of its memory in the second half of the traffic, in MiB for each minute of the scenario.",
+    )
     low_share_at_least: float | None = _share(
         0.01, "Low-volume share of all records, or -.", only_specified=True
     )
@@ -98,5 +107,6 @@ def judge_plainly(verdict: Verdict, consumer: str, thresholds: Thresholds) -> No
     for criterion in ("no_stall", "every_partition_served"):
         verdict.judge(criterion, consumer, seconds=thresholds.silent_at_most)
     verdict.judge("stops_when_asked", consumer, seconds=thresholds.stops_within)
+    verdict.judge("memory_grows_at_most", consumer, mebibytes=thresholds.memory_grows_at_most)
     for criterion in (*DELIVERY_GUARANTEES, "buffers_bounded", "pauses_pair_up"):
         verdict.judge(criterion, consumer)

@@ -38,6 +38,7 @@ def consumer_figures(recording: Recording, consumer: str) -> ConsumerFigures:
         low_volume_oldest_wait_seconds=round(max((waits[name] for name in low_topics), default=0.0), 3),
         peak_memory_mebibytes=round(recording.consumers[consumer].peak_memory_bytes / 2**20, 1),
         latency_seconds={name: latency(recording, consumer, name) for name in topics},
+        cpu_seconds=recording.consumers[consumer].cpu_seconds,
         jain_index=round(jain_index([delivered[n] / acked[n] for n in topics if acked[n]]), 4),
     )
 

@@ -49,10 +49,13 @@ class ConsumerFigures:
     jain_index: Annotated[
         float, about("Jain's fairness index over delivered/acked of the topics; shown, never judged.")
     ]
+    cpu_seconds: Annotated[
+        float | None, about("CPU time of all its processes; left out where it was not recorded.")
+    ] = None
 
 
 # Keys that are omitted when empty, so that earlier recordings are judged again to the same bytes.
-OPTIONAL = ("judged", "versions", "not_shown")
+OPTIONAL = frozenset({"judged", "versions", "not_shown", "restart", "cpu_seconds"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,10 +154,8 @@ def to_text(judged: JudgedRun | JudgedSuites) -> str:
     """The content of verdict.json."""
     content = msgspec.to_builtins(judged)
     for run in content.get("runs", [content]):
-        for key in OPTIONAL:
-            if not run[key]:
-                del run[key]
-        for judged_consumer in run.get("judged", {}).values():
-            if not judged_consumer["restart"]:
-                del judged_consumer["restart"]
+        for entry in (*run["judged"].values(), *run["figures"].values(), run):
+            for key in OPTIONAL & entry.keys():
+                if not entry[key]:
+                    del entry[key]
     return dump(content) + "\n"

@@ -11,7 +11,8 @@ Test Template     Consumer Should Be Caught
 *** Test Cases ***             CONSUMER                       CAUGHT BY                          CONSEQUENCES
 Never Resumes                  never resumes                  pauses_pair_up                     nothing_lost every_partition_served no_stall throughput_at_least
 Ignores The Threshold          ignores the threshold          buffers_bounded                    -
-Leaks Memory                   leaks memory                   memory_bounded                     -
+Leaks Memory                   leaks memory                   memory_bounded                     memory_grows_at_most
+Leaks A Little                 leaks a little                 memory_grows_at_most               -
 Commits On Receipt             commits on receipt             commits_never_ahead                -
 Never Commits                  never commits                  commits_caught_up                  -
 Commits The Offset Itself      commits the offset itself      commits_caught_up                  -

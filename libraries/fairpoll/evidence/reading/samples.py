@@ -11,13 +11,14 @@ from fairpoll.evidence.reading.membership import Membership, RunningProcess
 
 @dataclass
 class Samples:
-    """What the harness observed of one consumer; `memory` is the peak in bytes.
+    """What the harness observed of one consumer; `memory` has pairs of scenario second and bytes.
 
     `final` are the offsets that were committed when all had stopped, None if they were not read.
     """
 
     final: dict[Partition, int] | None = None
-    memory: int = 0
+    memory: list[tuple[float, int]] = field(default_factory=list)
+    cpu_seconds: float | None = None
     source: CommitSource | None = None
     every_member: bool = False
     sampled: list[Committed] = field(default_factory=list)
@@ -28,7 +29,8 @@ class Samples:
     def take(self, event: Event) -> None:
         match event["name"]:
             case "memory":
-                self.memory = max(self.memory, event["rss_bytes"])
+                self.memory.append((event["at"], event["rss_bytes"]))
+                self.cpu_seconds = event.get("cpu_seconds", self.cpu_seconds)
             case "group_members":
                 self.members.append(event)
             case "offsets_log":

@@ -35,6 +35,7 @@ _MESSAGE: Kinds = {
 }
 # Recordings made by earlier versions do not have it.
 _CRC: Kinds = {"value_crc32": int}
+_CPU: Kinds = {"cpu_seconds": float}
 # The fields that events of these names must have; other events may have any.
 _NEEDED: Mapping[str, Kinds] = {
     "producer_send_success": _MESSAGE,
@@ -126,6 +127,8 @@ def check_event(event: Event) -> Event:
     _check(event, _NEEDED.get(event["name"], {}))
     if event["name"] == "producer_send_success" and "value_crc32" in event:
         _check(event, _CRC)
+    if event["name"] == "memory" and "cpu_seconds" in event:
+        _check(event, _CPU)
     for name, fields in _LISTS.items():
         listed = event.get(name, [])
         for item in listed if isinstance(listed, list) else [None]:
