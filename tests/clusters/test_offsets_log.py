@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,12 @@ from confluent_kafka import Consumer, TopicPartition
 from brokers import opened
 from fairpoll.base.errors import FairpollError
 from fairpoll.base.waiting import wait_until
+from fairpoll.checkers import DELIVERY_GUARANTEES, judge
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence.reading.strict import read_samples
+from fairpoll.run.offsets_log import OffsetsLog
 from fairpoll.run.recorder import Recorder
 from fairpoll.run.sampler import Sampler
 from fairpoll.scenarios.packaged import find_scenario
@@ -53,7 +56,7 @@ def observed(samples: Path, name: str) -> list[dict]:
 
 def sampler(path: Path, cluster: Cluster, group: str) -> Sampler:
     config = cluster.client_config
-    return Sampler(path, config, {"c": group}, {TOPIC: 2}, lambda _: (), same_clock=cluster.same_clock)
+    return Sampler(path, config, {"c": group}, {TOPIC: 2}, same_clock=cluster.same_clock)
 
 
 @pytest.mark.local
@@ -150,3 +153,57 @@ def test_a_share_group_is_named_at_once(broker: Cluster, tmp_path: Path):
 def test_a_group_that_nobody_joins_is_named(broker: Cluster, tmp_path: Path):
     reason = refused(broker, tmp_path, OWN_GROUP, 6.0)
     assert re.search(r"mine has 0, 0 events printed \(nobody joined group \S+\.mine\)", reason)
+
+
+@pytest.mark.local
+def test_the_session_of_the_consumer_protocol_is_set_where_the_broker_allows_it(broker: Cluster):
+    assert broker.set_session("crashes", 2000)
+    assert not broker.set_session("crashes", 400)  # below the broker's minimum
+
+
+def test_a_cluster_that_is_not_ours_keeps_its_session(tmp_path: Path, registry: Registry):
+    cluster, _ = opened("mock", tmp_path, registry)
+    assert not cluster.set_session("g", 2000)
+
+
+@pytest.mark.local
+@pytest.mark.slow
+@pytest.mark.parametrize("set_session", [True, False])
+def test_a_killed_member_of_the_consumer_protocol_is_waited_for(
+    set_session: bool, broker: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its partitions come free when its session ends: 2 s where that can be set, else the broker's 45 s."""
+    if not set_session:
+        monkeypatch.setattr(broker, "set_session", lambda _group, _ms: False)
+    consumers = Path(__file__).parents[1] / "must_fail" / "consumers.py"
+    subject = Subject("mine", (sys.executable, str(consumers), "consumer protocol"))
+    shown: list[str] = []
+    with Recorder(broker, tmp_path / "runs") as recorder:
+        recording = recorder.record("killed", find_scenario("crash.yaml"), 1.0, [subject], shown.append)
+    for criterion in DELIVERY_GUARANTEES:
+        finding = judge(criterion, recording, "mine")
+        assert finding.status == "pass", finding.sentence
+    again = judge("delivers_again", recording, "mine", seconds=5.0)
+    assert again.status == "pass", again.sentence
+    assert ("the broker's session timeout" in " ".join(shown)) != set_session
+    # The sentence states the time that is allowed for.
+    assert (int(again.figures["unassigned_seconds"]) > 30) != set_session
+
+
+def test_the_client_of_the_log_is_closed_when_no_sample_asks_it_any_more(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+):
+    cluster, _ = opened("mock", tmp_path, registry)
+    running: list[list[str]] = []
+    finish = OffsetsLog.finish
+
+    def finish_and_note(log: OffsetsLog) -> None:
+        running.append([thread.name for thread in threading.enumerate()])
+        finish(log)
+
+    monkeypatch.setattr(OffsetsLog, "finish", finish_and_note)
+    with sampler(tmp_path / "samples.jsonl", cluster, "g"):
+        pass
+    (names,) = running
+    assert "sampler" not in names
+    assert "offsets log" not in names

@@ -652,6 +652,13 @@ class AssignsItself(FairConsumer):
         pass
 
 
+class ConsumerProtocol(FairConsumer):
+    """Joins its group in the protocol of KIP-848, in which the session timeout is the broker's."""
+
+    def client_properties(self):
+        return {**super().client_properties(), "group.protocol": "consumer"}
+
+
 class CooperativeRebalancing(FairConsumer):
     """Gives up only the partitions that move to another member (KIP-429)."""
 
@@ -772,6 +779,7 @@ CONSUMERS = {
     "single thread": SingleThreadRoundRobin,
     "commits after every poll": CommitsAfterEveryPoll,
     "commits at once": CommitsAtOnce,
+    "consumer protocol": ConsumerProtocol,
     "cooperative rebalancing": CooperativeRebalancing,
     "small fetches": SmallFetches,
     "one consumer per topic": OneConsumerPerTopic,

@@ -9,6 +9,7 @@ from fairpoll.checkers import judge
 from fairpoll.contract.subject import ALL_EVIDENCE
 from fairpoll.evidence.history import Departure, ObservedGroup
 from fairpoll.evidence.reading.membership import Membership, RunningProcess
+from fairpoll.evidence.reading.samples import Samples
 from histories import acked, consumer, delivered, recording
 
 P0, P1 = ("t", 0), ("t", 1)
@@ -100,6 +101,21 @@ def test_a_partition_between_two_cooperative_generations_stays_with_its_owner():
     """It learns of the new generation later than the coordinator has written it."""
     membership = folded(members(0, a=[P0, P1]), members(4, a=[P0]), members(5, a=[P0]))
     assert changes(membership) == [("partitions_assigned", 0, "", [0, 1])]
+
+
+def test_the_order_of_the_log_counts_where_the_timestamps_contradict_it():
+    """Apache Kafka 4.3.1 wrote that a group is empty, and then its first member with an earlier time."""
+    samples = Samples()
+    for offset, at in ((5, 2.0), (6, 1.9)):
+        commit = {"offsets": [{"topic": "t", "partition": 0, "offset": offset}], "final": False, "log": True}
+        samples.take({"name": "committed_offsets", "at": at, **commit})
+    for event in (members(-0.7), members(-0.8, a=[P0]), members(4.0, a=[P0], b=[P1])):
+        samples.take(event)
+    samples.take({"name": "offsets_log", "problem": "", "exact": True, "members": True})
+    assert [(commit.at, commit.offset) for commit in samples.commits] == [(2.0, 5), (2.0, 6)]
+    membership = samples.membership([FIRST], 1.0)
+    assert membership
+    assert membership.departures == []
 
 
 class TestTheCriterion:

@@ -16,9 +16,13 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
+    AlterConfigOpType,
     ClusterMetadata,
+    ConfigEntry,
+    ConfigResource,
     NewTopic,
     OffsetSpec,
+    ResourceType,
 )
 
 from fairpoll.base.background import abandon_after
@@ -37,6 +41,8 @@ ANSWER_MARGIN_SECONDS = 5.0
 # A close takes milliseconds, but may never return if a broker's name cannot be resolved.
 CLOSE_SECONDS = 1.0
 REBALANCING = (ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING)
+# Heartbeat intervals in the consumer protocol: as short as our brokers allow, as long as Kafka's default.
+MIN_HEARTBEAT_MS, MOST_HEARTBEAT_MS = 100, 5000
 # By default the client retries a starting broker at growing intervals of up to 10 s.
 RECONNECT = {"reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "500"}
 
@@ -214,6 +220,21 @@ class Admin:
             (p.topic, p.partition): _result_of(future, f"the end of {p.topic}/{p.partition}").offset
             for p, future in futures.items()
         }
+
+    def set_session(self, group: str, session_ms: int) -> None:
+        """Set session timeout and heartbeat interval of the group's members that use the consumer protocol.
+
+        Raises ClusterError, for one if the session is below the broker's minimum (45 s by default).
+        """
+        heartbeat_ms = max(MIN_HEARTBEAT_MS, min(MOST_HEARTBEAT_MS, session_ms // 6))
+        values = {"consumer.session.timeout.ms": session_ms, "consumer.heartbeat.interval.ms": heartbeat_ms}
+        entries = [
+            ConfigEntry(name, str(value), incremental_operation=AlterConfigOpType.SET)
+            for name, value in values.items()
+        ]
+        asked = ConfigResource(ResourceType.GROUP, group, incremental_configs=entries)
+        futures = self._client.incremental_alter_configs([asked], request_timeout=REQUEST_SECONDS)
+        _result_of(futures[asked], f"the properties of group {group}")
 
     def topic_ids(self, topics: Collection[str]) -> dict[bytes, str]:
         """The id of each topic -> its name. Raises ClusterError."""

@@ -94,6 +94,14 @@ class Cluster(Protocol):
         Raises ClusterError, for one, when a topic exists with another number of partitions.
         """
 
+    def set_session(self, group: str, session_ms: int) -> bool:
+        """Give members of this group that use the consumer protocol (KIP-848) this session timeout.
+
+        In that protocol it is the broker's: a client's own `session.timeout.ms` has no effect. False if the
+        cluster does not allow it, as one that is not ours.
+        """
+        return False
+
     def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
         """Delete the run's topics and groups on a cluster that outlives the run; a no-op elsewhere."""
 

@@ -67,22 +67,23 @@ class Consumer:
         # Held while a record is written, so that its partition is neither revoked nor committed meanwhile.
         self.delivering = threading.RLock()
         logger = logging.getLogger(f"fairpoll.client.{config.group}")
-        self.client = confluent_kafka.Consumer(
-            {
-                "group.id": config.group,
-                "auto.offset.reset": "earliest",
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "session.timeout.ms": self.settings.session_timeout_ms,
-                # Several heartbeats fit in a session: one lost heartbeat does not end it.
-                "heartbeat.interval.ms": min(3000, self.settings.session_timeout_ms // 6),
-                "max.poll.interval.ms": self.settings.max_poll_interval_ms,
-                **config.client_config,
-                **self.client_properties(),
-                "on_commit": self._on_commit,
-            },
-            logger=logger,
-        )
+        properties = {
+            "group.id": config.group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "session.timeout.ms": self.settings.session_timeout_ms,
+            # Several heartbeats fit in a session: one lost heartbeat does not end it.
+            "heartbeat.interval.ms": min(3000, self.settings.session_timeout_ms // 6),
+            "max.poll.interval.ms": self.settings.max_poll_interval_ms,
+            **config.client_config,
+            **self.client_properties(),
+            "on_commit": self._on_commit,
+        }
+        if properties.get("group.protocol") == "consumer":
+            # In this protocol they are the broker's, and the client refuses its own.
+            del properties["session.timeout.ms"], properties["heartbeat.interval.ms"]
+        self.client = confluent_kafka.Consumer(properties, logger=logger)
 
     def open_sink(self) -> FileSink:
         """The sink of this consumer."""

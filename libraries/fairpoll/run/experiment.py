@@ -125,6 +125,7 @@ class Experiment:
             begun=self.started.set,
             ready_seconds=self.ready_seconds,
             same_clock=self.cluster.same_clock,
+            set_session=self.cluster.set_session,
         )
         with self._processes:
             self.cluster.create_topics({self.topic_names[t.name]: t.partitions for t in scaled.topics})

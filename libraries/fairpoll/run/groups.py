@@ -31,6 +31,8 @@ PRODUCED_SECONDS = 60.0
 # A consumer that delivers nothing for this long, with an unlimited sink, has stalled.
 DRAIN_STALL_SECONDS = 10.0
 DRAIN_SECONDS = 300.0
+# The session timeout of the consumer protocol (group.consumer.session.timeout.ms), where it cannot be set.
+BROKERS_SESSION_SECONDS = 45.0
 
 Progress = Callable[[str], None]
 
@@ -61,10 +63,14 @@ class ConsumerGroups:
     ready_seconds: float = READY_SECONDS
     # Whether the brokers run on this machine, so that their times are those of its clock.
     same_clock: bool = False
+    # Sets the session timeout of a group's members in the consumer protocol; False if that is the broker's.
+    set_session: Callable[[str, int], bool] = lambda _group, _ms: False
     outputs: DeliveryCounter | None = None
     members: dict[str, Members] = field(init=False)
     _host: HostMonitor = field(default_factory=HostMonitor)
     _pauses_noted: int = 0
+    # The consumers whose session in the consumer protocol is the broker's.
+    _brokers_session: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.names = group_names((consumer.name for consumer in self.consumers), self.run_id)
@@ -108,7 +114,7 @@ class ConsumerGroups:
             self._watch(agree_start(), observer)
             to_deliver = wait_until_produced()
             if self.scenario.drain:
-                self._drain(to_deliver)
+                self._drain(to_deliver, self._stall_seconds(sampler))
         self.note(stopped_ms=clock.now_ms())
 
     def _start_members(self, partitions: Mapping[str, int], sampler: Sampler) -> None:
@@ -118,6 +124,10 @@ class ConsumerGroups:
             sampler.check()
             self.check_running()
 
+        session_ms = self.scenario.settings.session_timeout_ms
+        self._brokers_session = {
+            name for name, group in self.names.items() if not self.set_session(group, session_ms)
+        }
         for group in self.members.values():
             group.start()
         self.progress(f"waiting for the partitions of {', '.join(self.members)}")
@@ -180,7 +190,22 @@ class ConsumerGroups:
         at_most = start + 2 * duration - clock.now_seconds() + 1
         wait_until(over, at_most, "the live traffic and the timeline to end", interval_seconds=0.1)
 
-    def _drain(self, to_deliver: int) -> None:
+    def _stall_seconds(self, sampler: Sampler) -> float:
+        """How long all consumers may deliver nothing in the drain before they have stalled."""
+        waiting = [
+            name
+            for name in sorted(self._brokers_session)
+            if sampler.kind_of(name) == "consumer" and self.members[name].lost_a_process
+        ]
+        if not waiting:
+            return DRAIN_STALL_SECONDS
+        self.progress(
+            f"{', '.join(waiting)}: in the consumer protocol a killed member's partitions come free when the "
+            f"broker's session timeout ends, after {BROKERS_SESSION_SECONDS:g} s by default"
+        )
+        return DRAIN_STALL_SECONDS + BROKERS_SESSION_SECONDS
+
+    def _drain(self, to_deliver: int, stall_seconds: float) -> None:
         """Remove the sinks' limits and wait until each consumer has this many messages, or all have stalled.
 
         A message that is missing then is lost or stuck, not late. A stall is left to the judge.
@@ -205,7 +230,7 @@ class ConsumerGroups:
             counts = ", ".join(f"{name} {number:,}" for name, number in last.items())
             self.progress(f"draining to {to_deliver:,} messages: {counts}")
             caught_up = all(n >= to_deliver or not self.members[name].alive for name, n in last.items())
-            return caught_up or self._host.awake_seconds() - moved_at > DRAIN_STALL_SECONDS
+            return caught_up or self._host.awake_seconds() - moved_at > stall_seconds
 
         try:
             wait_until(drained, DRAIN_SECONDS, "the consumers to catch up")

@@ -143,6 +143,11 @@ class Members:
         return [process for process in (self.first, self.second) if process]
 
     @property
+    def lost_a_process(self) -> bool:
+        """Whether any process was killed or has ended on its own."""
+        return any(process.killed_ms or process.ended_on_its_own for process in self._started)
+
+    @property
     def alive(self) -> bool:
         """Whether any member is running, or is started again."""
         return any(process.running or self._may_restart(process) for process in self.running)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from io import TextIOWrapper
 from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -37,7 +38,8 @@ class Sampler(Repeating):
         same_clock: bool = False,
     ) -> None:
         super().__init__("sampler", INTERVAL_SECONDS)
-        self._stream = path.open("a", encoding="utf-8")
+        # Each line in one write: another stream appends to the same file.
+        self._stream = TextIOWrapper(path.open("ab", buffering=0), "utf-8", write_through=True)
         self._emit = EventWriter(self._stream)
         self._groups = groups
         self._partitions = [TopicPartition(t, p) for t, count in topics.items() for p in range(count)]
@@ -67,10 +69,14 @@ class Sampler(Repeating):
         finally:
             super().__exit__(kind, error, traceback)
 
+    def kind_of(self, consumer: str) -> str | None:
+        """The kind of the consumer's group; None if it is not known."""
+        return self._log.kind_of(consumer)
+
     def check(self) -> None:
         """Raise ConsumerError if a group is of a kind that has no committed offsets."""
         for name, group in self._groups.items():
-            if self._log.kind_of(name) == "share":
+            if self.kind_of(name) == "share":
                 raise ConsumerError(
                     f"{name} joined {group}, which is not a consumer group but a share group: its members "
                     "neither own partitions nor commit offsets, so that Fairpoll cannot judge them"

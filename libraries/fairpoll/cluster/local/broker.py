@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairpoll.cluster.admin import MIN_HEARTBEAT_MS
 from fairpoll.cluster.ports import HOST
 
 
@@ -52,6 +53,8 @@ def server_properties(broker: Broker, brokers: Sequence[Broker], extra: Mapping[
         "group.initial.rebalance.delay.ms": 0,
         # Short sessions, so that a crash is noticed while a short run still lasts.
         "group.min.session.timeout.ms": 500,
+        "group.consumer.min.session.timeout.ms": 500,
+        "group.consumer.min.heartbeat.interval.ms": MIN_HEARTBEAT_MS,
         **extra,
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -1,5 +1,6 @@
 """What the harness observed of one consumer, from the events in the files of samples."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ class Samples:
     logged: list[Committed] = field(default_factory=list)
     # The events `group_members`.
     members: list[Event] = field(default_factory=list)
+    _latest: float = -math.inf
 
     def take(self, event: Event) -> None:
         match event["name"]:
@@ -32,16 +34,23 @@ class Samples:
                 self.memory.append((event["at"], event["rss_bytes"]))
                 self.cpu_seconds = event.get("cpu_seconds", self.cpu_seconds)
             case "group_members":
-                self.members.append(event)
+                self.members.append({**event, "at": self._in_order(event["at"])})
             case "offsets_log":
                 self.source = CommitSource(event["problem"], event["exact"])
                 self.every_member = event["members"] and not event["problem"]
             case "committed_offsets":
-                commits = self.logged if event.get("log") else self.sampled
+                commits, at = self.sampled, event["at"]
+                if event.get("log"):
+                    commits, at = self.logged, self._in_order(at)
                 offsets = event["offsets"]
-                commits += [Committed(event["at"], o["topic"], o["partition"], o["offset"]) for o in offsets]
+                commits += [Committed(at, o["topic"], o["partition"], o["offset"]) for o in offsets]
                 if event["final"]:
                     self.final = {(o["topic"], o["partition"]): o["offset"] for o in offsets}
+
+    def _in_order(self, at: float) -> float:
+        """The time of a record of the log, which may have an earlier timestamp than the record before it."""
+        self._latest = max(self._latest, at)
+        return self._latest
 
     @property
     def every_commit(self) -> bool:
@@ -52,7 +61,7 @@ class Samples:
         if not (self.every_member or self.members):
             return None
         membership = Membership(processes, speed)
-        for event in sorted(self.members, key=lambda event: event["at"]):
+        for event in self.members:
             membership.take(event)
         return membership
 
