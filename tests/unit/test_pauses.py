@@ -90,15 +90,17 @@ def test_two_seconds_at_speed_10_are_twenty_of_the_scenario():
     assert "delivered nothing for 30.1 s" in finding.sentence
 
 
-def test_the_time_to_catch_up_is_bounded():
-    run = paused(served(), pauses=((2, 32),))
-    assert paused_spans(run, "async") == [(2, 42)]
+@pytest.mark.parametrize(
+    ("span", "until"), [((2, 32), 42), ((2, 7), 12), ((2, 4), 7), ((2, 3), 6), ((2, 2.75), 3.5)]
+)
+def test_the_time_to_catch_up(span: tuple[float, float], until: float):
+    assert paused_spans(paused(served(), pauses=(span,)), "async") == [(2, until)]
 
 
 def test_pauses_that_touch_are_one():
     assert paused_spans(paused(served(), pauses=((20, 22), (23, 26), (40, 41))), "async") == [
         (20, 29),
-        (40, 42),
+        (40, 44),
     ]
 
 

@@ -14,8 +14,11 @@ from fairpoll.evidence.history import ConsumerHistory, Recording
 Span = tuple[float, float]
 
 # After a pause, clients and brokers have as long again to catch up, at most these real seconds: requests and
-# sessions have timed out, and the group rebalances.
+# sessions have timed out, and the group rebalances. After a long pause they have at least three seconds, the
+# usual interval between heartbeats.
 MOST_CATCH_UP_SECONDS = 10.0
+LEAST_CATCH_UP_SECONDS = 3.0
+LONG_PAUSE_SECONDS = 1.0
 # The cause of a run's end may have disturbed the consumers this long before the last look (real seconds).
 UNSURE_SECONDS = 1.0
 
@@ -33,7 +36,7 @@ def paused_spans(recording: Recording, consumer: str) -> list[Span]:
     spans: list[Span] = []
     for pause in recording.pauses_of(consumer):
         since, until = recording.seconds(pause.from_ms), recording.seconds(pause.until_ms)
-        until += min(until - since, MOST_CATCH_UP_SECONDS * recording.speed)
+        until += _catch_up((pause.until_ms - pause.from_ms) / 1000) * recording.speed
         for at in evicted:
             if since <= at <= until:
                 until = max(until, min((again for again in assigned if again >= at), default=at))
@@ -41,6 +44,12 @@ def paused_spans(recording: Recording, consumer: str) -> list[Span]:
             since, until = spans[-1][0], max(until, spans.pop()[1])
         spans.append((since, until))
     return spans
+
+
+def _catch_up(pause_seconds: float) -> float:
+    """The real seconds to catch up after a pause of this length."""
+    least = LEAST_CATCH_UP_SECONDS if pause_seconds >= LONG_PAUSE_SECONDS else 0.0
+    return min(max(pause_seconds, least), MOST_CATCH_UP_SECONDS)
 
 
 def without_spans(recording: Recording, consumer: str, spans: Sequence[Span]) -> Recording:
