@@ -103,6 +103,11 @@ def test_a_partition_between_two_cooperative_generations_stays_with_its_owner():
     assert changes(membership) == [("partitions_assigned", 0, "", [0, 1])]
 
 
+def test_a_coordinator_that_was_asked_gave_the_partitions_since_it_was_asked_before():
+    asked = {**members(4.0, a=[P0]), "lag_ms": 300.0}
+    assert changes(folded(asked, speed=10.0)) == [("partitions_assigned", 1.0, "", [0])]
+
+
 def test_the_order_of_the_log_counts_where_the_timestamps_contradict_it():
     """Apache Kafka 4.3.1 wrote that a group is empty, and then its first member with an earlier time."""
     samples = Samples()

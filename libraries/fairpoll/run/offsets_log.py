@@ -69,6 +69,9 @@ class OffsetsLog(Repeating):
         self._client: Consumer | None = None
         self._problem = ABSENT
         self._failed = False
+        # When the coordinator was asked last; a change came after that.
+        self._begun_ms = clock.now_ms()
+        self._asked_ms: dict[str, float] = {}
         self._described: dict[str, Mapping[str, Collection[Partition]]] = {}
         self._open_at = 0.0
         self._set_at = time.time() - clock.now_seconds()
@@ -76,8 +79,8 @@ class OffsetsLog(Repeating):
         self._next: dict[int, int] = {}
         try:
             self._next = self._ends() or {}
-        except ClusterError as error:
-            self._fail(str(error))
+        except ClusterError as error:  # without a leader; it is read as a whole then
+            self._problem = str(error)
 
     @property
     def problem(self) -> str:
@@ -98,13 +101,16 @@ class OffsetsLog(Repeating):
     def describe(self, consumer: str) -> None:
         """Ask the coordinator for the group's members, where the log cannot be read, and write a change."""
         group = self._groups[consumer]
+        asked_ms, before_ms = clock.now_ms(), self._asked_ms.get(group)
         try:
             members = self._admin.members(group)
         except ClusterError:
             return  # no broker answers, or it does not describe groups, as the mock
         if members is not None and members != self._described.get(group):
             self._described[group] = members
-            self._write_members(group, clock.now_ms(), 0, members)
+            now_ms = clock.now_ms()
+            self._write_members(group, now_ms, 0, members, lag_ms=now_ms - (before_ms or self._begun_ms))
+        self._asked_ms[group] = asked_ms
 
     def finish(self) -> None:
         """Read to the present end, and write how complete the record is."""
@@ -216,7 +222,12 @@ class OffsetsLog(Repeating):
         self._write_members(key.group, at, state.generation, state.members)
 
     def _write_members(
-        self, group: str, at: float, generation: int, members: Mapping[str, Collection[Partition]]
+        self,
+        group: str,
+        at: float,
+        generation: int,
+        members: Mapping[str, Collection[Partition]],
+        lag_ms: float = 0.0,
     ) -> None:
         owned = [
             {"topic": topic, "partition": number, "member": member}
@@ -224,7 +235,13 @@ class OffsetsLog(Repeating):
             for topic, number in sorted(partitions)
         ]
         self._write(
-            "group_members", group, at, generation=generation, members=list(members), partitions=owned
+            "group_members",
+            group,
+            at,
+            generation=generation,
+            lag_ms=lag_ms,
+            members=list(members),
+            partitions=owned,
         )
 
     def _write(self, name: str, group: str, at: float, **fields: object) -> None:

@@ -73,8 +73,10 @@ class Membership:
         owned: dict[str, list[Partition]] = {}
         for partition, item in zip(partitions_of(event), event["partitions"], strict=True):
             owned.setdefault(str(item.get("member", "")), []).append(partition)
+        # A coordinator that was asked gave the partitions at some time since it was asked before.
+        since = at - float(event.get("lag_ms", 0.0)) / 1000 * self.speed
         for member, partitions in owned.items():
-            self._assign(member, partitions, at)
+            self._assign(member, partitions, since)
 
     def _leave(self, member: str, process: RunningProcess | None, at: float) -> None:
         mine = [partition for partition, (owner, _) in self._owners.items() if owner == member]
