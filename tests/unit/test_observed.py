@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,6 +150,40 @@ def test_a_writer_that_flushes_each_second_is_honest_and_delivers_when_it_flushe
     (folder / layout.OBSERVED).write_text(grown(-10, -5, events=1) + text, "utf-8")
     assert finding(folder).status == "pass"
     assert times(folder) == [1.58, 1.58, 3.58, 3.58]
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        ({}, "fail"),
+        ({"host": {"pauses": [{"from_ms": START_MS + 400, "until_ms": START_MS + 8_950}]}}, "pass"),
+        ({"host": {"pauses": [{"from_ms": START_MS + 5_000, "until_ms": START_MS + 5_500}]}}, "fail"),
+        (
+            {
+                "faults": [
+                    {
+                        "target": "consumer",
+                        "what": "paused c",
+                        "from_ms": START_MS + 400,
+                        "until_ms": START_MS + 8_950,
+                    }
+                ]
+            },
+            "pass",
+        ),
+    ],
+)
+def test_a_pause_between_a_stamp_and_its_write_is_not_the_consumers(
+    tmp_path: Path, facts: dict[str, Any], status: str
+):
+    def first_only(line: dict, number: int) -> None:
+        line["delivered_ms"] = START_MS + (500 if number == 0 else number * 1000 + 9_000)
+
+    folder = observed(tmp_path, 9.0, first_only)
+    run = json.loads((folder / layout.RUN).read_text("utf-8"))
+    (folder / layout.RUN).write_text(json.dumps({**run, **facts}), "utf-8")
+    assert finding(folder).status == status
+    assert times(folder)[0] == 8.97
 
 
 def test_a_line_that_was_written_after_the_last_observation_keeps_its_order(tmp_path: Path):

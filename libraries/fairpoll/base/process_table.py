@@ -17,8 +17,9 @@ import psutil
 
 # The environment variable with the mark of a command, which identifies one start of it.
 MARK = "FAIRPOLL_PROCESS"
-# A table this young is not read again: commands often end together.
+# A table this young is not read again, nor are all processes examined: commands often end together.
 FRESH_SECONDS = 0.02
+EXAMINED_SECONDS = 0.2
 
 
 class ProcessTable:
@@ -32,7 +33,7 @@ class ProcessTable:
         self._seen: set[int] = set()
         self._owned: defaultdict[str, dict[int, psutil.Process]] = defaultdict(dict)
         self._leaders: dict[int, str] = {}
-        self._read_at = 0.0
+        self._read_at = self._examined_at = 0.0
 
     def add(self, mark: str, leader: int) -> None:
         """Note the process id of a command that was started, which leads a session of its own."""
@@ -49,9 +50,10 @@ class ProcessTable:
     def processes(self, mark: str, *, again: bool = False) -> list[psutil.Process]:
         """The command's running processes, its leader first; `again` examines all processes once more."""
         with self._lock:
-            if again:
+            if again and time.monotonic() >= self._examined_at + EXAMINED_SECONDS:
                 self._seen.clear()
-            if again or time.monotonic() >= self._read_at + FRESH_SECONDS:
+                self._examined_at, self._read_at = time.monotonic(), 0.0
+            if time.monotonic() >= self._read_at + FRESH_SECONDS:
                 self._read()
                 self._read_at = time.monotonic()
             return [process for process in self._owned[mark].values() if is_running(process)]

@@ -14,7 +14,6 @@ from fairpoll.base.waiting import wait_until
 from fairpoll.contract.environment import connection_variables
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
-from fairpoll.run.host import HostMonitor
 from fairpoll.run.members import Members, environment_of
 from fairpoll.run.names import group_names
 from fairpoll.run.observer import Observer
@@ -67,7 +66,7 @@ class ConsumerGroups:
     set_session: Callable[[str, int], bool] = lambda _group, _ms: False
     outputs: DeliveryCounter | None = None
     members: dict[str, Members] = field(init=False)
-    _host: HostMonitor = field(default_factory=HostMonitor)
+    _observer: Observer = field(init=False)
     _pauses_noted: int = 0
     # The consumers whose session in the consumer protocol is the broker's.
     _brokers_session: set[str] = field(default_factory=set)
@@ -89,16 +88,15 @@ class ConsumerGroups:
         `agree_start` is called when all partitions are assigned, and returns the start of the live traffic
         (epoch seconds); `wait_until_produced` after its end, and returns the number of messages to deliver.
         """
-        with self._host:
-            try:
-                self._run(agree_start, wait_until_produced)
-            finally:
-                self.note(host=self._host.figures())
-                self._note_processes()
+        files = [file for group in self.members.values() for file in group.files(self.scenario)]
+        self._observer = Observer(self.folder / layout.OBSERVED, files)
+        try:
+            self._run(agree_start, wait_until_produced)
+        finally:
+            self.note(host=self._observer.figures())
+            self._note_processes()
 
     def _run(self, agree_start: Callable[[], float], wait_until_produced: Callable[[], int]) -> None:
-        files = [file for group in self.members.values() for file in group.files(self.scenario)]
-        observer = Observer(self.folder / layout.OBSERVED, files)
         partitions = {self.topics[topic.name]: topic.partitions for topic in self.scenario.topics}
         sampler = Sampler(
             self.folder / layout.SAMPLES,
@@ -109,9 +107,9 @@ class ConsumerGroups:
         )
         usage = UsageSampler(self.folder / layout.SAMPLES, self.members, lambda name: self.members[name].tree)
         # The processes are stopped before the sampler takes its last sample, also after an error.
-        with observer, sampler, usage, self.processes:
+        with self._observer, sampler, usage, self.processes:
             self._start_members(partitions, sampler)
-            self._watch(agree_start(), observer)
+            self._watch(agree_start())
             to_deliver = wait_until_produced()
             if self.scenario.drain:
                 self._drain(to_deliver, self._stall_seconds(sampler))
@@ -151,18 +149,18 @@ class ConsumerGroups:
     def _check_host(self) -> None:
         """Note new pauses of the host. Raises FairpollError if the disk is full, which loses evidence."""
         check_room(self.folder)
-        if (pauses := self._host.pauses) > self._pauses_noted:
+        if (pauses := self._observer.pauses) > self._pauses_noted:
             self._pauses_noted = pauses
-            self.note(host=self._host.figures())
+            self.note(host=self._observer.figures())
 
     def _note_processes(self) -> None:
         self.note(processes=[entry for group in self.members.values() for entry in group.recorded()])
 
-    def _watch(self, start: float, observer: Observer) -> None:
+    def _watch(self, start: float) -> None:
         """Until live traffic and timeline end, do its steps, report progress and check the processes."""
         places = {name: (group.folder, group.consumer.fields) for name, group in self.members.items()}
         outputs = self.outputs = DeliveryCounter(
-            self.folder, self.scenario, places, self.topics, observer.sizes
+            self.folder, self.scenario, places, self.topics, self._observer.sizes
         )
         duration = self.scenario.duration_seconds
         timeline = Timeline(self.scenario, list(self.members.values()))
@@ -216,7 +214,7 @@ class ConsumerGroups:
             group.set_sink(None)
         self.note(drain_ms=clock.now_ms())
         last = dict.fromkeys(self.members, 0)
-        moved_at = self._host.awake_seconds()
+        moved_at = self._observer.awake_seconds()
 
         def drained() -> bool:
             nonlocal moved_at
@@ -226,11 +224,11 @@ class ConsumerGroups:
                 group.watch()
             for name, total in outputs.totals().items():
                 if total > last[name]:
-                    last[name], moved_at = total, self._host.awake_seconds()
+                    last[name], moved_at = total, self._observer.awake_seconds()
             counts = ", ".join(f"{name} {number:,}" for name, number in last.items())
             self.progress(f"draining to {to_deliver:,} messages: {counts}")
             caught_up = all(n >= to_deliver or not self.members[name].alive for name, n in last.items())
-            return caught_up or self._host.awake_seconds() - moved_at > stall_seconds
+            return caught_up or self._observer.awake_seconds() - moved_at > stall_seconds
 
         try:
             wait_until(drained, DRAIN_SECONDS, "the consumers to catch up")

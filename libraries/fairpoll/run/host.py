@@ -19,8 +19,8 @@ SHORTEST_PAUSE_SECONDS = 0.2
 class HostMonitor(Repeating):
     """Use as a context; `figures` gives the pauses so far, the longest one (s) and the load average."""
 
-    def __init__(self) -> None:
-        super().__init__("host-monitor", TICK_SECONDS)
+    def __init__(self, name: str = "host-monitor", interval_seconds: float = TICK_SECONDS) -> None:
+        super().__init__(name, interval_seconds)
         self._lock = threading.Lock()
         self._before = time.monotonic()
         self._longest_pause = 0.0
@@ -28,9 +28,13 @@ class HostMonitor(Repeating):
         self._pauses: list[dict[str, float]] = []
 
     def tick(self) -> None:
+        self.measure()
+
+    def measure(self) -> None:
+        """Take the time since the last call for a pause, as far as it is longer than the interval."""
         with self._lock:
             now = time.monotonic()
-            late = now - self._before - TICK_SECONDS
+            late = now - self._before - self._interval_seconds
             self._before = now
             self._longest_pause = max(self._longest_pause, late)
             if late >= SHORTEST_PAUSE_SECONDS:
@@ -40,7 +44,7 @@ class HostMonitor(Repeating):
 
     def awake_seconds(self) -> float:
         """A monotonic clock that stands still while the host is paused."""
-        self.tick()
+        self.measure()
         return self._before - self._paused_seconds
 
     @property
@@ -50,7 +54,7 @@ class HostMonitor(Repeating):
 
     def figures(self) -> dict[str, object]:
         """The facts `host` of run.json; `pauses` has those of at least SHORTEST_PAUSE_SECONDS."""
-        self.tick()
+        self.measure()
         return {
             "longest_pause_seconds": round(self._longest_pause, 3),
             "pauses": list(self._pauses),

@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from fairpoll.base.background import Repeating
 from fairpoll.base.clock import now_ms
 from fairpoll.contract.events import EventWriter
+from fairpoll.run.host import HostMonitor
 
 # A file's size is known at least every 50 ms; the rest is for the observation itself on a busy machine.
 INTERVAL_SECONDS = 0.04
 
 
-class Observer(Repeating):
-    """Use as a context; `files` need not exist yet.
+class Observer(HostMonitor):
+    """Use as a context; `files` need not exist yet. It measures the host's pauses as well.
 
     `sizes` has the last size of each file that exists, in bytes. Whenever any has changed, an event
     `files_grown` is written to `path`: at its `timestamp` these files had these `sizes`, and at `since`
@@ -31,6 +31,7 @@ class Observer(Repeating):
         self._looked_ms = now_ms()
 
     def tick(self) -> None:
+        self.measure()
         begun_ms = now_ms()
         grown = {}
         for folder, files in self._folders.items():

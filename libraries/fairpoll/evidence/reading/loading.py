@@ -159,7 +159,7 @@ class _Reader:
         folders = [one for one in (folder, folder / layout.SECOND_MEMBER) if one.exists()]
         outputs = [one / topic.output for one in folders for topic in self.facts.scenario.topics]
         outputs = [path for path in outputs if path.exists()]
-        times = LineTimes(self._observations(name), self.folder, self.own_times)
+        times = LineTimes(self._observations(name), self.folder, self._frozen(name), self.own_times)
         gatherer = Gatherer(acked, self.numbering, self._clock(name), self.facts.run_id, self.tables, times)
         events, reported = self._events(name, folders, gatherer, with_records=not outputs)
         gatherer.assigned = assigned_at(events)
@@ -216,6 +216,14 @@ class _Reader:
         """What was observed of this consumer's files, on whichever machine."""
         apart = self.folder / layout.observed_of(consumer)
         return Observations(apart) if apart.exists() else self._observed_here
+
+    def _frozen(self, consumer: str) -> list[tuple[float, float]]:
+        """When the host's pauses or an injected fault kept this consumer from writing, by its own clock."""
+        clock = self.facts.clocks.get(consumer)
+        offset = clock.offset_ms if clock else 0.0
+        spans = [(p.from_ms, p.until_ms) for p in self.facts.host.pauses if p.part in ("", consumer)]
+        spans += [(f.from_ms, f.until_ms) for f in self.facts.faults if f.target in ("consumer", "output")]
+        return [(since + offset, until + offset) for since, until in spans]
 
     @cached_property
     def _observed_here(self) -> Observations:

@@ -7,7 +7,7 @@ beginning of the interval.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -96,12 +96,14 @@ def _line_ends(path: Path) -> Iterator[Array]:
 class LineTimes:
     """The times of one consumer's lines, in milliseconds since the epoch by its machine's clock.
 
-    `folder` is the recording's. Without `use_own`, the times that the lines state are ignored. `stamps`
-    counts the times that contradict the observation.
+    `folder` is the recording's; `frozen` are the times in which the consumer could not write. Without
+    `use_own`, the times that the lines state are ignored. `stamps` counts those that contradict the
+    observation.
     """
 
     observations: Observations
     folder: Path
+    frozen: Sequence[tuple[float, float]] = ()
     use_own: bool = True
 
     def __post_init__(self) -> None:
@@ -169,6 +171,8 @@ class LineTimes:
         stamps = self.stamps
         stamps.observed += int(np.count_nonzero(~np.isnan(own)))
         early, late = earliest - SLACK_MS - own, own - until - SLACK_MS
+        for begin, end in self.frozen:  # a line may have been stamped before, and written after
+            early = early - np.clip(np.minimum(earliest, end) - np.maximum(own, begin), 0.0, None)
         outside = np.flatnonzero((early > 0) | (late > 0))
         if not len(outside):
             return
