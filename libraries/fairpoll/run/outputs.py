@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fairpoll.contract.events import Event, Tail
-from fairpoll.contract.output_fields import Fields
+from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.evidence.layout import EVENTS, SAMPLES, SECOND_MEMBER
 from fairpoll.scenarios.model import Scenario
 
@@ -116,13 +116,15 @@ class _Delivered:
         self._fields = fields
         self._names = names
         self._sizes = sizes
+        self._ours = fields == OUR_FIELDS
         # Topic -> (partition, offset), or (sequence as text, 0) for output files that have only ids.
         self.seen: dict[str, set[tuple[int | str, int]]] = {}
 
     def count(self) -> dict[str, int]:
         if any(tail.path in self._sizes for tail in self._outputs):
             for tail in self._outputs:
-                self._add(map(self._in_our_fields, tail.read(self._sizes.get(tail.path, 0))))
+                lines = tail.read(self._sizes.get(tail.path, 0))
+                self._add(lines if self._ours else map(self._in_our_fields, lines))
         else:
             for tail in self._events:
                 for event in tail.read(self._sizes.get(tail.path, 0)):

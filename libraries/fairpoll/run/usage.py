@@ -9,7 +9,7 @@ from fairpoll.base.background import Repeating
 from fairpoll.contract.events import EventWriter
 
 # Often enough for the peak of a buffer that fills; a sample takes about a millisecond.
-INTERVAL_SECONDS = 0.25
+INTERVAL_SECONDS = 0.5
 
 
 class UsageSampler(Repeating):
