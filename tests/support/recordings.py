@@ -77,11 +77,11 @@ def observe(folder: Path) -> None:
     (folder / layout.OBSERVED).write_text(line + "\n", "utf-8")
 
 
-class Sizes(dict[Path, int]):
+class Sizes(dict[str, int]):
     """The sizes of files as they are now, in place of a run's observer."""
 
     def __contains__(self, path: object) -> bool:
-        return isinstance(path, Path) and path.exists()
+        return Path(str(path)).exists()
 
-    def get(self, path: Path, default: int = 0) -> int:
-        return path.stat().st_size if path in self else default
+    def get(self, path: str, default: int = 0) -> int:
+        return Path(path).stat().st_size if path in self else default

@@ -243,4 +243,4 @@ def test_the_observer_records_each_growth_with_the_interval_in_which_it_happened
     assert [event["sizes"] for event in events] == [{"c/a": 2}, {"c/a": 4, "c/member-2/a": 4}]
     assert all(event["since"] <= event["timestamp"] for event in events)
     assert events[0]["timestamp"] <= events[1]["since"]
-    assert observer.sizes == {folder / "a": 4, late / "a": 4}
+    assert observer.sizes == {str(folder / "a"): 4, str(late / "a"): 4}

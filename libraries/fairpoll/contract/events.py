@@ -120,30 +120,29 @@ class Tail:
     """Follows a growing JSON-lines file: each `read` returns the whole lines added since the last.
 
     It reads at most READ_BYTES at a time, in case a program prints without end; orjson parses what it can,
-    since each delivery of a run is read. A line that is not a JSON
-    object, or for which `check` raises ValueError, is ignored: the judge reads the file again. `events`
+    since each delivery of a run is read. A line that is not a JSON object, or for which `check` raises
+    ValueError, is ignored: the judge reads the file again. `offset` is the number of bytes read, `events`
     counts the other lines; `unreadable` is the first ignored line with number and reason, or empty.
     """
 
     def __init__(self, path: Path, check: Callable[[Event], Event] | None = None) -> None:
         self.path = path
         self._check = check or (lambda event: event)
-        self._offset = self._lines = self.events = 0
+        self.offset = self._lines = self.events = 0
         self.unreadable = ""
 
-    def read(self, size: int | None = None) -> list[Event]:
-        """The events added since the last call; `size` is the file's, if the caller knows it."""
+    def read(self) -> list[Event]:
         try:
-            if (self.path.stat().st_size if size is None else size) <= self._offset:
-                return []  # called ten times a second for each topic's file, so it is seldom opened
+            if self.path.stat().st_size <= self.offset:
+                return []
         except FileNotFoundError:
             return []
         with self.path.open("rb") as file:
-            file.seek(self._offset)
+            file.seek(self.offset)
             added = file.read(READ_BYTES)
         # A line that fills the buffer is given up; its rest will not be an event either.
         whole = added[: added.rfind(b"\n") + 1] or (added if len(added) == READ_BYTES else b"")
-        self._offset += len(whole)
+        self.offset += len(whole)
         return [event for line in whole.splitlines() if (event := self._event(line)) is not None]
 
     def _event(self, line: bytes) -> Event | None:

@@ -15,7 +15,7 @@ class DeliveryCounter:
     """Distinct records delivered by each consumer, by its output files, else its events, else its commits.
 
     `places` maps a consumer's name to its folder and its output format, `topic_names` the scenario's topics
-    to those on the cluster. `sizes` has the size of each of their files as it was last observed.
+    to those on the cluster. `sizes` has the size of each of their files by its path, as it was last observed.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class DeliveryCounter:
         scenario: Scenario,
         places: Mapping[str, tuple[Path, Fields]],
         topic_names: Mapping[str, str],
-        sizes: Mapping[Path, int],
+        sizes: Mapping[str, int],
     ) -> None:
         self._volume_of = {topic.name: topic.volume for topic in scenario.topics}
         # An id has the scenario's name of its topic, everything else the cluster's.
@@ -108,10 +108,11 @@ class _Delivered:
         fields: Fields,
         outputs: list[str],
         names: Mapping[str, str],
-        sizes: Mapping[Path, int],
+        sizes: Mapping[str, int],
     ) -> None:
         places = (folder, folder / SECOND_MEMBER)
-        self._outputs = [Tail(place / output) for place in places for output in outputs]
+        files = [place / output for place in places for output in outputs]
+        self._outputs = {str(file): Tail(file) for file in files}
         self._events = [Tail(place / EVENTS) for place in places]
         self._fields = fields
         self._names = names
@@ -121,13 +122,15 @@ class _Delivered:
         self.seen: dict[str, set[tuple[int | str, int]]] = {}
 
     def count(self) -> dict[str, int]:
-        if any(tail.path in self._sizes for tail in self._outputs):
-            for tail in self._outputs:
-                lines = tail.read(self._sizes.get(tail.path, 0))
-                self._add(lines if self._ours else map(self._in_our_fields, lines))
+        sizes = self._sizes
+        if any(path in sizes for path in self._outputs):
+            for path, tail in self._outputs.items():
+                if sizes.get(path, 0) > tail.offset:
+                    lines = tail.read()
+                    self._add(lines if self._ours else map(self._in_our_fields, lines))
         else:
             for tail in self._events:
-                for event in tail.read(self._sizes.get(tail.path, 0)):
+                for event in tail.read():
                     if event.get("name") == "records_consumed":
                         self._add(event.get("records", []))
         return {topic: len(records) for topic, records in self.seen.items()}
