@@ -4,7 +4,7 @@ FROM python:3.11.14-slim-bookworm
 WORKDIR /app
 # The pinned packages that produce, plan, run-consumer, evidence and judge import.
 COPY requirements.txt .
-RUN grep -E '^(confluent-kafka|pyyaml|jsonschema|click|psutil|orjson|msgspec|numpy|duckdb|isal)==' requirements.txt > needed.txt \
+RUN grep -E '^(confluent-kafka|pyyaml|jsonschema|click|psutil|orjson|msgspec|numpy|duckdb|isal|inotify-simple)==' requirements.txt > needed.txt \
     && pip install --no-cache-dir --root-user-action ignore --break-system-packages -r needed.txt
 COPY libraries/fairpoll libraries/fairpoll
 COPY resources/scenarios resources/scenarios

@@ -55,7 +55,7 @@ class Observer(HostMonitor):
 
 
 class _Changes:
-    """Which of the files may have changed: on Linux the kernel tells, elsewhere all are looked at."""
+    """Which files may have changed: those that the kernel names on Linux, elsewhere all of them."""
 
     def __init__(self, files: Iterable[str]) -> None:
         self._folders: dict[str, dict[str, str]] = {}
