@@ -45,6 +45,13 @@ def test_a_fifth_too_fast_is_seen():
     )
 
 
+def test_a_record_that_is_written_twice_at_once_counts_once():
+    once = sink(paced(100))
+    twice = [record for record in once.delivered for _ in range(2)]
+    mine = consumer("mine", *twice, events=once.events)
+    assert rate_ignored(recording(MESSAGES, mine, scenario=FAST), "mine") is None
+
+
 def test_a_backlog_that_is_eaten_before_second_0_is_seen():
     # In the traffic itself it keeps the rate.
     reason = ignored([*(-3 + n / 10_000 for n in range(3000)), *paced(100, begun=0.0)])

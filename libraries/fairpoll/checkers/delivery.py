@@ -166,9 +166,7 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
 
 def repeated(delivered: Deliveries) -> Iterator[tuple[int, int]]:
     """The rows of redeliveries, each after the row of the delivery before it."""
-    record = delivered.record
-    first = np.empty(len(delivered.messages) + len(delivered.foreign), np.int32)
-    first[record[::-1]] = np.arange(len(record), dtype=np.int32)[::-1]  # the earliest row is put in last
+    record, first = delivered.record, delivered.first_row
     again = delivered.where(lambda rows: first[record[rows]] != np.arange(rows.start, rows.stop))
     some = np.concatenate((np.unique(first[record[again]]), again))
     some = some[np.lexsort((some, record[some]))]

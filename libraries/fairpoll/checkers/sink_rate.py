@@ -103,13 +103,13 @@ def _deliveries(recording: Recording, consumer: str, member: str, topics: list[s
     wanted = np.zeros(len(messages), bool)
     for rows in messages.of_topics(topics):
         wanted[rows] = True
-    several = len(delivered.members) > 1
+    several, first_row = len(delivered.members) > 1, delivered.first_row
 
     def counts(rows: slice) -> Array:
         record = delivered.record[rows]
         acked = record < len(messages)
         # A record that is delivered again is not the sink's first work on it.
-        first = delivered.at[rows] == delivered.first[record]
+        first = first_row[record] == np.arange(rows.start, rows.stop)
         found: Array = acked & first
         found[acked] &= wanted[record[acked]]
         return found & delivered.by_member(rows, member) if several else found

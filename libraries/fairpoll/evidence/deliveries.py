@@ -131,6 +131,13 @@ class Deliveries(Rows[Delivered]):
             first[: len(last)] = first[last]
         return first
 
+    @cached_property
+    def first_row(self) -> Array:
+        """The row of the first delivery of each record; undefined for a record that was never delivered."""
+        first = np.empty(len(self.messages) + len(self.foreign), np.int32)
+        first[self.record[::-1]] = np.arange(len(self), dtype=np.int32)[::-1]  # the earliest is put in last
+        return first
+
     @property
     def first_of_acked(self) -> Array:
         """The first delivery time of each acked message; NEVER if there is none."""
