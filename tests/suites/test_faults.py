@@ -22,7 +22,7 @@ from fairpoll.reports.fault_table import fault_table
 from fairpoll.verdicts.rejudge import judge_again, recordings_in
 from fairpoll.verdicts.verdict_json import JudgedRun, JudgedSuites, to_text
 from running import running
-from suite_runs import SUITES, command, run
+from suite_runs import LOADABLE_SECONDS, SUITES, command, run, traffic_seconds
 
 CONSUMERS = Path(__file__).parents[1] / "must_fail" / "consumers.py"
 
@@ -106,7 +106,7 @@ def _broker_of(robot: int) -> psutil.Process | None:
 
 def _delivers(output: Path) -> bool:
     """The live traffic has begun, and records stand in the sink."""
-    begun = any('"start_ms"' in path.read_text("utf-8") for path in output.glob("evidence/*/run.json"))
+    begun = traffic_seconds(output) > LOADABLE_SECONDS
     return begun and any(path.stat().st_size > 0 for path in output.glob("evidence/*/*/high_vol.json"))
 
 

@@ -19,7 +19,7 @@ from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
 from fairpoll.evidence.reading.loading import load_recording
 from running import running
-from suite_runs import ROOT, SUITES, command, run
+from suite_runs import LOADABLE_SECONDS, ROOT, SUITES, command, run, traffic_seconds
 
 
 @pytest.mark.slow
@@ -106,9 +106,10 @@ def test_ctrl_c_leaves_the_evidence_and_nothing_else(tmp_path: Path):
     )
 
     def delivering() -> bool:
-        return any(path.stat().st_size for path in tmp_path.glob("evidence/*/async/low_vol.json"))
+        served = any(path.stat().st_size for path in tmp_path.glob("evidence/*/async/low_vol.json"))
+        return served and traffic_seconds(tmp_path) > LOADABLE_SECONDS
 
-    wait_until(delivering, 60, "the first low-volume record")
+    wait_until(delivering, 60, "low-volume records")
     children = psutil.Process(robot.pid).children(recursive=True)
     assert len(children) >= 4  # mock, producer, two consumers
     robot.send_signal(signal.SIGINT)

@@ -205,6 +205,38 @@ def test_a_record_without_a_time_is_not_delivered_before_its_assignment(tmp_path
     assert judge("only_while_assigned", load_recording(folder), "c").status == "pass"
 
 
+@pytest.mark.parametrize("look", [(2_480, 2_520), (2_400, 2_700)])
+def test_records_that_come_again_after_an_assignment_are_told_from_those_before(
+    tmp_path: Path, look: tuple[int, int]
+):
+    """Revoked and assigned at 2.5 s, then the last two records again: before, with, or after the assignment."""
+    folder = observed(tmp_path)
+    path = folder / OUTPUT
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    untimed = [
+        dump({k: v for k, v in json.loads(line).items() if k != "delivered_ms"}) + "\n" for line in lines
+    ]
+    path.write_text("".join([*untimed, *untimed[2:]]), "utf-8")
+    events = folder / "c" / layout.EVENTS
+    first = json.loads(events.read_text("utf-8"))
+    hour = 3_600_000
+    again = [
+        {**first, "timestamp": START_MS + 2_500 - hour, "name": "partitions_revoked"},
+        {**first, "timestamp": START_MS + 2_501 - hour},
+    ]
+    written = [dump(line) + "\n" for line in ({**first, "timestamp": START_MS - hour}, *again)]
+    events.write_text("".join(written), "utf-8")
+    sizes = np.cumsum([len(line) for line in path.read_bytes().splitlines(keepends=True)])
+    text = grown(-10, -5, events=len(written[0])) + grown(470, 510, output=int(sizes[0]))
+    text += grown(1_470, 1_510, output=int(sizes[1]))
+    whole = {"output": int(sizes[5]), "events": events.stat().st_size}
+    (folder / layout.OBSERVED).write_text(text + grown(*look, **whole), "utf-8")
+    recording = load_recording(folder)
+    for check in ("no_forbidden_duplicates", "order_kept", "only_while_assigned"):
+        finding = judge(check, recording, "c")
+        assert finding.status == "pass", finding.sentence
+
+
 def test_blank_lines_and_a_line_that_was_cut_off_do_not_shift_the_others(tmp_path: Path):
     path = tmp_path / "out"
     path.write_bytes(b"1\n\n \n2\n\r\n3\n4")

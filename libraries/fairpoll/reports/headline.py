@@ -111,4 +111,5 @@ def _waited(stored: StoredRun, consumer: str, topics: Sequence[str]) -> str:
 
 def seconds_waited(stored: StoredRun, seconds: float) -> str:
     text = f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
-    return f"{text}, the whole run" if seconds >= stored.series.duration_seconds else text
+    # A wait begins with the ack, some milliseconds after the first message was due.
+    return f"{text}, the whole run" if seconds >= 0.99 * stored.series.duration_seconds else text

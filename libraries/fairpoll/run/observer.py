@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fairpoll.base.clock import now_ms
 from fairpoll.contract.events import EventWriter
+from fairpoll.evidence.layout import EVENTS
 from fairpoll.run.host import HostMonitor
 
 if sys.platform == "linux":
@@ -30,6 +31,7 @@ class Observer(HostMonitor):
         self._stream = path.open("a", encoding="utf-8")
         self._emit = EventWriter(self._stream)
         self._names = {str(file): file.relative_to(path.parent).as_posix() for file in files}
+        self._events = {file for file in self._names if file.endswith(f"/{EVENTS}")}
         self._changes = _Changes(self._names)
         self._looked_ms = now_ms()
 
@@ -37,7 +39,8 @@ class Observer(HostMonitor):
         self.measure()
         begun_ms = now_ms()
         grown = {}
-        for file in self._changes.take():
+        # Events last: an assignment is observed no later than the records that were delivered after it.
+        for file in (*self._changes.take() - self._events, *self._events):
             try:
                 size = os.stat(file).st_size  # noqa: PTH116 (a Path for each of a thousand files takes longer)
             except FileNotFoundError:

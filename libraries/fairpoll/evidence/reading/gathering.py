@@ -21,6 +21,9 @@ from fairpoll.evidence.reading.tables import Slice, Tables, events_query, output
 from fairpoll.evidence.records import NOT_REPORTED, Array, Messages
 from fairpoll.evidence.unreadable import Unreadable
 
+# Added to an event: the latest time at which it can have happened, in milliseconds since the epoch.
+OBSERVED_MS = "observed_ms"
+
 
 class Gatherer:
     """Puts what one consumer delivered into columns."""
@@ -39,7 +42,8 @@ class Gatherer:
         self._run_id, self._tables = run_id, tables
         self.times = times
         self.unreadable = Unreadable()
-        # When each member was assigned each partition, in scenario seconds, sorted.
+        # For each member and partition, when an assignment was observed and when it happened, as `assigned_at`
+        # returns it.
         self.assigned: Mapping[tuple[str, Partition], Array] = {}
 
     def output(self, path: Path, member: str, fields: Fields) -> None:
@@ -99,19 +103,25 @@ class Gatherer:
         """When these records were delivered, in scenario seconds.
 
         A record without a usable time counts as delivered as early as possible, but not before the assignment
-        of its partition if that, too, happened before its line was observed.
+        of its partition if that, too, happened before its line was observed. Of several such records, those
+        before the last step back to a lower offset belong to the assignment before.
         """
         at: Array = self._time(written.at)
         rows = np.flatnonzero(~written.own_usable & (record < len(self._messages)))
         if not len(rows) or not self.assigned:
             return at
         numbers = self._messages.partition_numbers(record[rows])
-        until = self._time(written.until[rows])
         for number in np.unique(numbers):
-            moments = self.assigned.get((member, self._messages.partitions[number]), np.empty(0))
-            those = numbers == number
-            latest = np.append(moments, -np.inf)[np.searchsorted(moments, until[those], side="right") - 1]
-            at[rows[those]] = np.maximum(at[rows[those]], latest)
+            moments = self.assigned.get((member, self._messages.partitions[number]), np.empty((0, 2)))
+            mine = rows[numbers == number]
+            until = self._time(written.until[mine])
+            seen, happened = moments.T
+            latest = np.append(happened, -np.inf)[np.searchsorted(seen, until, side="right") - 1]
+            for end in np.unique(until[latest > at[mine]]):
+                together = np.flatnonzero(until == end)
+                back = np.flatnonzero(np.diff(self._messages.offset[record[mine[together]]]) < 0)
+                after = together[back[-1] + 1 :] if len(back) else together
+                at[mine[after]] = np.maximum(at[mine[after]], latest[after])
         return at
 
     @property
@@ -239,7 +249,12 @@ def read_member_events(
                 path, part.first + rows, own[rows], events=~delivers[rows], late=late[rows]
             )
             own[rows] = times.at
-            strictly = [(row, {**event, "timestamp": float(own[row])}) for row, event in strictly]
+            seen = own.copy()
+            seen[rows] = np.where(times.own_usable, times.at, times.until)
+            strictly = [
+                (row, {**event, "timestamp": float(own[row]), OBSERVED_MS: float(seen[row])})
+                for row, event in strictly
+            ]
             consumed = [(row, event) for row, event in strictly if delivers[row]]
             events += [event for row, event in strictly if not delivers[row] or "partitions" in event]
             reported = reported or bool(delivers.any())

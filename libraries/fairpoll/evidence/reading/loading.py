@@ -162,7 +162,7 @@ class _Reader:
         times = LineTimes(self._observations(name), self.folder, self._frozen(name), self.own_times)
         gatherer = Gatherer(acked, self.numbering, self._clock(name), self.facts.run_id, self.tables, times)
         events, reported = self._events(name, folders, gatherer, with_records=not outputs)
-        gatherer.assigned = assigned_at(events)
+        gatherer.assigned = assigned_at(events, self._clock(name))
         samples = self._samples(name)
         commits = samples.commits
         if outputs:

@@ -13,6 +13,7 @@ from fairpoll.contract.records import Partition, partitions_of
 from fairpoll.evidence.facts import RunFacts
 from fairpoll.evidence.history import Departure
 from fairpoll.evidence.layout import SECOND_MEMBER
+from fairpoll.evidence.reading.gathering import OBSERVED_MS
 
 # Processes and brokers have clocks of their own (real seconds).
 CLOCK_SLACK_SECONDS = 0.1
@@ -121,11 +122,16 @@ def with_assignments(events: Sequence[Event], membership: Membership | None) -> 
     return sorted([*events, *membership.assignments], key=lambda event: event["at"])
 
 
-def assigned_at(events: Iterable[Event]) -> dict[tuple[str, Partition], Any]:
-    """When each member was assigned each partition, sorted; the events are in the order of time."""
-    found: dict[tuple[str, Partition], list[float]] = defaultdict(list)
+def assigned_at(events: Iterable[Event], time: Callable[[float], float]) -> dict[tuple[str, Partition], Any]:
+    """For each member and partition: when an assignment was observed at the latest, and when it happened.
+
+    In scenario seconds, to which `time` converts milliseconds since the epoch; the events are in the order of
+    time.
+    """
+    found: dict[tuple[str, Partition], list[tuple[float, float]]] = defaultdict(list)
     for event in events:
         if event["name"] == "partitions_assigned":
+            moments = (time(event[OBSERVED_MS]), event["at"])
             for partition in partitions_of(event):
-                found[(event["member"], partition)].append(event["at"])
+                found[(event["member"], partition)].append(moments)
     return {owner: np.array(moments) for owner, moments in found.items()}
