@@ -209,7 +209,7 @@ def test_a_record_without_a_time_is_not_delivered_before_its_assignment(tmp_path
 def test_records_that_come_again_after_an_assignment_are_told_from_those_before(
     tmp_path: Path, look: tuple[int, int]
 ):
-    """Revoked and assigned at 2.5 s, then the last two records again: before, with, or after the assignment."""
+    """Revoked and assigned at 2.5 s, then the last two records again, all in one observation."""
     folder = observed(tmp_path)
     path = folder / OUTPUT
     lines = path.read_text("utf-8").splitlines(keepends=True)

@@ -137,6 +137,7 @@ class RunFacts:
     waits_since: str = "due"
     start_ms: float | None = None
     end_ms: float | None = None
+    drain_ms: float | None = None
     drained_ms: float | None = None
     stopped_ms: float | None = None
     complete: bool = False

@@ -1,5 +1,6 @@
 """Gathers what a consumer delivered into columns, from its output files, its events or its commits."""
 
+import math
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ from fairpoll.evidence.unreadable import Unreadable
 
 # Added to an event: the latest time at which it can have happened, in milliseconds since the epoch.
 OBSERVED_MS = "observed_ms"
+# The least that orders two events, in milliseconds.
+BEHIND_MS = 0.01
 
 
 class Gatherer:
@@ -42,9 +45,10 @@ class Gatherer:
         self._run_id, self._tables = run_id, tables
         self.times = times
         self.unreadable = Unreadable()
-        # For each member and partition, when an assignment was observed and when it happened, as `assigned_at`
-        # returns it.
+        # For each member and partition, when an assignment was observed and when it happened (`assigned_at`).
         self.assigned: Mapping[tuple[str, Partition], Array] = {}
+        # When the sinks lost their limits, in scenario seconds.
+        self.drain = math.inf
 
     def output(self, path: Path, member: str, fields: Fields) -> None:
         """The records of one output file. Raises HistoryError.
@@ -106,10 +110,11 @@ class Gatherer:
         of its partition if that, too, happened before its line was observed. Of several such records, those
         before the last step back to a lower offset belong to the assignment before.
         """
-        at: Array = self._time(written.at)
+        earliest: Array = self._time(written.at)
+        at = earliest.copy()
+        # Without limits, most records of an observation that spans the beginning of the drain come after it.
+        at[~written.own_usable & (at < self.drain) & (self.drain <= self._time(written.until))] = self.drain
         rows = np.flatnonzero(~written.own_usable & (record < len(self._messages)))
-        if not len(rows) or not self.assigned:
-            return at
         numbers = self._messages.partition_numbers(record[rows])
         for number in np.unique(numbers):
             moments = self.assigned.get((member, self._messages.partitions[number]), np.empty((0, 2)))
@@ -119,10 +124,13 @@ class Gatherer:
             latest = np.append(happened, -np.inf)[np.searchsorted(seen, until, side="right") - 1]
             for end in np.unique(until[latest > at[mine]]):
                 together = np.flatnonzero(until == end)
-                back = np.flatnonzero(np.diff(self._messages.offset[record[mine[together]]]) < 0)
+                # The record behind them may be the first one that comes again.
+                next_too = mine[together[0] : together[-1] + 2]
+                back = np.flatnonzero(np.diff(self._messages.offset[record[next_too]]) < 0)
                 after = together[back[-1] + 1 :] if len(back) else together
                 at[mine[after]] = np.maximum(at[mine[after]], latest[after])
-        return at
+        # The lines of a file keep their order, also those whose own time is usable.
+        return np.where(at > earliest, np.minimum.accumulate(at[::-1])[::-1], at)
 
     @property
     def without_content(self) -> bool:
@@ -235,6 +243,7 @@ def read_member_events(
                 columns = {name: column[plain[line]] for name, column in columns.items()}
             own = filled(part.columns, "timestamp", len(plain), np.float64)
             delivers, late, readable = plain.copy(), np.zeros(len(plain), bool), plain.copy()
+            assigned = late.copy()
             strictly: list[tuple[int, Event]] = []
             for row in np.flatnonzero(~plain).tolist():
                 check = check_event if with_records else check_but_records
@@ -244,11 +253,13 @@ def read_member_events(
                     own[row], readable[row] = event["timestamp"], True
                     delivers[row] = event["name"] == "records_consumed"
                     late[row] = event["name"] in _LATE
+                    assigned[row] = event["name"] == "partitions_assigned"
             rows = np.flatnonzero(readable)
             times = gatherer.times.written(
                 path, part.first + rows, own[rows], events=~delivers[rows], late=late[rows]
             )
-            own[rows] = times.at
+            # Behind the records of the same observation that were delivered before.
+            own[rows] = np.where(assigned[rows] & ~times.own_usable, times.at + BEHIND_MS, times.at)
             seen = own.copy()
             seen[rows] = np.where(times.own_usable, times.at, times.until)
             strictly = [

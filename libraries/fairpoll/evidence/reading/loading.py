@@ -162,9 +162,13 @@ class _Reader:
         times = LineTimes(self._observations(name), self.folder, self._frozen(name), self.own_times)
         gatherer = Gatherer(acked, self.numbering, self._clock(name), self.facts.run_id, self.tables, times)
         events, reported = self._events(name, folders, gatherer, with_records=not outputs)
-        gatherer.assigned = assigned_at(events, self._clock(name))
         samples = self._samples(name)
         commits = samples.commits
+        membership = samples.membership(running_processes(self.facts, name, self.time), self.facts.speed)
+        events = with_assignments(events, membership)
+        gatherer.assigned = assigned_at(events, self._clock(name))
+        if self.facts.drain_ms is not None:
+            gatherer.drain = self.time(self.facts.drain_ms)
         if outputs:
             evidence: set[Evidence] = {"records", "contents", "places"}
             fields = Fields(**self.facts.fields.get(name, {}))
@@ -180,8 +184,6 @@ class _Reader:
         else:
             evidence = set()
             gatherer.behind_commits(commits)
-        membership = samples.membership(running_processes(self.facts, name, self.time), self.facts.speed)
-        events = with_assignments(events, membership)
         if any(event["name"] == "partitions_assigned" for event in events):
             evidence.add("assignments")
         joined = membership.joined if membership else "assignments" in evidence

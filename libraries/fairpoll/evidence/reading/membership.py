@@ -131,7 +131,8 @@ def assigned_at(events: Iterable[Event], time: Callable[[float], float]) -> dict
     found: dict[tuple[str, Partition], list[tuple[float, float]]] = defaultdict(list)
     for event in events:
         if event["name"] == "partitions_assigned":
-            moments = (time(event[OBSERVED_MS]), event["at"])
+            observed = event.get(OBSERVED_MS)  # the coordinator's word has the time itself
+            moments = (event["at"] if observed is None else time(observed), event["at"])
             for partition in partitions_of(event):
                 found[(event["member"], partition)].append(moments)
     return {owner: np.array(moments) for owner, moments in found.items()}
