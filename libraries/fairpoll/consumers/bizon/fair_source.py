@@ -8,6 +8,7 @@ records of every partition that has any.
 import os
 import signal
 import threading
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ def _setting(name: str) -> Any:
     declared = setting.metadata["key"]
     schema = declared.value.schema
     return Field(setting.default, ge=schema["minimum"], le=schema["maximum"], description=declared.help)
+
+
+# Between two rounds the poll thread may take the lock: locks are not fair, and it would wait for many rounds.
+YIELD_SECONDS = 0.001
 
 
 class FairKafkaSourceConfig(KafkaSourceConfig):
@@ -78,6 +83,7 @@ class RoundPoller(FairConsumer):
         self.buffers.wait(wait_seconds)
         if self._worker_error:
             raise ConsumerError(f"the poller failed: {self._worker_error}") from self._worker_error
+        time.sleep(YIELD_SECONDS)
         self.delivering.acquire()
         self._round_taken = True
         records: list[Record] = []
