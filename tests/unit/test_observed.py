@@ -1,5 +1,6 @@
 """Times seen from outside: how files grow, when lines were written, what a consumer's times are worth."""
 
+import errno
 import json
 import re
 from collections.abc import Callable
@@ -256,6 +257,21 @@ def test_an_observation_that_cannot_be_read_is_named(tmp_path: Path):
     (folder / layout.OBSERVED).write_text(dump(line) + "\n", "utf-8")
     with pytest.raises(HistoryError, match=r"observed\.jsonl: line 1: 'sizes'\.c/low_vol\.json is -0\.5"):
         load_recording(folder)
+
+
+def test_without_a_watch_left_all_files_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "no watch left")
+
+    monkeypatch.setattr("inotify_simple.INotify.add_watch", refuse)
+    file = tmp_path / "c" / "a"
+    file.parent.mkdir()
+    observer = Observer(tmp_path / "observed.jsonl", [file])
+    for size in (1, 2):
+        file.write_text("x" * size, "utf-8")
+        observer.tick()
+        assert observer.sizes == {str(file): size}
+    observer.finish()
 
 
 def test_the_observer_records_each_growth_with_the_interval_in_which_it_happened(tmp_path: Path):

@@ -11,7 +11,6 @@ from fairpoll.contract.assignments import Assignment, Assignments
 from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Recording
-from fairpoll.evidence.layout import SECOND_MEMBER
 from fairpoll.evidence.records import Array
 
 Gap = tuple[float, float]
@@ -47,8 +46,8 @@ def assignments_of(recording: Recording, consumer: str, until: float = math.inf)
     ends: list[Event] = [{"name": "kill", "at": at} for at, verb, _ in recording.steps if verb == "kill"]
     for process in recording.processes_of(consumer):
         if process.died and process.over_ms is not None:
-            name, member = "kill" if process.excused else "died", SECOND_MEMBER if process.member > 1 else ""
-            ends.append({"name": name, "at": recording.seconds(process.over_ms), "member": member})
+            name, at = "kill" if process.excused else "died", recording.seconds(process.over_ms)
+            ends.append({"name": name, "at": at, "member": process.member_folder})
     events = sorted([*recording.consumers[consumer].events, *ends], key=lambda event: event["at"])
     return Assignments.of(takewhile(lambda event: event["at"] <= until, events))
 

@@ -91,6 +91,11 @@ class Process:
     restarted: bool = False
 
     @property
+    def member_folder(self) -> str:
+        """The folder of its member within the consumer's, "" for the first member: its name in evidence."""
+        return layout.SECOND_MEMBER if self.member > 1 else ""
+
+    @property
     def over_ms(self) -> float | None:
         """The end of its whole process group, None if that was not seen."""
         return self.ended_ms if self.group_ended_ms is None else self.group_ended_ms

@@ -8,7 +8,8 @@ The recording is one folder:
     samples.jsonl          commits, members of the groups, and memory, observed from outside
     <consumer>/            events.jsonl, client.log, its output files; member-2/ with the same
 
-A distributed run has ledger/1.jsonl and so on, one for each producer, and samples/<consumer>.jsonl.
+A distributed run has ledger/1.jsonl and so on, one for each producer, and one file in samples/
+and observed/ for each consumer.
 
 If a run is interrupted, the files are complete up to that moment and can be judged.
 """

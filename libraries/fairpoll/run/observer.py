@@ -84,9 +84,14 @@ class _Changes:
 
     def _watch(self, folder: str) -> None:
         if self._kernel:
-            self._watched[self._kernel.add_watch(folder, flags.CREATE | flags.MODIFY | flags.MOVED_TO)] = (
-                folder
-            )
+            try:
+                watch = self._kernel.add_watch(folder, flags.CREATE | flags.MODIFY | flags.MOVED_TO)
+            except OSError:  # this user has no watch left: look at all files from now on
+                self.close()
+                self._kernel = None
+                self._watched.clear()
+            else:
+                self._watched[watch] = folder
 
     def close(self) -> None:
         if self._kernel:

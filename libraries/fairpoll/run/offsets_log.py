@@ -136,7 +136,7 @@ class OffsetsLog(Repeating):
         self._failed, self._problem = True, reason
 
     def _ends(self) -> dict[int, int] | None:
-        """The end of each partition that has records of these groups; None if there is no such topic."""
+        """The end of each partition that has records of these groups; None if the topic is missing."""
         metadata = self._admin.metadata()
         topic = metadata.topics.get(TOPIC) if metadata else None
         if topic is None or not topic.partitions:

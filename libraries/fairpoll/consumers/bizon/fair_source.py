@@ -28,6 +28,8 @@ from fairpoll.contract.settings import PollSettings
 # Records of each partition in an iteration of Bizon, which costs some ten milliseconds on a busy machine.
 # With more of them, a quiet partition waits longer for the next iteration.
 TURNS = 2
+# Between two rounds the poll thread may take the lock: locks are not fair, and it would wait for many rounds.
+YIELD_SECONDS = 0.001
 # The settings that are properties of the client too.
 CLIENT_TIMEOUTS = {
     "session_timeout_ms": "session.timeout.ms",
@@ -41,10 +43,6 @@ def _setting(name: str) -> Any:
     declared = setting.metadata["key"]
     schema = declared.value.schema
     return Field(setting.default, ge=schema["minimum"], le=schema["maximum"], description=declared.help)
-
-
-# Between two rounds the poll thread may take the lock: locks are not fair, and it would wait for many rounds.
-YIELD_SECONDS = 0.001
 
 
 class FairKafkaSourceConfig(KafkaSourceConfig):

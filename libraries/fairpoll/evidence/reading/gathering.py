@@ -111,6 +111,8 @@ class Gatherer:
         before the last step back to a lower offset belong to the assignment before.
         """
         earliest: Array = self._time(written.at)
+        if written.own_usable.all():
+            return earliest
         at = earliest.copy()
         # Without limits, most records of an observation that spans the beginning of the drain come after it.
         at[~written.own_usable & (at < self.drain) & (self.drain <= self._time(written.until))] = self.drain

@@ -12,7 +12,6 @@ from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition, partitions_of
 from fairpoll.evidence.facts import RunFacts
 from fairpoll.evidence.history import Departure
-from fairpoll.evidence.layout import SECOND_MEMBER
 from fairpoll.evidence.reading.gathering import OBSERVED_MS
 
 # Processes and brokers have clocks of their own (real seconds).
@@ -40,8 +39,7 @@ def running_processes(facts: RunFacts, consumer: str, time: Callable[[float], fl
             ends = (process.terminated_ms, process.killed_ms, process.ended_ms)
             asked = min((time(ms) for ms in ends if ms is not None), default=math.inf)
             ended = math.inf if process.ended_ms is None else time(process.ended_ms)
-            member = SECOND_MEMBER if process.member > 1 else ""
-            found.append(RunningProcess(member, time(process.started_ms), asked, ended))
+            found.append(RunningProcess(process.member_folder, time(process.started_ms), asked, ended))
     return found
 
 

@@ -50,7 +50,7 @@ class Written(NamedTuple):
 
 
 class Observations:
-    """The observed sizes of files, from a file of observations; none if there is no such file."""
+    """The observed sizes of files, from a file of observations; empty if that file is missing."""
 
     def __init__(self, path: Path) -> None:
         """Raises HistoryError."""
