@@ -86,7 +86,7 @@ class _Changes:
         if self._kernel:
             try:
                 watch = self._kernel.add_watch(folder, flags.CREATE | flags.MODIFY | flags.MOVED_TO)
-            except OSError:  # this user has no watch left: look at all files from now on
+            except OSError:  # this user has no watch left: every file is checked from now on
                 self.close()
                 self._kernel = None
                 self._watched.clear()

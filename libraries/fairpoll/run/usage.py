@@ -8,7 +8,7 @@ import psutil
 from fairpoll.base.background import Repeating
 from fairpoll.contract.events import EventWriter
 
-# Often enough for the peak of a buffer that fills; a sample looks at every process of the machine.
+# Often enough for the peak of a buffer that fills; a sample reads the list of all processes.
 INTERVAL_SECONDS = 0.5
 
 
