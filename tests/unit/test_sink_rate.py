@@ -146,8 +146,6 @@ PACKAGED = [
     *(ROOT / "resources" / "scenarios").glob("*.yaml"),
     ROOT / "libraries/fairpoll/templates/scenario.yaml",
 ]
-# Their backlog of 200 is a tenth of a second of the sink's work, and their traffic is below its rate.
-ALL_WITHIN_THE_RATE = {"faults.yaml", "faults_again.yaml"}
 ENOUGH = 5_000
 
 
@@ -164,4 +162,4 @@ def test_a_consumer_without_a_rate_is_seen_in_each_scenario(path: Path):
         messages += acked(topic.name, *due[:ENOUGH])
         records += [delivered(topic.name, n, at + 0.01) for n, at in enumerate(due[:ENOUGH])]
     run = recording(messages, consumer("mine", *records), scenario=scenario)
-    assert (rate_ignored(run, "mine") is None) == (path.name in ALL_WITHIN_THE_RATE)
+    assert rate_ignored(run, "mine")
