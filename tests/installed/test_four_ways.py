@@ -31,7 +31,7 @@ def test_a_fair_consumer_passes(installed: Installed):
 def test_an_example_fails_for_starvation_by_name(installed: Installed):
     done = installed.run("fairpoll", "test", *MOCK, plain_loop(installed), code=1)
     assert done.stdout.startswith("FAIL: consumer.py: ")
-    # Which message is the oldest depends on how many the consumer fetched before the high-volume backlog grew.
+    # Which message is the oldest depends on how many the consumer fetched before the backlog grew.
     assert "- FAIL: consumer.py let message async-test-low-volume/0@" in done.stdout
     assert "consumer.py does not show what the records it delivered hold (content intact)" in done.stdout
     (run,) = json.loads((installed.folder / "results" / "verdict.json").read_text("utf-8"))["runs"]
@@ -89,7 +89,7 @@ def test_the_pytest_fixture(installed: Installed):
     (installed.folder / "pytest.ini").write_text("[pytest]\nfairpoll_cluster = mock\n", "utf-8")
     done = installed.run("pytest", "--fairpoll-speed", "10", code=1)
     assert "1 failed, 1 passed" in done.stdout
-    # Which message is the oldest depends on how many the consumer fetched before the high-volume backlog grew.
+    # Which message is the oldest depends on how many the consumer fetched before the backlog grew.
     assert "- FAIL: consumer.py let message async-test-low-volume/0@" in done.stdout
     assert "Traceback" not in done.stdout
 
