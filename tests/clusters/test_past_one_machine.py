@@ -154,6 +154,12 @@ def test_a_planned_run_with_a_consumer_whose_clock_is_wrong(
     run_text = (folder / layout.RUN).read_text("utf-8")
     facts = json.loads(run_text)
     assert abs(first.verdict.recording.facts.clocks["async"].offset_ms - SHIFT_SECONDS * 1000) < 100
+    # As on one machine: all partitions were assigned before the start, and the files were observed.
+    assert facts["start_ms"] - 10_000 < facts["assigned_ms"] < facts["start_ms"]
+    for name in facts["consumers"]:
+        stamps = first.verdict.recording.consumers[name].stamps
+        assert stamps.observed > 0
+        assert (stamps.early, stamps.late) == (0, 0)
 
     def waited(**clock: float) -> tuple[str, float]:
         clocks = {**facts["clocks"], "async": {"offset_ms": 0.0, "error_ms": 0.0, **clock}}

@@ -136,6 +136,14 @@ class TestRoster:
             "c: it fell; producer-2 did not hand in its evidence; ledger/1.jsonl was handed in in part"
         )
 
+    @pytest.mark.parametrize("name", ["assigned_ms", "stopped_ms"])
+    def test_a_run_has_reached_what_its_last_consumer_has_reached(self, name: str):
+        """It is not known while a consumer has not reported it: one that died had no partitions."""
+        done = [("done", {"run": "r", "who": who, name: at}) for who, at in (("d", 7.0), ("c", 5.0))]
+        plan = ("plan", {"facts": planned(("c", "d"))})
+        assert facts_of(self.noted(plan, *done).runs["r"])[name] == 7.0
+        assert name not in facts_of(self.noted(plan, done[0]).runs["r"])
+
 
 def test_a_consumer_cannot_be_called_like_a_file_of_the_recording():
     for name in ("ledger", "samples", "run.json", "..", "a/b", ""):
@@ -193,9 +201,12 @@ class TestMergedLedgers:
         assert status == "inconclusive"
         assert sentence.startswith("ledger/3.jsonl is missing: 3 producers wrote one each")
 
-    def test_one_that_is_cut_off_makes_it_inconclusive(self, folder: Path):
-        (folder / layout.ledger_of(2)).write_text('{"timest')
-        assert self.judged(folder)[1].startswith("the last line of ledger/2.jsonl is cut off")
+    @pytest.mark.parametrize("name", ["ledger/2.jsonl", "samples/c.jsonl", "observed/c.jsonl"])
+    def test_one_that_is_cut_off_makes_it_inconclusive(self, name: str, folder: Path):
+        (folder / name).parent.mkdir(exist_ok=True)
+        with (folder / name).open("a") as file:
+            file.write('{"timest')
+        assert self.judged(folder)[1].startswith(f"the last line of {name} is cut off")
 
     def test_one_partition_in_two_is_refused(self, folder: Path):
         (folder / layout.ledger_of(2)).write_text((folder / layout.ledger_of(1)).read_text())

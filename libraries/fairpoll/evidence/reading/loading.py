@@ -77,10 +77,13 @@ class _Reader:
         """The files that are written line by line, relative to the recording's folder."""
         outputs = {topic.output for topic in self.facts.scenario.topics} | {layout.EVENTS, DEAD_LETTERS}
         found = (p for p in self.folder.rglob("*") if p.name in outputs)
+        consumers = self.facts.consumers
         return {
             *self.ledger_of,
             layout.SAMPLES,
             layout.OBSERVED,
+            *map(layout.samples_of, consumers),
+            *map(layout.observed_of, consumers),
             *(p.relative_to(self.folder).as_posix() for p in found),
         }
 

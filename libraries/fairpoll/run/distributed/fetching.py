@@ -38,9 +38,10 @@ def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
         lasts = run.scenario.duration_seconds / run.speed * 1000
         facts |= {"start_ms": run.start_ms, "end_ms": run.start_ms + lasts}
     ends = [run.done[name] for name in run.consumers if name in run.done]
-    stopped = [end["stopped_ms"] for end in ends if "stopped_ms" in end]
-    if stopped and len(stopped) == len(run.consumers):
-        facts["stopped_ms"] = max(stopped)
+    for name in ("assigned_ms", "stopped_ms"):  # reached by the run when its last consumer has reached it
+        reached = [end[name] for end in ends if name in end]
+        if reached and len(reached) == len(run.consumers):
+            facts[name] = max(reached)
     for name in ("drain_ms", "drained_ms"):
         if found := [end[name] for end in ends if name in end]:
             facts[name] = found[0]
