@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from brokers import left_of, opened, round_trip
+from consumer_protocol import judged_after_a_kill
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster import ClusterOptions
 from fairpoll.cluster.cleanup import clear_leftovers
@@ -50,6 +52,26 @@ def test_it_starts_serves_and_leaves_nothing(brokers: int, tmp_path: Path, regis
     assert left_of(cluster.project) == []
     for service in cluster.services:
         assert (tmp_path / "logs" / f"{service}.log").stat().st_size
+
+
+def test_the_session_of_the_consumer_protocol_is_set_on_three_brokers(tmp_path: Path, registry: Registry):
+    """A killed member is evicted after the scenario's session, and not after the broker's 45 s."""
+    cluster, _ = opened("compose", tmp_path, registry, brokers=3)
+    try:
+        assert cluster.set_session("short", 500)
+        assert not cluster.set_session("short", 400)  # below the brokers' minimum
+        finding, shown = judged_after_a_kill(cluster, tmp_path)
+        assert finding.status == "pass", finding.sentence
+        assert "the broker's session timeout" not in shown
+        assert float(str(finding.figures["unassigned_seconds"])) < 30
+    finally:
+        cluster.stop()
+
+
+def test_a_broker_without_the_consumer_protocol_does_not_take_a_session(one_broker: ComposeCluster):
+    started = time.monotonic()
+    assert not one_broker.set_session("short", 2000)
+    assert time.monotonic() - started < 5
 
 
 def test_two_side_by_side_and_a_port_that_the_other_holds(

@@ -12,9 +12,9 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from brokers import opened
+from consumer_protocol import judged_after_a_kill
 from fairpoll.base.errors import FairpollError
 from fairpoll.base.waiting import wait_until
-from fairpoll.checkers import DELIVERY_GUARANTEES, judge
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.subject import Subject
@@ -175,17 +175,9 @@ def test_a_killed_member_of_the_consumer_protocol_is_waited_for(
     """Its partitions come free when its session ends: 2 s where that can be set, else the broker's 45 s."""
     if not set_session:
         monkeypatch.setattr(broker, "set_session", lambda _group, _ms: False)
-    consumers = Path(__file__).parents[1] / "must_fail" / "consumers.py"
-    subject = Subject("mine", (sys.executable, str(consumers), "consumer protocol"))
-    shown: list[str] = []
-    with Recorder(broker, tmp_path / "runs") as recorder:
-        recording = recorder.record("killed", find_scenario("crash.yaml"), 1.0, [subject], shown.append)
-    for criterion in DELIVERY_GUARANTEES:
-        finding = judge(criterion, recording, "mine")
-        assert finding.status == "pass", finding.sentence
-    again = judge("delivers_again", recording, "mine", seconds=5.0)
+    again, shown = judged_after_a_kill(broker, tmp_path)
     assert again.status == "pass", again.sentence
-    assert ("the broker's session timeout" in " ".join(shown)) != set_session
+    assert ("the broker's session timeout" in shown) != set_session
     # The sentence states the time that is allowed for.
     assert (int(again.figures["unassigned_seconds"]) > 30) != set_session
 

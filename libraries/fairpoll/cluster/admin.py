@@ -221,10 +221,11 @@ class Admin:
             for p, future in futures.items()
         }
 
-    def set_session(self, group: str, session_ms: int) -> None:
+    def set_session(self, group: str, session_ms: int) -> bool:
         """Set session timeout and heartbeat interval of the group's members that use the consumer protocol.
 
-        Raises ClusterError, for one if the session is below the broker's minimum (45 s by default).
+        False if the brokers do not take it: they have no group properties, as before Apache Kafka 4.0, or the
+        session is below their minimum (45 s by default).
         """
         heartbeat_ms = max(MIN_HEARTBEAT_MS, min(MOST_HEARTBEAT_MS, session_ms // 6))
         values = {"consumer.session.timeout.ms": session_ms, "consumer.heartbeat.interval.ms": heartbeat_ms}
@@ -234,7 +235,7 @@ class Admin:
         ]
         asked = ConfigResource(ResourceType.GROUP, group, incremental_configs=entries)
         futures = self._client.incremental_alter_configs([asked], request_timeout=REQUEST_SECONDS)
-        _result_of(futures[asked], f"the properties of group {group}")
+        return _error_of(futures[asked]) is None
 
     def topic_ids(self, topics: Collection[str]) -> dict[bytes, str]:
         """The id of each topic -> its name. Raises ClusterError."""

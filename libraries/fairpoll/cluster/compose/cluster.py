@@ -166,6 +166,10 @@ class ComposeCluster(Cluster):
             raise ClusterError("the compose cluster is not running")
         self._admin.create_topics(partitions, replication_factor=len(self.brokers))
 
+    def set_session(self, group: str, session_ms: int) -> bool:
+        """Set the session timeout of the group's members. False if the brokers do not take it."""
+        return self._admin is not None and self._admin.set_session(group, session_ms)
+
     def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
         """Remove a run's topics and groups from a cluster that is kept; otherwise they end with it."""
         if self._options.keep and self._admin:

@@ -133,13 +133,8 @@ class LocalCluster(Cluster):
         self._admin.create_topics(partitions, replication_factor=min(3, len(self.brokers)))
 
     def set_session(self, group: str, session_ms: int) -> bool:
-        """Set the session timeout of the group's members. False if the broker does not take it."""
-        try:
-            if self._admin:
-                self._admin.set_session(group, session_ms)
-            return self._admin is not None
-        except ClusterError:  # KAFKA_HOME may have a version without group properties
-            return False
+        """Set the session timeout of the group's members. False if the brokers do not take it."""
+        return self._admin is not None and self._admin.set_session(group, session_ms)
 
     def _start_once(self, kafka: KafkaInstallation) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="fairpoll-kafka-"))
