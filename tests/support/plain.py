@@ -4,6 +4,7 @@ What `fairpoll.checkers` works out on whole columns must come to the same; `test
 one another. Each returns the records that are wrong, in the order in which they are named, or a figure.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,11 +108,12 @@ class Plain:
     def only_while_assigned(self) -> list[RecordId]:
         wrong = []
         for record in self.delivered:
-            owned = False
+            owned, ended = False, -math.inf
             for at, given in self.changes[(record.member, (record.topic, record.partition))]:
                 if at <= record.at:
+                    ended = at if owned and not given else ended
                     owned = given
-            if not owned:
+            if not owned and record.at >= ended + 0.001:
                 wrong.append(record.record_id)
         return wrong
 

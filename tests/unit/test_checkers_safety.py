@@ -185,6 +185,19 @@ class TestOnlyWhileAssigned:
         assert judge("only_while_assigned", *on_time(0), events=events).status == "pass"
         assert judge("only_while_assigned", *on_time(0, 1), events=events).status == "fail"
 
+    @pytest.mark.parametrize(
+        ("moment", "evidence", "status"),
+        [
+            (1.0, ALL_EVIDENCE, "pass"),
+            (1.003, ALL_EVIDENCE, "fail"),
+            (1.0, ALL_EVIDENCE - {"places", "contents"}, "fail"),
+        ],
+    )
+    def test_a_record_in_a_file_may_have_the_millisecond_of_the_revocation(self, moment, evidence, status):
+        record = delivered("high", 0, moment)
+        events = [self.GIVEN, self.TAKEN]
+        assert judge("only_while_assigned", record, events=events, evidence=evidence).status == status
+
     def test_never_assigned_at_all(self):
         assert judge("only_while_assigned", *on_time(0)).status == "fail"
 

@@ -86,6 +86,33 @@ def test_events_tell_which_records_but_not_what_they_hold(folder: Path):
     assert waited == 3.5
 
 
+@pytest.mark.parametrize(
+    ("order", "before_ms", "status"),
+    [
+        (("record", "revoked"), 0, "pass"),
+        (("record", "revoked"), 1, "pass"),
+        (("record", "revoked"), 300, "fail"),
+        (("revoked", "record"), 0, "fail"),
+        (("record", "revoked", "record"), 0, "fail"),
+        (("record", "revoked", "record"), 1, "fail"),
+        (("record", "revoked", "assigned", "record"), 0, "pass"),
+    ],
+)
+def test_the_order_of_lines_decides_on_a_record_and_a_revocation_in_one_millisecond(
+    folder: Path, order: tuple[str, ...], before_ms: int, status: str
+):
+    owned = {"partitions": [{"topic": TOPIC, "partition": 0}]}
+    offsets = iter(range(4))
+    written = line("partitions_assigned", 0, **owned)
+    for what in order:
+        if what == "record":
+            written += line("records_consumed", 2, records=listed(next(offsets)))
+        else:
+            written += line(f"partitions_{what}", 2 - before_ms / 1000, **owned)
+    (folder / "c" / layout.EVENTS).write_text(written, "utf-8")
+    assert judged(load_recording(folder), "only_while_assigned")[0] == status
+
+
 def test_the_time_of_a_delivery_is_the_consumers_own(tmp_path: Path):
     """A consumer that claims to have delivered earlier is believed."""
     write_recording(tmp_path)

@@ -24,6 +24,8 @@ from fairpoll.evidence.records import Array
 
 # Unreadable lines that a sentence quotes; each quote is a line of its own length.
 SHOWN_LINES = 3
+# Stamps may be whole milliseconds, and lines of different files have no order (real seconds).
+MILLISECOND_SECONDS = 0.001
 
 
 @criterion("nothing lost", keyword="Nothing Should Be Lost", needs="records", guarantee=True)
@@ -203,11 +205,17 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
     guarantee=True,
 )
 def only_while_assigned(recording: Recording, consumer: str) -> Finding:
-    """A member delivered records of a partition only while that partition was assigned to it."""
+    """A member delivered records of a partition only while that partition was assigned to it.
+
+    If a record and the revocation have the same millisecond, the order of their lines in the member's log
+    decides; a record in an output file counts as delivered before the revocation.
+    """
+    in_files = "places" in recording.consumers[consumer].evidence
+    slack = MILLISECOND_SECONDS * recording.speed if in_files else 0.0
     periods: dict[tuple[str, Partition], list[tuple[float, float]]] = defaultdict(list)
     for assignment in assignments_of(recording, consumer).history:
         owner = (assignment.member, assignment.partition)
-        periods[owner].append((assignment.since, assignment.until))
+        periods[owner].append((assignment.since, assignment.until + slack))
     delivered, foreign = recording.consumers[consumer].delivered, [np.empty(0, np.int64)]
     for partition, rows in delivered.by_partition():
         for member in delivered.members:

@@ -16,7 +16,7 @@ from fairpoll.evidence.deliveries import DeliveryColumns
 from fairpoll.evidence.history import Committed
 from fairpoll.evidence.reading.lines import Lines, filled
 from fairpoll.evidence.reading.numbering import Numbering, Time
-from fairpoll.evidence.reading.observed import LineTimes, Written
+from fairpoll.evidence.reading.observed import BEHIND_MS, LineTimes, Written, in_order_of_lines
 from fairpoll.evidence.reading.strict import check_but_records, check_event, check_output
 from fairpoll.evidence.reading.tables import Slice, Tables, events_query, output_query
 from fairpoll.evidence.records import NOT_REPORTED, Array, Messages
@@ -24,8 +24,6 @@ from fairpoll.evidence.unreadable import Unreadable
 
 # Added to an event: the latest time at which it can have happened, in milliseconds since the epoch.
 OBSERVED_MS = "observed_ms"
-# The least that orders two events, in milliseconds.
-BEHIND_MS = 0.01
 
 
 class Gatherer:
@@ -221,7 +219,8 @@ class Gatherer:
 
 
 # Events whose latest possible time counts if their own is not usable: what ends an assignment ends it late.
-_LATE = ("partitions_revoked", "offsets_committed", "shutdown_complete")
+_ENDING = ("partitions_revoked", "shutdown_complete")
+_LATE = (*_ENDING, "offsets_committed")
 
 
 def read_member_events(
@@ -245,7 +244,7 @@ def read_member_events(
                 columns = {name: column[plain[line]] for name, column in columns.items()}
             own = filled(part.columns, "timestamp", len(plain), np.float64)
             delivers, late, readable = plain.copy(), np.zeros(len(plain), bool), plain.copy()
-            assigned = late.copy()
+            assigned, ends = late.copy(), late.copy()
             strictly: list[tuple[int, Event]] = []
             for row in np.flatnonzero(~plain).tolist():
                 check = check_event if with_records else check_but_records
@@ -255,13 +254,15 @@ def read_member_events(
                     own[row], readable[row] = event["timestamp"], True
                     delivers[row] = event["name"] == "records_consumed"
                     late[row] = event["name"] in _LATE
+                    ends[row] = event["name"] in _ENDING
                     assigned[row] = event["name"] == "partitions_assigned"
             rows = np.flatnonzero(readable)
             times = gatherer.times.written(
                 path, part.first + rows, own[rows], events=~delivers[rows], late=late[rows]
             )
             # Behind the records of the same observation that were delivered before.
-            own[rows] = np.where(assigned[rows] & ~times.own_usable, times.at + BEHIND_MS, times.at)
+            at = np.where(assigned[rows] & ~times.own_usable, times.at + BEHIND_MS, times.at)
+            own[rows] = in_order_of_lines(at, delivers[rows], ends[rows])
             seen = own.copy()
             seen[rows] = np.where(times.own_usable, times.at, times.until)
             strictly = [

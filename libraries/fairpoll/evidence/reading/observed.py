@@ -24,6 +24,8 @@ SLACK_MS = 250.0
 # A writer may collect lines and flush them together: up to this time, and since its last flush only.
 BATCH_MS = 2000.0
 READ_BYTES = 1 << 22
+# The least that orders two lines, in milliseconds.
+BEHIND_MS = 0.01
 _WHITE = np.zeros(256, bool)
 _WHITE[list(b" \t\n\r\x0b\x0c")] = True
 
@@ -188,3 +190,21 @@ class LineTimes:
             )
         known = np.full(len(own), -1) if record is None else record
         stamps.keep(own[outside], since[outside], until[outside], known[outside])
+
+
+def in_order_of_lines(at: Array, delivers: Array, ends: Array) -> Array:
+    """The times of a log's lines (milliseconds) where those that end an assignment keep their place.
+
+    `delivers` marks lines with deliveries, `ends` those that end an assignment. Their stamps may be whole
+    milliseconds, and the observation may have moved a delivery behind its stamp by as little. A line that
+    ends an assignment is behind each delivery above it, and lines of its stamp below it are not before it.
+    A difference of more than SLACK_MS is left to the criteria.
+    """
+    ordered = at.copy()
+    delivered = np.maximum.accumulate(np.where(delivers, at, -np.inf))
+    for row in np.flatnonzero(ends & (at <= delivered) & (delivered <= at + SLACK_MS)).tolist():
+        ordered[row] = delivered[row] + BEHIND_MS
+        below = slice(row + 1, None)
+        same = (ordered[below] >= at[row]) & (ordered[below] < ordered[row])
+        ordered[below][same] = ordered[row]
+    return ordered
