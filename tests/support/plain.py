@@ -52,9 +52,11 @@ class Plain:
             return [*self.partitions]
         return [(owned["topic"], owned["partition"]) for owned in event["partitions"]]
 
-    def nothing_lost(self) -> list[RecordId]:
+    def nothing_lost(self) -> tuple[list[RecordId], list[RecordId]]:
+        """The good messages that are missing, and the poison ones: none of these is put aside."""
         every = [message for messages in self.by_partition.values() for message in messages]
-        return [m.record_id for m in every if m.poison or m.record_id not in self.first]
+        good = [m.record_id for m in every if not m.poison and m.record_id not in self.first]
+        return good, [m.record_id for m in every if m.poison]
 
     def content_intact(self) -> list[RecordId]:
         known = self.known

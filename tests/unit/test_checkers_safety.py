@@ -64,6 +64,31 @@ class TestNothingLost:
         assert finding.status == "inconclusive"
         assert finding.sentence.startswith("the broker dropped 1 of the 1 that are missing")
 
+    def test_one_that_the_broker_dropped_excuses_no_other(self):
+        finding = judge("nothing_lost", *on_time(1), log_start={HIGH: 1})
+        assert (finding.status, finding.figures["lost"]) == ("fail", 1)
+        assert finding.sentence == (
+            "async lost 1 of 3 acked messages, expected 0: high/0@2; "
+            "1 more is missing that the broker dropped"
+        )
+
+    def test_a_consumer_that_delivered_nothing_lost_everything(self):
+        finding = judge("nothing_lost")
+        assert finding.status == "fail"
+        assert finding.sentence == "async delivered none of 3 acked messages, expected all"
+
+    def test_poison_without_a_trace_is_named_apart_from_good_messages(self):
+        messages = [THREE[0], *(replace(message, poison=True) for message in THREE[1:])]
+        assert judge("nothing_lost", *on_time(0), messages=messages).sentence == (
+            "async dropped 2 poison messages without a trace, expected a dead letter or a report of each: "
+            "high/0@1, high/0@2"
+        )
+        letter = delivered("high", 1, 1.5)
+        assert judge("nothing_lost", messages=messages, dead=[letter]).sentence == (
+            "async lost 1 of 1 good message, expected 0: high/0@0; and dropped 1 poison message "
+            "without a trace, expected a dead letter or a report of each: high/0@2"
+        )
+
     def test_offsets_that_were_never_acked_are_no_gap(self):
         """Compaction and transaction markers leave gaps: dpkp/kafka-python#1571, redpanda#24187."""
         messages = acked("high", 0, first_offset=5) + acked("high", 1, first_offset=9)

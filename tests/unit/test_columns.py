@@ -92,13 +92,20 @@ def test_columns_and_lists_agree(plain: Plain):
         return CRITERIA[criterion](made, "c", **thresholds)
 
     for criterion in (
-        "nothing_lost", "content_intact", "only_acked_delivered", "right_place", "no_forbidden_duplicates",
+        "content_intact", "only_acked_delivered", "right_place", "no_forbidden_duplicates",
         "order_kept", "only_while_assigned", "commits_never_ahead",
     ):  # fmt: skip
         wrong, finding = getattr(plain, criterion)(), judged(criterion)
         assert finding.status == ("fail" if wrong else "pass"), criterion
         assert finding.sentence.endswith(examples(wrong, len(wrong))), criterion
         assert len(wrong) in finding.figures.values(), criterion
+    good, poison = plain.nothing_lost()
+    finding = judged("nothing_lost")
+    assert finding.figures["lost"] == len(good) + len(poison)
+    assert finding.status == ("fail" if good or poison else "pass")
+    if any(record_id in plain.known for record_id in plain.first):
+        assert examples(good, len(good)) in finding.sentence
+        assert finding.sentence.endswith(examples(poison or good, len(poison or good)))
     for volume in ("high", "low"):
         wait = judged("oldest_wait_at_most", volume=volume, seconds=5).figures["oldest_wait_seconds"]
         assert wait == round(plain.oldest_wait([volume]), 3)

@@ -12,12 +12,14 @@ from fairpoll.checkers import judge
 from fairpoll.contract.events import dump
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.records import checksum_of
+from fairpoll.contract.subject import JudgedConsumer
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.reading import tables
 from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.evidence.reading.strict import NOWHERE, check_event, check_output
 from fairpoll.run.outputs import DeliveryCounter
+from fairpoll.verdicts.shown import not_shown
 from histories import SCENARIO, acked, consumer, delivered, recording
 from recordings import Sizes, write_recording
 
@@ -153,6 +155,32 @@ def test_commits_alone_show_waiting_but_not_which_records(folder: Path):
     ):  # fmt: skip
         status, sentence = judged(recording, criterion)
         assert (status, sentence[:20]) == ("inconclusive", "c leaves no evidence")
+
+
+def test_a_member_that_left_neither_records_nor_commits_delivered_nothing(folder: Path):
+    (folder / layout.SAMPLES).write_text("", "utf-8")
+    events = folder / "c" / layout.EVENTS
+    owned = [{"topic": TOPIC, "partition": 0}]
+    events.write_text(line("partitions_assigned", 0, partitions=owned), "utf-8")
+    recording = load_recording(folder)
+    status, sentence = judged(recording, "nothing_lost")
+    assert (status, sentence) == (
+        "fail",
+        "c delivered none of 4 acked messages, expected all: no output file, no records_consumed event "
+        "and no commit of it was seen",
+    )
+    assert judged(recording, "oldest_wait_at_most", volume="low", seconds=1)[0] == "fail"
+    for criterion in ("order_kept", "only_acked_delivered", "no_forbidden_duplicates", "content_intact"):
+        assert judged(recording, criterion)[0] == "inconclusive"
+    declared = replace(recording.facts, judged={"c": JudgedConsumer("c", ())})
+    assert not_shown("nothing_lost", replace(recording, facts=declared), "c") is None
+    assert not_shown("order_kept", replace(recording, facts=declared), "c") == "records"
+
+
+def test_a_consumer_that_nobody_saw_join_may_have_delivered_anywhere(folder: Path):
+    (folder / layout.SAMPLES).write_text("", "utf-8")
+    (folder / "c" / layout.EVENTS).write_text("", "utf-8")
+    assert judged(load_recording(folder), "nothing_lost")[0] == "inconclusive"
 
 
 def test_what_may_be_due_to_seldom_commits_is_in_doubt_and_what_is_not_fails(folder: Path):

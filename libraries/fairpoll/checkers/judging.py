@@ -1,7 +1,7 @@
 """Judges one criterion of a recording; it is inconclusive without the evidence that it needs."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from statistics import median
@@ -11,7 +11,7 @@ from fairpoll.base.errors import FairpollError
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion
 from fairpoll.checkers.unreadable import judge_past_unreadable
-from fairpoll.contract.subject import EVIDENCE
+from fairpoll.contract.subject import EVIDENCE, Evidence
 from fairpoll.evidence.history import ConsumerHistory, Recording
 
 
@@ -59,7 +59,7 @@ def _judge(
     if needed is None and finding.status == "fail" and "records" not in history.evidence:
         return _judge_by_commits(criterion, recording, finding)
     # The criterion itself is inconclusive without reports of buffers.
-    lacking = criterion.lacks(history.evidence)
+    lacking = lacks(criterion, history)
     if lacking in (None, "buffers"):
         return judge_past_unreadable(criterion, recording, finding) if len(history.unreadable) else finding
     why = (
@@ -70,6 +70,18 @@ def _judge(
         "docs/reference/consumer-contract.md lists what it can report"
     )
     return replace(finding, status="inconclusive", measured="no evidence", sentence=why, figures={})
+
+
+def lacks(
+    criterion: Criterion, history: ConsumerHistory, declared: Collection[Evidence] = ()
+) -> Evidence | None:
+    """The first kind of evidence that the criterion needs and that was neither left nor `declared`.
+
+    That a consumer took nothing proves that it lost everything.
+    """
+    if criterion.name == "nothing_lost" and history.took_nothing:
+        return None
+    return criterion.lacks({*declared, *history.evidence})
 
 
 def _judge_by_commits(criterion: Criterion, recording: Recording, finding: Finding) -> Finding:

@@ -112,6 +112,16 @@ class ConsumerHistory:
         """The highest sample; 0 without any."""
         return max((used for _, used in self.memory), default=0)
 
+    @property
+    def took_nothing(self) -> bool:
+        """Whether a member of its group was assigned partitions and left neither a record nor a commit.
+
+        That shows no single record, but that there was none. Lines that cannot be read leave it open.
+        """
+        left = "records" in self.evidence or len(self.delivered) or self.commits or len(self.unreadable)
+        committed = any(offset > 0 for offset in (self.final_offsets or {}).values())
+        return "assignments" in self.evidence and not left and not committed
+
     def rejected(self, policy: str | None = None) -> dict[RecordId, float]:
         """When each poison record was reported as rejected, under this policy or under any."""
         return {

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from fairpoll.checkers import CRITERIA
+from fairpoll.checkers.judging import lacks
 from fairpoll.contract.subject import EVIDENCE, Evidence
 from fairpoll.evidence.history import Recording
 
@@ -26,7 +27,7 @@ def not_shown(criterion: str, recording: Recording, consumer: str) -> str | None
     declared: set[Any] = set(judged[consumer].shows)
     if not declared and "places" in history.evidence:
         declared.add("contents")  # output files hold the bodies, unless it is declared that they do not
-    return CRITERIA[criterion].lacks(declared | history.evidence) if criterion in CRITERIA else None
+    return lacks(CRITERIA[criterion], history, declared) if criterion in CRITERIA else None
 
 
 def cannot_show(consumer: str, kinds: Mapping[str, list[str]]) -> str:
