@@ -637,6 +637,19 @@ class Silenced:
             self.emit(name, **fields)
 
 
+class ReportsItsStartLate(FairConsumer):
+    """Prints `startup_complete` after its first assignment, as some clients do."""
+
+    def __init__(self, config, emit):
+        super().__init__(config, Silenced(emit, ("startup_complete",)))
+        self.report_start = lambda: emit("startup_complete")
+
+    def on_assign(self, partitions):
+        super().on_assign(partitions)
+        self.report_start()
+        self.report_start = lambda: None
+
+
 class AssignsItself(FairConsumer):
     """Joins no group and commits nothing: it would find its offsets in its sink."""
 
@@ -779,6 +792,7 @@ CONSUMERS = {
     "single thread": SingleThreadRoundRobin,
     "commits after every poll": CommitsAfterEveryPoll,
     "commits at once": CommitsAtOnce,
+    "reports its start late": ReportsItsStartLate,
     "consumer protocol": ConsumerProtocol,
     "cooperative rebalancing": CooperativeRebalancing,
     "small fetches": SmallFetches,

@@ -240,6 +240,13 @@ class TestOnlyWhileAssigned:
         assert finding.status == "fail"
         assert "high/0@1" in finding.sentence
 
+    def test_a_process_may_report_its_start_after_its_first_assignment(self):
+        events = [self.GIVEN, event("startup_complete", 0.1)]
+        facts = {"start_ms": 0.0, "processes": [PROCESS]}
+        assert judge("only_while_assigned", *on_time(0), events=events, facts=facts).status == "pass"
+        facts["processes"] = [PROCESS, {**PROCESS, "started_ms": 1_000.0}]
+        assert judge("only_while_assigned", *on_time(0, 1), events=events, facts=facts).status == "fail"
+
     def test_a_process_that_was_killed_owns_nothing(self):
         killed = {"facts": {"start_ms": 0.0, "timeline": [{"at_ms": 1000, "verb": "kill", "rate": None}]}}
         assert judge("only_while_assigned", *on_time(0), events=[self.GIVEN], **killed).status == "pass"

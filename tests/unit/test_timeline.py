@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from support.histories import SCENARIO
+from support.histories import SCENARIO, acked, consumer, delivered, recording
 
+from fairpoll.checkers import judge
 from fairpoll.contract.events import dump
 from fairpoll.contract.subject import Subject
 from fairpoll.run.members import Members
@@ -63,8 +64,19 @@ class TestReady:
         members.first.report("partitions_revoked", 0, 1)
         assert not members.ready_for(Action(verb))
         members.first.report("partitions_assigned", 0)
-        members.first.report("startup_complete")  # its successor
+        members.first = members.start()
         assert not members.ready_for(Action(verb))
+
+    def test_the_start_of_a_process_may_be_reported_after_its_assignment(self, members: Members):
+        members.first.report("partitions_assigned", 0, 1)
+        members.first.report("startup_complete")
+        assert members.ready_for(Action("stop"))
+        members.act(Action("stop"))
+        members.act(Action("start"))  # the end of its predecessor is in no line
+        assert not members.ready_for(Action("stop"))
+        members.first.report("partitions_assigned", 0, 1)
+        members.first.report("startup_complete")
+        assert members.ready_for(Action("stop"))
 
     def test_one_that_has_ended_is_not_waited_for(self, members: Members):
         members.first.report("partitions_assigned", 0, 1)
@@ -83,8 +95,10 @@ class Group:
     """Becomes ready for a step when it has been asked this often."""
 
     ready_after: int
+    consumer: Subject = field(default_factory=lambda: Subject("late", ("c",)))
     asked: itertools.count = field(default_factory=itertools.count)
     steps: list[str] = field(default_factory=list)
+    waited_for: list[object] = field(default_factory=list)
 
     def ready_for(self, action: Action) -> bool:
         return action.verb != "leave" or next(self.asked) >= self.ready_after
@@ -103,6 +117,8 @@ def moments(*groups: Group) -> list[float]:
         over = timeline.over(elapsed)
         at += [elapsed] * (len(timeline.done) - len(at))
         if over:
+            for group in groups:
+                group.waited_for = [step["waited_for"] for step in timeline.done]
             return at
     raise AssertionError
 
@@ -120,3 +136,35 @@ def test_a_step_waits_for_every_group_and_delays_the_steps_after_it():
 def test_a_member_that_never_gets_partitions_delays_nothing_beyond_the_live_traffic():
     assert moments(never := Group(1_000_000)) == [0.0, 4.0, 6.0]
     assert never.steps == ["join", "leave", "start"]
+    assert never.waited_for == [[], ["late"], ["late"]]
+
+
+@pytest.mark.parametrize(
+    ("leave_at", "waited_for", "doubt"),
+    [
+        (6.2, [], ""),
+        (7.0, ["slow"], ""),
+        (9.2, ["slow"], "came at second 9.2 of 10, because slow had no assignment until then"),
+        (10.1, ["slow"], "came when the traffic was over, because slow had no assignment until then"),
+    ],
+)
+def test_a_late_step_is_a_doubt_for_what_rests_on_it(leave_at: float, waited_for: list[str], doubt: str):
+    steps = (Step(3.0, Action("join")), Step(6.0, Action("leave")))
+    done = [
+        {"at_ms": 3_050.0, "verb": "join", "rate": None},
+        {"at_ms": leave_at * 1000, "verb": "leave", "rate": None, "waited_for": waited_for},
+    ]
+    run = recording(
+        acked("low", 2, 9),
+        consumer("c", delivered("low", 0, 2.5), delivered("low", 1, 9.5)),
+        scenario=replace(SCENARIO, duration_seconds=10.0, timeline=steps),
+        facts={"start_ms": 0.0, "timeline": done},
+    )
+    for check, thresholds in (("delivers_again", {"seconds": 5.0}), ("order_kept", {})):
+        finding = judge(check, run, "c", **thresholds)
+        if doubt:
+            assert finding.status == "inconclusive"
+            assert finding.sentence.startswith(f"the step 'leave', planned at second 6, {doubt} (c ")
+        else:
+            assert finding.status == "pass", finding.sentence
+    assert judge("nothing_lost", run, "c").status == "pass"

@@ -41,12 +41,16 @@ def unassigned(recording: Recording, consumer: str) -> dict[Partition, list[Gap]
 def assignments_of(recording: Recording, consumer: str, until: float = math.inf) -> Assignments:
     """The group's assignments and pauses up to a moment.
 
-    By its members' events, the timeline's kills, and the ends of processes that died.
+    By its members' events, the timeline's kills, the starts of processes and the ends of those that died.
     """
+    clock = recording.facts.clocks.get(consumer)
+    offset_ms = clock.offset_ms if clock else 0.0
     ends: list[Event] = [{"name": "kill", "at": at} for at, verb, _ in recording.steps if verb == "kill"]
     for process in recording.processes_of(consumer):
+        at = recording.seconds(process.started_ms - offset_ms)
+        ends.append({"name": "started", "at": at, "member": process.member_folder})
         if process.died and process.over_ms is not None:
-            name, at = "kill" if process.excused else "died", recording.seconds(process.over_ms)
+            name, at = "kill" if process.excused else "died", recording.seconds(process.over_ms - offset_ms)
             ends.append({"name": name, "at": at, "member": process.member_folder})
     events = sorted([*recording.consumers[consumer].events, *ends], key=lambda event: event["at"])
     return Assignments.of(takewhile(lambda event: event["at"] <= until, events))

@@ -48,7 +48,7 @@ def buffers_bounded(recording: Recording, consumer: str) -> Finding:
     )
 
 
-@criterion("pauses and resumes pair up", keyword="Pauses And Resumes Should Pair Up")
+@criterion("pauses and resumes pair up", keyword="Pauses And Resumes Should Pair Up", rests_on_steps=True)
 def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
     """No partition was left paused, or silent since an assignment after a pause, while messages waited in it.
 

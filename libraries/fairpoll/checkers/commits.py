@@ -66,6 +66,7 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     needs="records",
     also_needs="commits",
     guarantee=True,
+    rests_on_steps=True,
 )
 def commits_never_back(recording: Recording, consumer: str) -> Finding:
     """While a partition stayed with its member, its committed offset was never lowered.

@@ -134,6 +134,7 @@ def right_place(recording: Recording, consumer: str) -> Finding:
     keyword="No Forbidden Duplicates Should Be Delivered",
     needs="records",
     guarantee=True,
+    rests_on_steps=True,
 )
 def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
     """A record was redelivered only after a new assignment, and only from the last commit on.
@@ -173,7 +174,11 @@ def repeated(delivered: Deliveries) -> Iterator[tuple[int, int]]:
 
 
 @criterion(
-    "order kept within each partition", keyword="Order Should Be Kept", needs="records", guarantee=True
+    "order kept within each partition",
+    keyword="Order Should Be Kept",
+    needs="records",
+    guarantee=True,
+    rests_on_steps=True,
 )
 def order_kept(recording: Recording, consumer: str) -> Finding:
     """Within an assignment, each partition's records were delivered in the order of their offsets.
@@ -199,6 +204,7 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
     needs="assignments",
     also_needs="records",
     guarantee=True,
+    rests_on_steps=True,
 )
 def only_while_assigned(recording: Recording, consumer: str) -> Finding:
     """A member delivered records of a partition only while that partition was assigned to it.

@@ -17,6 +17,8 @@ PLAN_LATENESS_SECONDS = UNSCALED_SECONDS / 2
 # that is not in the log yet.
 HOST_PAUSE_SECONDS = 1.0
 SLOW_ACK_SECONDS = 1.0
+# A step that leaves less than this share of the traffic that was planned after it tests less than planned.
+LATE_STEP_SHARE = 0.25
 
 
 def load_doubts(recording: Recording) -> list[str]:
@@ -57,6 +59,25 @@ def conditions(recording: Recording) -> list[str]:
 def plan_missed(recording: Recording) -> str | None:
     """The reason if the producer did not send every planned message in time."""
     return _messages_missing(recording) or _sent_late(recording)
+
+
+def steps_missed(recording: Recording) -> str | None:
+    """The reason if a step of the timeline came so late that little or nothing of the traffic was left.
+
+    A step waits for the assignments of all consumers. Recordings of earlier versions do not have whom it
+    waited for, and are not doubted.
+    """
+    planned = sorted(recording.scenario.timeline, key=lambda step: step.at_seconds)
+    missed: list[str] = []
+    for step, done in zip(planned, recording.facts.timeline, strict=False):
+        at, end = recording.seconds(done.at_ms), recording.duration
+        if done.waited_for and end - at < (end - step.at_seconds) * LATE_STEP_SHARE:
+            when = f"at second {at:.1f} of {end:g}" if at < end else "when the traffic was over"
+            missed.append(
+                f"the step '{step.action.verb}', planned at second {step.at_seconds:g}, came {when}, because "
+                f"{', '.join(done.waited_for)} had no assignment until then"
+            )
+    return "; ".join(missed) or None
 
 
 def _messages_missing(recording: Recording) -> str | None:

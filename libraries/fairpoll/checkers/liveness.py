@@ -71,7 +71,9 @@ def every_partition_served(recording: Recording, consumer: str, *, seconds: Seco
     )
 
 
-@criterion("delivers again after each step", keyword="Consumer Should Deliver Again Within")
+@criterion(
+    "delivers again after each step", keyword="Consumer Should Deliver Again Within", rests_on_steps=True
+)
 def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
     """After each step of the timeline, every partition with messages waiting delivers again in time.
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from fairpoll.base.errors import FairpollError
 from fairpoll.base.typed import WORDS
-from fairpoll.checkers.doubts import adverse_doubts, void_doubts
+from fairpoll.checkers.doubts import adverse_doubts, steps_missed, void_doubts
 from fairpoll.checkers.excuses import excused
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.sink_rate import rate_ignored
@@ -94,6 +94,7 @@ class Criterion:
     subject: Subject = "consumer"
     depends_on_load: bool = False
     timed: bool = False
+    rests_on_steps: bool = False
 
     @property
     def rests_on_time(self) -> bool:
@@ -151,6 +152,8 @@ class Criterion:
             finding = _weighed(recording, finding)
         if finding.status == "fail" and self.rests_on_time:
             finding = excused(recording, finding, judge, of_load=self.depends_on_load)
+        if finding.status == "pass" and self.rests_on_steps and (why := steps_missed(recording)):
+            finding = replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")
         return finding
 
 
@@ -184,6 +187,7 @@ def criterion(
     subject: Subject = "consumer",
     depends_on_load: bool = False,
     timed: bool = False,
+    rests_on_steps: bool = False,
 ) -> Callable[[Callable[..., Finding]], Criterion]:
     """Declare the decorated function as a criterion, under its own name.
 
@@ -199,6 +203,7 @@ def criterion(
         subject: whether it judges a consumer, the producer or the run.
         depends_on_load: whether doubts about the load make it inconclusive.
         timed: whether a pause of the host can cause a failure, though no threshold is in seconds.
+        rests_on_steps: whether it passes only if the steps of the timeline took place as planned.
 
     Raises FairpollError for a second criterion of the same name.
     """
@@ -217,6 +222,7 @@ def criterion(
             subject=subject,
             depends_on_load=depends_on_load,
             timed=timed,
+            rests_on_steps=rests_on_steps,
         )
         if other := CRITERIA.get(name) or RUN_CRITERIA.get(name):
             raise FairpollError(

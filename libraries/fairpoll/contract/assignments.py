@@ -12,9 +12,9 @@ from typing import Any
 
 from fairpoll.contract.records import Partition, partitions_of
 
-# Events after which a member owns nothing. `kill` is a step of the timeline or a fault, `died` the end of a
-# process on its own.
-RELEASING = ("startup_complete", "shutdown_complete", "kill", "died")
+# Events after which a member owns nothing. `started` is the start of a process as the harness recorded it,
+# `kill` a step of the timeline or a fault, `died` the end of a process on its own.
+RELEASING = ("started", "startup_complete", "shutdown_complete", "kill", "died")
 
 
 @dataclass(slots=True)
@@ -55,6 +55,8 @@ class Assignments:
         self.evictions: list[float] = []
         self.reported = False
         self._owned: dict[str, dict[Partition, Assignment]] = {}
+        # Members whose starts are known: their `startup_complete` may come after their first assignment.
+        self._started: set[str] = set()
 
     @classmethod
     def of(cls, events: Iterable[Mapping[str, Any]]) -> "Assignments":
@@ -88,7 +90,8 @@ class Assignments:
             case "partitions_resumed":
                 for partition in partitions_of(event):
                     self.paused.pop((member, partition), None)
-            case _ if name in RELEASING:
+            case _ if name in RELEASING and not (name == "startup_complete" and member in self._started):
+                self._started |= {member} if name == "started" else set()
                 self._release(member, list(self._owned.get(member, ())), at, lost=name == "died")
                 self.paused = {key: pause for key, pause in self.paused.items() if key[0] != member}
 

@@ -43,9 +43,16 @@ class Host:
 
 @dataclass(frozen=True)
 class Step:
+    """A step of the timeline when it was done.
+
+    `waited_for` has the consumers whose assignments delayed it, or a step before it; earlier versions did not
+    record them.
+    """
+
     at_ms: float
     verb: str
     rate: float | None
+    waited_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

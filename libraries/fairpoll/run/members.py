@@ -79,16 +79,19 @@ class Members:
         A second member that leaves before its assignment would have no effect. A consumer that does not
         report its assignments is always ready.
         """
-        for path, tail in self._tails.items():
-            while events := tail.read():
-                for event in events:
-                    self._assignments.take(event, str(path))
+        self._read_assignments()
         member = {"leave": self.second, "join": self.first, "stop": self.first, "kill": self.first}.get(
             action.verb
         )
         if member is None or not member.running or not self._assignments.reported:
             return True
         return self._assignments.current_assignment(str(member.events)) is not None
+
+    def _read_assignments(self) -> None:
+        for path, tail in self._tails.items():
+            while events := tail.read():
+                for event in events:
+                    self._assignments.take(event, str(path))
 
     def act(self, action: Action) -> None:
         """Do one step of the timeline, without waiting for its effect."""
@@ -226,6 +229,8 @@ class Members:
         environment = {**self.environment, OUTPUT_FOLDER: str(folder)}
         events, log = folder / layout.EVENTS, folder / layout.CLIENT_LOG
         self._tails.setdefault(events, Tail(events))
+        self._read_assignments()
+        self._assignments.take({"name": "started"}, str(events))
         process = self.processes.start(name, self.consumer.command, environment, events, log)
         self._started.append(process)
         return process

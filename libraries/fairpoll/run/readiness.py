@@ -75,7 +75,7 @@ def wait_until_assigned(
     tails = {
         name: Tail(members.folder / layout.EVENTS, check_event) for name, (_, members) in consumers.items()
     }
-    assignments = {name: Assignments() for name in tails}
+    assignments = {name: Assignments.of([{"name": "started", "at": 0.0}]) for name in tails}
     # What the coordinator has answered about those that report no assignments.
     asked: dict[str, set[Partition]] = {}
     # Those whose group has no member.

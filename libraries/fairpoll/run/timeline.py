@@ -22,12 +22,16 @@ class Timeline:
         # The delay of the steps in seconds, and whether the next one waits.
         self._delay = 0.0
         self._waiting = False
+        self._waited_for: dict[str, None] = {}
 
     def over(self, elapsed: float) -> bool:
         """Do the steps due after `elapsed` seconds of live traffic; True at its end, with all done."""
         while self._left and (late := elapsed - self._left[0].at_seconds) >= self._delay:
             action = self._left[0].action
-            if elapsed < self._duration and not all(group.ready_for(action) for group in self._groups):
+            late_groups = [group.consumer.name for group in self._groups if not group.ready_for(action)]
+            if late_groups:
+                self._waited_for.update(dict.fromkeys(late_groups))
+            if late_groups and elapsed < self._duration:
                 self._waiting = True
                 break
             if self._waiting:
@@ -35,5 +39,12 @@ class Timeline:
             del self._left[0]
             for group in self._groups:
                 group.act(action)
-            self.done.append({"at_ms": clock.now_ms(), "verb": action.verb, "rate": action.rate})
+            self.done.append(
+                {
+                    "at_ms": clock.now_ms(),
+                    "verb": action.verb,
+                    "rate": action.rate,
+                    "waited_for": [*self._waited_for],
+                }
+            )
         return elapsed >= self._duration and not self._left

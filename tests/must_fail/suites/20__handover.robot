@@ -26,6 +26,8 @@ Commits After Every Poll               [Template]                             Co
                                        commits after every poll
 Cooperative Rebalancing                [Template]                             Consumer Should Pass Everything
                                        cooperative rebalancing
+Reports Its Start Late                 [Template]                             Consumer Should Pass Everything
+                                       reports its start late
 
 
 *** Keywords ***
@@ -43,3 +45,4 @@ Run The Defective Consumers
     ...    one consumer per topic
     ...    commits after every poll
     ...    cooperative rebalancing
+    ...    reports its start late
