@@ -105,4 +105,4 @@ Run Yours
     [Documentation]    Run the plain loop and your consumer side by side. Skips the tests unless CONSUMER is set.
     Skip If    $CONSUMER == ''    no consumer is given: run with --variable "CONSUMER:./my-consumer --flag"
     Bring Up The Cluster
-    Run Scenario    sync    yours    speed=${SPEED}    &{YOURS}
+    Run Scenario    sync    yours    speed=${SPEED}    names=${NAMES}    &{YOURS}

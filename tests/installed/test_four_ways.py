@@ -21,11 +21,13 @@ def plain_loop(installed: Installed) -> str:
 
 
 def test_a_fair_consumer_passes(installed: Installed):
-    done = installed.run("fairpoll", "test", *MOCK, "--name", "fair", FAIR)
+    done = installed.run("fairpoll", "test", *MOCK, "--names", "both", "--name", "fair", FAIR)
     first, *rest = done.stdout.splitlines()
     assert first.startswith("PASS: fair: all ")
     assert rest == ["results/summary.html", "results/log.html"]
     assert (installed.folder / "results" / "xunit.xml").exists()
+    runs = json.loads((installed.folder / "results" / "verdict.json").read_text("utf-8"))["runs"]
+    assert [run["scenario"].partition(" (")[2] for run in runs] == ["", "topic names reversed)"]
 
 
 def test_an_example_fails_for_starvation_by_name(installed: Installed):

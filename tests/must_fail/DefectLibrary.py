@@ -163,7 +163,7 @@ class DefectLibrary:
         met = sum(finding.status == "pass" for finding in findings)
         status: Status = "pass" if met == len(findings) else "fail"
         self._rows.append(_row(consumer, "passes everything", f"{met} of {len(findings)} criteria", status))
-        settle(SESSION.verdict(), findings)
+        settle(findings)
 
     @keyword
     def consumer_should_pass_what_it_shows(self, consumer: str, *unshown: str) -> None:
@@ -176,7 +176,7 @@ class DefectLibrary:
         self._rows.append(_row(consumer, "passes what it shows", f"without {', '.join(lacking)}", status))
         if lacking != [*unshown]:
             raise Failure(f"{consumer} has no evidence of {lacking}, expected {[*unshown]}")
-        settle(SESSION.verdict(), shown)
+        settle(shown)
 
     @keyword
     def log_the_kill_table(self) -> None:

@@ -86,6 +86,16 @@ class StaticPriorityForTheHotTopic(FairConsumer):
     buffers_class = Buffers
 
 
+class ServesInTheOrderOfNames(FairConsumer):
+    """Serves the topic whose name sorts first as long as there is anything of it, as Java's clients do."""
+
+    class Buffers(PartitionBuffers):
+        def choose(self):
+            return min(self.ready)
+
+    buffers_class = Buffers
+
+
 class NewestFirst(FairConsumer):
     """Serves the latest record of each partition first."""
 
@@ -747,6 +757,7 @@ CONSUMERS = {
     "an hour slow": AnHourSlow,
     "commits before it flushes": CommitsBeforeItFlushes,
     "flushes before it commits": FlushesBeforeItCommits,
+    "serves in the order of names": ServesInTheOrderOfNames,
     "newest first": NewestFirst,
     "holds low volume back": HoldsLowVolumeBack,
     "freezes one partition": FreezesOnePartition,

@@ -92,6 +92,25 @@ def test_declared_evidence_that_is_hidden_is_inconclusive(declared: str, tmp_pat
     assert "nothing_lost" not in str(found["not_shown"])
 
 
+@pytest.mark.slow
+def test_who_is_fair_only_by_its_topics_names_is_seen(tmp_path: Path):
+    """With the names as written the low-volume topic sorts last, and waits; reversed it is served first."""
+    consumers = ROOT / "tests" / "must_fail" / "consumers.py"
+    command = shlex.join([sys.executable, str(consumers), "serves in the order of names"])
+    variables = ["CLUSTER:mock", "SPEED:10", "NAMES:both", f"CONSUMER:{command}", "CONSUMER_NAME:named"]
+    done = run(tmp_path, *(word for v in variables for word in ("--variable", v)), str(SUITE))
+    assert done.returncode > 0
+    written, reverse = json.loads((tmp_path / "verdict.json").read_text("utf-8"))["runs"]
+    waits = [r["figures"]["named"]["low_volume_oldest_wait_seconds"] for r in (written, reverse)]
+    assert waits[0] > 60
+    assert waits[1] < 20
+    (sentence,) = [f["sentence"] for f in written["findings"] if f["check"] == "oldest_wait_at_most"]
+    assert "; with the names reversed it passes (" in sentence
+    assert sentence.endswith("): the order of the topics' names decides")
+    assert sentence in done.stdout.replace("\n", " ")
+    assert reverse["scenario"].endswith(" (topic names reversed)")
+
+
 def test_without_a_consumer_the_suite_is_skipped_with_the_reason(tmp_path: Path):
     done = run(tmp_path, "--variable", "CLUSTER:mock", str(SUITE))
     assert 'no consumer is given: run with --variable "CONSUMER:./my-consumer --flag"' in done.stdout

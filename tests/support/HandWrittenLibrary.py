@@ -15,4 +15,4 @@ class HandWrittenLibrary:
     @keyword(tags=[RECORDS])
     def take_a_hand_written_recording(self) -> None:
         """Makes it the current one. Does nothing else."""
-        SESSION.current = Verdict(recording(acked("low", 0), consumer("async", delivered("low", 0, 1))))
+        SESSION.current = [Verdict(recording(acked("low", 0), consumer("async", delivered("low", 0, 1))))]

@@ -91,11 +91,12 @@ def logged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], st
     monkeypatch.setattr(BuiltIn, "get_variable_value", lambda *_: str(folder))
     run = hostile_recording(folder)
     verdict = Verdict(run)
+    monkeypatch.setattr(judging.SESSION, "current", [verdict])
     criteria = ("nothing_lost", "only_acked_delivered", "right_place", "buffers_bounded", "content_intact")
     findings = [judge(criterion, run, "async") for criterion in criteria]
     judging.log_charts(verdict, ["async"])
     with pytest.raises(AssertionError) as failure:
-        judging.settle(verdict, findings)
+        judging.settle(findings)
     return pages, str(failure.value)
 
 

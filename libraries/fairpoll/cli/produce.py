@@ -26,6 +26,7 @@ from fairpoll.producer.shards import Shard
 from fairpoll.producer.traffic import TrafficProducer, acked_in
 from fairpoll.run.distributed.plan import Wanted, produce_together
 from fairpoll.scenarios.file import load_scenario
+from fairpoll.scenarios.model import REVERSED, WRITTEN
 from fairpoll.scenarios.overrides import VOLUMES, with_overrides
 
 
@@ -46,6 +47,12 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @speed_option
 @option("--only-volume", type=click.Choice(["high", "low"]), help="Only the topics of this volume.")
 @option("--run-id", callback=checked_run_id, help="The run id in every message.  [default: manual]")
+@option(
+    "--names",
+    type=click.Choice([WRITTEN, REVERSED]),
+    default=WRITTEN,
+    help="How the topics' names sort: as in the scenario, or the other way round.",
+)
 @option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
 @override_options
 @option(
@@ -76,6 +83,7 @@ def produce(  # noqa: PLR0913 - an argument an option
     speed: float,
     only_volume: str | None,
     run_id: str | None,
+    names: str,
     topic_suffix: str,
     ledger: Path | None,
     create_topics: bool,
@@ -98,7 +106,7 @@ def produce(  # noqa: PLR0913 - an argument an option
     takes precedence, or those that are started together. They divide the partitions, start at the same
     time, and hand in their ledgers.
     """
-    scenario = load_scenario(scenario_file)
+    scenario = load_scenario(scenario_file).named(names)
     if not controlled:  # variables exported for a stand-alone producer must not change what the suites judge
         scenario = with_overrides(scenario, **overrides)
     scaled = scenario.at_speed(speed)
@@ -118,20 +126,20 @@ def produce(  # noqa: PLR0913 - an argument an option
                 commanded.set()
 
     stop_on_signals(lambda: handle("stop"))
-    names = {topic.name: topic.name + topic_suffix for topic in scenario.topics}
+    topics = {topic: name + topic_suffix for topic, name in scenario.names_on_cluster.items()}
     config = {**connection(bootstrap_servers), "client.id": "fairpoll-producer"}
     if not controlled:
         require_broker(config)
         if evidence_topic:
-            wanted = Wanted(scenario, speed, names, create_topics, part, run_id, shared_by or "")
+            wanted = Wanted(scenario, speed, topics, create_topics, part, run_id, shared_by or "")
             produce_together(wanted, config, evidence_topic, stop)
             return
     if create_topics:
-        create_missing_topics({names[topic.name]: topic.partitions for topic in scenario.topics}, config)
+        create_missing_topics({topics[topic.name]: topic.partitions for topic in scenario.topics}, config)
     emit = EventWriter()
     run_id = run_id or "manual"
     partitions = part.partitions(scaled) if part else None
-    producer = TrafficProducer(scaled, run_id, names, config, emit, partitions)
+    producer = TrafficProducer(scaled, run_id, topics, config, emit, partitions)
     emit("startup_complete", run_id=run_id)
     if ledger is None:
         producer.produce_backlog()

@@ -19,6 +19,7 @@ from fairpoll.contract.subject import ATTRIBUTES, Subject
 from fairpoll.evidence import layout
 from fairpoll.reports.outcome import EXIT_CODES, outcome
 from fairpoll.scenarios.file import load_scenario
+from fairpoll.scenarios.model import NAME_ORDERS
 from fairpoll.scenarios.packaged import SPECIFIED, find_scenario
 from fairpoll.verdicts.expectation import THRESHOLDS, Threshold, Thresholds
 
@@ -98,6 +99,13 @@ def _checked(
 @click.option(
     "--scenario", show_default="specified.yaml", help="A scenario file, or the name of a packaged one."
 )
+@click.option(
+    "--names",
+    type=click.Choice(NAME_ORDERS),
+    show_default="as in the scenario",
+    help="How the topics' names sort: many clients serve topics in the order of their names. `both` runs and "
+    "judges both orders.",
+)
 @_threshold_options
 @click.option("--suite", "suites", multiple=True, help="Another packaged suite, or a file; once for each.")
 @click.option(
@@ -159,6 +167,7 @@ def robot_arguments(options: Mapping[str, Any]) -> list[str]:
         "CLUSTER": cluster,
         "SPEED": f"{options['speed']:g}",
         "SCENARIO": scenario,
+        "NAMES": options["names"],
         **{attribute.variable: options[name] for name, attribute in ATTRIBUTES.items()},
         **{name.upper(): options[name] for name in (*names, "ssl_ca_location")},
         **thresholds,

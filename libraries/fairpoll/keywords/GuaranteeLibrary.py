@@ -7,7 +7,6 @@ from fairpoll.contract.subject import Mode
 from fairpoll.keywords.arguments import CONVERTERS
 from fairpoll.keywords.criterion_keywords import with_keywords
 from fairpoll.keywords.judging import find, settle
-from fairpoll.keywords.session import SESSION
 from fairpoll.keywords.VerdictLibrary import SAFETY
 
 
@@ -33,8 +32,7 @@ class GuaranteeLibrary:
 
         Example: `Every Delivery Guarantee Should Hold    async`
         """
-        verdict = SESSION.verdict()
-        settle(verdict, [find(verdict, criterion, mode) for criterion in DELIVERY_GUARANTEES])
+        settle([finding for criterion in DELIVERY_GUARANTEES for finding in find(criterion, mode)])
 
     @keyword(tags=("backpressure",))
     def backpressure_should_hold(self, mode: Mode) -> None:
@@ -48,7 +46,4 @@ class GuaranteeLibrary:
 
         Example: `Backpressure Should Hold    async`
         """
-        verdict = SESSION.verdict()
-        settle(
-            verdict, [find(verdict, criterion, mode) for criterion in ("buffers_bounded", "pauses_pair_up")]
-        )
+        settle([*find("buffers_bounded", mode), *find("pauses_pair_up", mode)])

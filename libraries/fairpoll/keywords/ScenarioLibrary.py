@@ -53,6 +53,7 @@ class ScenarioLibrary:
         *modes: str,
         speed: float = 1.0,
         bizon_config: str = "",
+        names: Literal["", "written", "reversed", "both"] = "",
         **yours: str,
     ) -> None:
         """Produces the scenario's traffic once while each consumer reads it in a group of its own.
@@ -65,6 +66,8 @@ class ScenarioLibrary:
                 first two.
             speed: divides every interval and multiplies the sink's rate; default 1.
             bizon_config: a configuration file that the Bizon modes are based on.
+            names: how the topics' names sort; default as in the scenario. `both` makes two runs, side by
+                side where the scenario allows it, and each criterion is judged in both.
             **yours
 
         Fails if no scenario is named or the file is wrong, if no cluster runs, or if the producer or a
@@ -73,9 +76,9 @@ class ScenarioLibrary:
         Example: `Run Scenario    sync    async    speed=10`
         """
         consumers = [consumer_of(mode, yours, bizon_config) for mode in modes or ("sync", "async")]
-        verdict = SESSION.record(SCENARIOS.file(), speed, consumers)
-        if not SESSION.results.has_charts(verdict):
-            log_charts(verdict, [consumer.name for consumer in consumers])
+        for verdict in SESSION.record(SCENARIOS.file(), speed, consumers, names):
+            if not SESSION.results.has_charts(verdict):
+                log_charts(verdict, [consumer.name for consumer in consumers])
 
     @keyword(tags=["scenario"])
     @with_subject

@@ -65,7 +65,6 @@ class VerdictLibrary:
 
         Example: `Delivery Should Meet    async    1 000    20    -    1%`
         """
-        verdict = SESSION.verdict()
         findings: list[Finding] = []
         for check, volume, bound in (
             ("delivered_at_least", "high", high_at_least),
@@ -73,13 +72,14 @@ class VerdictLibrary:
             ("delivered_at_most", "low", low_at_most),
         ):
             if bound.value is not None:
-                findings.append(find(verdict, check, mode, volume=volume, records=bound.value))
+                findings += find(check, mode, volume=volume, records=bound.value)
         if (share := low_share_at_least.value) is not None:
-            findings.append(find(verdict, "share_at_least", mode, volume="low", share=share))
+            findings += find("share_at_least", mode, volume="low", share=share)
         if not findings:
             raise ValueError("no criterion is given; at least one of the four must be other than -")
-        log_charts(verdict, [SESSION.consumer(mode)])
-        settle(verdict, findings)
+        for verdict in SESSION.verdicts():
+            log_charts(verdict, [SESSION.consumer(mode)])
+        settle(findings)
 
     @keyword(tags=("service",))
     def oldest_message_should_wait_at_most(self, mode: Mode, topics: Topics, budget: Duration) -> None:
@@ -95,11 +95,11 @@ class VerdictLibrary:
 
         Example: `Oldest Message Should Wait At Most    async    low    5 seconds`
         """
-        verdict = SESSION.verdict()
-        finding = find(verdict, "oldest_wait_at_most", mode, volume=topics.value, seconds=budget.value)
-        # Again, with the budgets that have been judged so far.
-        log_charts(verdict, list(verdict.recording.consumers), wait_charts)
-        settle(verdict, [finding])
+        findings = find("oldest_wait_at_most", mode, volume=topics.value, seconds=budget.value)
+        for verdict in SESSION.verdicts():
+            # Again, with the budgets that have been judged so far.
+            log_charts(verdict, list(verdict.recording.consumers), wait_charts)
+        settle(findings)
 
     @keyword(tags=("service",))
     def oldest_message_should_wait_at_most_times_solo(
@@ -136,8 +136,7 @@ class VerdictLibrary:
 
         Example: `Finding Should Be As Known    bizon-sync    nothing_lost    pass`
         """
-        verdict = SESSION.verdict()
-        finding = find(verdict, criterion.value, mode)
+        finding = find(criterion.value, mode)[0]
         SESSION.results.write_verdicts()
         if finding.status != status:
             raise Failure(f"known as {status}, but judged {finding.status}: {finding.sentence}")

@@ -11,6 +11,7 @@ from fairpoll.checkers import Finding
 from fairpoll.keywords.session import SESSION
 from fairpoll.reports.run_charts import run_charts, write_charts
 from fairpoll.reports.tables import criteria_table
+from fairpoll.verdicts.orders import judge_in_each_order
 from fairpoll.verdicts.series import StoredRun
 from fairpoll.verdicts.verdict import Verdict
 
@@ -21,38 +22,40 @@ RUN = "run"
 
 def judge(check: str, mode: str, **thresholds: object) -> None:
     """Judge one criterion and settle the test; `mode` as for `find`."""
-    verdict = SESSION.verdict()
-    settle(verdict, [find(verdict, check, mode, **thresholds)])
+    settle(find(check, mode, **thresholds))
 
 
-def find(verdict: Verdict, check: str, mode: str, **thresholds: object) -> Finding:
-    """Judge one criterion and keep the finding, for `settle`.
+def find(check: str, mode: str, **thresholds: object) -> list[Finding]:
+    """Judge one criterion, in each of the current recordings, and keep the findings, for `settle`.
 
     `mode` is the word that suites use for the consumer, or RUN. Raises ValueError if the run has no such
     consumer.
     """
     consumer = RUN if mode == RUN else SESSION.consumer(mode)
     with SESSION.results.stopwatch("judged"):
-        return verdict.judge(check, consumer, **thresholds)
+        return judge_in_each_order(SESSION.verdicts(), check, consumer, **thresholds)
 
 
-def settle(verdict: Verdict, findings: Sequence[Finding]) -> None:
+def settle(findings: Sequence[Finding]) -> None:
     """Log the table, write verdict.json, then pass with the figures or fail with every unmet criterion."""
     with SESSION.results.stopwatch("verdicts written"):
         SESSION.results.write_verdicts()
-    judged = [finding for finding in findings if verdict.decides(finding)]
+    verdicts = SESSION.verdicts()
+    judged = [finding for finding in findings if all(verdict.decides(finding) for verdict in verdicts)]
     if not judged:
         # Skipped: evidence that the consumer cannot show is listed once in the summary, and decides nothing.
         raise SkipExecution(f"not judged: {findings[0].sentence}")
     findings = judged
     consumer = findings[0].consumer
-    logger.info(criteria_table(findings, caption=f"{consumer}, {verdict.recording.cluster}"), html=True)
+    cluster = verdicts[0].recording.cluster
+    logger.info(criteria_table(findings, caption=f"{consumer}, {cluster}"), html=True)
     unmet = [finding for finding in findings if finding.status != "pass"]
     if not unmet:
         measured = "; ".join(f"{f.criterion}: {f.measured}{_allowed(f)}" for f in findings)
         BuiltIn().set_test_message(f"{consumer}: {measured}", append=True, separator="\n")
         return
-    raise Failure(_message(unmet, len(findings), f"evidence: {verdict.recording.folder}"))
+    judged_in = next((verdict for verdict in verdicts if unmet[0] in verdict.findings), verdicts[0])
+    raise Failure(_message(unmet, len(findings), f"evidence: {judged_in.recording.folder}"))
 
 
 def _allowed(finding: Finding) -> str:

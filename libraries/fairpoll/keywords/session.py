@@ -17,6 +17,7 @@ from fairpoll.contract.subject import Subject, names_by_mode
 from fairpoll.evidence.measures import oldest_wait
 from fairpoll.evidence.reading.loading import load_recording
 from fairpoll.keywords.results import RECORDED, Results
+from fairpoll.keywords.runs import Run
 from fairpoll.keywords.suite_scenarios import NOTHING_RUN, SCENARIOS
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.live import LiveProgress
@@ -29,16 +30,6 @@ from fairpoll.verdicts.verdict import Verdict
 
 NO_CLUSTER = "no cluster is running; begin with the keyword 'Ensure Cluster'"
 NO_BACKGROUND_RUN = "no scenario is running; begin with the keyword 'Start Scenario'"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A scenario file at a speed, with these consumers; `only_volume` is the single volume, "" for both."""
-
-    scenario_file: Path
-    speed: float
-    consumers: tuple[Subject, ...]
-    only_volume: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +50,8 @@ class Session:
         # Whether a table is shown on the terminal while a scenario runs; None: not requested yet.
         self.live: bool | None = None
         self.results = Results()
-        self.current: Verdict | None = None
+        # One, or one for each order of the topics' names.
+        self.current: list[Verdict] = []
         self._current_run: Run | None = None
         self._verdicts: dict[Run, Verdict] = {}
         # Scenarios recorded side by side: the folder, or the exception.
@@ -92,11 +84,18 @@ class Session:
             BuiltIn().set_suite_metadata("Broker", self.cluster.description, top=True)
         return self.cluster
 
-    def record(self, scenario_file: Path, speed: float, consumers: Sequence[Subject]) -> Verdict:
-        """Run the scenario, unless this session has run it; its verdict becomes `current`."""
-        run = Run(scenario_file.resolve(), speed, tuple(consumers))
+    def record(
+        self, scenario_file: Path, speed: float, consumers: Sequence[Subject], names: str = ""
+    ) -> list[Verdict]:
+        """Run the scenario, unless this session has run it; its verdicts are those judged next.
+
+        There is one for each order of the topics' names; `names` is "" for those that the scenario asks for.
+        """
+        runs = Run(scenario_file.resolve(), speed, tuple(consumers)).in_orders(names)
         with self.results.noting(scenario_file.name):
-            return self._judge_next(self._verdict_of(run), run)
+            if len(runs) > 1:
+                self._run_side_by_side(runs, len(runs))
+            return self._judge_next([self._verdict_of(one) for one in runs], runs[0])
 
     def record_side_by_side(
         self,
@@ -109,12 +108,17 @@ class Session:
 
         Scenarios that must run alone are not run.
         """
-        runs = [Run(path.resolve(), speed, tuple(consumers)) for path in dict.fromkeys(scenario_files)]
+        paths = dict.fromkeys(scenario_files)
+        self._run_side_by_side([Run(path.resolve(), speed, tuple(consumers)) for path in paths], at_once)
+
+    def _run_side_by_side(self, runs: Sequence[Run], at_once: int) -> None:
         experiments = {
-            run: self._experiment(run.scenario_file.stem, run)
+            run: self._experiment(run)
             for run in runs
             if run not in self._verdicts and load_scenario(run.scenario_file).side_by_side
         }
+        if not experiments:
+            return
         progress = _progress()
         try:
             with self.results.stopwatch(RECORDED):
@@ -130,7 +134,7 @@ class Session:
             raise FairpollError("a scenario is running already; end it with the keyword 'Finish Scenario'")
         with self.results.noting(name):
             run = Run(scenario_file.resolve(), speed, tuple(consumers))
-            experiment = self._experiment(name, run)
+            experiment = self._experiment(run, name)
             progress = self._follow(experiment)
             self._background = BackgroundRun(name, run, RunningExperiment(experiment), progress)
             self._background.running.wait_for_traffic()
@@ -150,7 +154,7 @@ class Session:
         return names[mode]
 
     def finish(self) -> Verdict:
-        """Wait for the run in the background; its verdict becomes `current`."""
+        """Wait for the run in the background; its verdict is judged next."""
         if self._background is None:
             raise FairpollError(NO_BACKGROUND_RUN)
         background, self._background = self._background, None
@@ -159,7 +163,9 @@ class Session:
                 background.running.finish()
             finally:
                 background.progress.clear()
-        return self._judge_next(self._load(background.running.experiment.folder), background.run)
+        verdict = self._load(background.running.experiment.folder)
+        self._judge_next([verdict], background.run)
+        return verdict
 
     def abort(self) -> None:
         """Abort the run in the background, if there is one."""
@@ -168,11 +174,15 @@ class Session:
             background.running.abort()
             background.progress.clear()
 
-    def verdict(self) -> Verdict:
-        """The verdict on the recording made last. Raises FairpollError if there is none."""
-        if self.current is None:
+    def verdicts(self) -> list[Verdict]:
+        """The verdict on the recording made last, in each order of names. Raises FairpollError if none is."""
+        if not self.current:
             raise FairpollError(NOTHING_RUN)
         return self.current
+
+    def verdict(self) -> Verdict:
+        """The first of the verdicts. Raises FairpollError if there is none."""
+        return self.verdicts()[0]
 
     def consumer(self, mode: str) -> str:
         """The name of the current recording's consumer that suites call `mode`. Raises ValueError."""
@@ -219,11 +229,12 @@ class Session:
             with self.results.stopwatch("cluster stopped"):
                 registry.close()
 
-    def _judge_next(self, verdict: Verdict, run: Run) -> Verdict:
-        if not any(known is verdict for known in self.results.verdicts):
-            self.results.verdicts.append(verdict)
-        self.current, self._current_run = verdict, run
-        return verdict
+    def _judge_next(self, verdicts: list[Verdict], run: Run) -> list[Verdict]:
+        for verdict in verdicts:
+            if not any(known is verdict for known in self.results.verdicts):
+                self.results.verdicts.append(verdict)
+        self.current, self._current_run = verdicts, run
+        return verdicts
 
     def _verdict_of(self, run: Run) -> Verdict:
         """The verdict on this run, which is run if it has not been. Raises the error that ended the run."""
@@ -236,8 +247,7 @@ class Session:
 
     def _run(self, run: Run) -> Path:
         """Run it in the foreground, and return the recording's folder."""
-        name = run.scenario_file.stem + (f"-{run.only_volume}-alone" if run.only_volume else "")
-        experiment = self._experiment(name, run)
+        experiment = self._experiment(run)
         progress = self._follow(experiment)
         try:
             with self.results.stopwatch(RECORDED):
@@ -258,10 +268,18 @@ class Session:
         experiment.progress = progress
         return progress
 
-    def _experiment(self, name: str, run: Run) -> Experiment:
+    def _experiment(self, run: Run, name: str = "") -> Experiment:
+        """A run that has not begun; its folder is made from `name`, by default the scenario's."""
         if self._recorder is None:
             raise FairpollError(NO_CLUSTER)
-        return self._recorder.prepare(name, run.scenario_file, run.speed, run.consumers, run.only_volume)
+        return self._recorder.prepare(
+            name or run.folder_name,
+            run.scenario_file,
+            run.speed,
+            run.consumers,
+            run.only_volume,
+            run.names,
+        )
 
 
 def _progress() -> ConsoleProgress:

@@ -223,6 +223,7 @@ class Experiment:
             "FAIRPOLL_SPEED": f"{self.speed:g}",
             "FAIRPOLL_RUN_ID": self.run_id,
             **({"FAIRPOLL_ONLY_VOLUME": self.only_volume} if self.only_volume else {}),
+            "FAIRPOLL_NAMES": self.scenario.names,
             "FAIRPOLL_TOPIC_SUFFIX": topic_suffix(self.run_id),
         }
         events, log = self.folder / layout.LEDGER, self.folder / "producer.log"

@@ -14,7 +14,7 @@ def new_run_id() -> str:
 
 def topic_names(scenario: Scenario, run_id: str) -> dict[str, str]:
     """The scenario's topics -> their names on the cluster."""
-    return {topic.name: f"{topic.name}{topic_suffix(run_id)}" for topic in scenario.topics}
+    return {topic: f"{name}{topic_suffix(run_id)}" for topic, name in scenario.names_on_cluster.items()}
 
 
 def topic_suffix(run_id: str) -> str:

@@ -16,7 +16,7 @@ from fairpoll.run.experiment import Experiment
 from fairpoll.run.groups import Progress
 from fairpoll.run.names import new_run_id
 from fairpoll.scenarios.file import load_scenario
-from fairpoll.scenarios.model import Scenario
+from fairpoll.scenarios.model import WRITTEN, Scenario
 
 # A run with less live traffic shows nothing about a consumer.
 SHORTEST_SECONDS = 5.0
@@ -50,12 +50,15 @@ class Recorder(AbstractContextManager["Recorder", None]):
         speed: float,
         consumers: Sequence[Subject],
         only_volume: str = "",
+        names: str = WRITTEN,
     ) -> Experiment:
         """A run of this scenario with these consumers, not started; its folder is made from `name`.
 
+        `names` is the order of the topics' names, `written` or `reversed`.
+
         Raises ScenarioError if the scenario is wrong or too short at this speed.
         """
-        scenario = load_scenario(scenario_file)
+        scenario = load_scenario(scenario_file).named(names)
         check_speed(scenario, speed)
         run_id = new_run_id()
         experiment = Experiment(

@@ -23,6 +23,8 @@ from fairpoll.contract.settings import PollSettings
 from fairpoll.scenarios.units import ACTION, DURATION, RATE, TRAFFIC, Action, Bursts
 
 SLOWEST_SPEED = 0.01
+# How the topics' names sort on the cluster: as in the file, the other way round, or a run in each order.
+WRITTEN, REVERSED, BOTH = NAME_ORDERS = ("written", "reversed", "both")
 # The consumer that a scenario must starve (`control_waits_at_least`): the built-in plain loop.
 CONTROL = "sync"
 
@@ -174,6 +176,12 @@ class Scenario:
         FLAG,
         default=True,
     )
+    names: str = key(
+        "How the names of the topics sort: as written in the file, reversed, or both, in two runs: many "
+        "clients serve topics in the order of their names. Default {default}.",
+        choice(*NAME_ORDERS),
+        default=WRITTEN,
+    )
     settings: PollSettings = key(
         "Settings of the consumers under test, with the specification's names. SPEED divides none of them.",
         group(PollSettings),
@@ -214,6 +222,26 @@ class Scenario:
         if not topics:
             raise ScenarioError(f"the scenario has no {volume}-volume topic")
         return replace(self, topics=topics, control_wait_seconds=None)
+
+    def named(self, order: str) -> "Scenario":
+        """The same experiment with the names in this order: `written` or `reversed`."""
+        if order == self.names:
+            return self
+        reverse = " (topic names reversed)" if order == REVERSED else ""
+        return replace(self, names=order, title=self.title + reverse)
+
+    @property
+    def names_on_cluster(self) -> dict[str, str]:
+        """The topics -> their names on the cluster, without what a run appends.
+
+        In the order `reversed` a number before each name makes the last one the first.
+        """
+        names = [topic.name for topic in self.topics]
+        if self.names != REVERSED:
+            return dict(zip(names, names, strict=True))
+        width = len(str(len(names)))
+        ranks = {name: rank for rank, name in enumerate(sorted(names, reverse=True), 1)}
+        return {name: f"{ranks[name]:0{width}}-{name}" for name in names}
 
     def of_volume(self, volume: str) -> list[TopicPlan]:
         """The topics of this volume, in the file's order."""

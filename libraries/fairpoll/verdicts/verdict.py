@@ -8,6 +8,7 @@ from typing import Any
 from fairpoll.checkers import Finding, Status, judge
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
+from fairpoll.scenarios.model import REVERSED
 from fairpoll.verdicts.figures import conditions, consumer_figures, topic_curves, volume_curves
 from fairpoll.verdicts.series import OLDEST_WAIT, RunSeries, StoredRun, TopicCurves
 from fairpoll.verdicts.shown import not_shown
@@ -32,6 +33,8 @@ class Verdict:
         criterion is listed in `not_shown`.
         """
         finding = judge(criterion, self.recording, consumer, **thresholds)
+        if self.recording.scenario.names == REVERSED:
+            finding = replace(finding, criterion=f"{finding.criterion}, names reversed")
         if kind := not_shown(criterion, self.recording, consumer):
             criteria = self.not_shown.setdefault(consumer, {}).setdefault(kind, [])
             if criterion not in criteria:
@@ -40,6 +43,11 @@ class Verdict:
         if known := next((earlier for earlier in self.findings if earlier.key == finding.key), None):
             return known
         self.findings.append(finding)
+        return finding
+
+    def reword(self, finding: Finding) -> Finding:
+        """Replace the finding on the same criterion, consumer and thresholds by this one; returns it."""
+        self.findings = [finding if one.key == finding.key else one for one in self.findings]
         return finding
 
     @cached_property
