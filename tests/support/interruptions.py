@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -218,6 +219,7 @@ def main(arguments: list[str], say: Callable[[str], object] = print) -> int:
     parser.add_argument("--times", type=int, default=5, help="how often each case is tried")
     parser.add_argument("--cluster", default="mock", help="mock or local")
     parser.add_argument("--only", default="", help="only cases whose name contains this text")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keeps the evidence of runs that accuse")
     parser.add_argument("--record", nargs=3, metavar=("FOLDER", "CLUSTER", "SPEED"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.record:
@@ -229,8 +231,10 @@ def main(arguments: list[str], say: Callable[[str], object] = print) -> int:
         for _ in range(options.times):
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                 judged = interrupted(case, Path(folder))
-            failed = [finding for finding in judged if finding.status == "fail"]
-            tried, accused = tried + 1, accused + bool(failed)
+                failed = [finding for finding in judged if finding.status == "fail"]
+                tried, accused = tried + 1, accused + bool(failed)
+                if failed and options.keep:
+                    shutil.copytree(folder, options.keep / str(accused), ignore_dangling_symlinks=True)
             passed = sum(finding.status == "pass" for finding in judged)
             say(f"{case}: {len(failed)} failed, {passed} passed, {len(judged) - passed - len(failed)} unsure")
             for finding in failed:
