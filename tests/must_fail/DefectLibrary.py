@@ -54,6 +54,7 @@ JUDGED: dict[str, dict[str, dict[str, object]]] = {
         "every_partition_served": {"seconds": 8},
         "no_stall": {"seconds": 8},
     },
+    "poison.yaml": {**GUARANTEES},
     # A killed member holds its partitions until its session of 2 s ends, and a Python takes seconds to start.
     "kill.yaml": {**GUARANTEES, "recovers_within": {"seconds": 10}},
 }

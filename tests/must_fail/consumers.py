@@ -24,6 +24,7 @@ from dishonest import (
     StatesTheReceipt,
     StatesTheRecordsTimestamp,
 )
+from poison import POISON
 from rates import RATES
 
 from fairpoll.base.clock import now_ms
@@ -747,6 +748,7 @@ class Changed:
 
 CONSUMERS = {
     **RATES,
+    **POISON,
     "arrival order": ArrivalOrder,
     "drains one partition": DrainsOnePartition,
     "static priority for the hot topic": StaticPriorityForTheHotTopic,

@@ -298,7 +298,7 @@ def test_a_ledger_of_an_earlier_version_has_no_checksum_of_the_bytes(
         assert loaded(tmp_path, small, monkeypatch)[1:] == whole[1:]
 
 
-def test_a_value_that_is_missing_or_null_is_unknown_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_content_without_a_value_or_with_null_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write_recording(tmp_path)
     output = tmp_path / "c" / "low_vol.json"
     first, second, *others = [json.loads(line) for line in output.read_bytes().splitlines()]
@@ -308,4 +308,7 @@ def test_a_value_that_is_missing_or_null_is_unknown_content(tmp_path: Path, monk
     for small in (0, 1 << 60):
         _, _, delivered, _, evidence, _ = loaded(tmp_path, small, monkeypatch)
         assert [record.checksum is None for record in delivered] == [True, True, False, False]
-        assert "contents" not in evidence
+        assert "contents" in evidence
+    output.write_text("".join(dump({**line, "value": None}) + "\n" for line in lines), "utf-8")
+    for small in (0, 1 << 60):
+        assert "contents" not in loaded(tmp_path, small, monkeypatch)[4]

@@ -1,6 +1,7 @@
 """Times in which no member of the group owned a partition, so that no consumer could deliver from it."""
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import chain, takewhile
@@ -80,3 +81,25 @@ def assigned_between(gaps: Sequence[Gap], since: Array | float, until: Array | f
     free = np.cumsum([(0.0, end - start) for start, end in gaps])
     free_seconds: Array = np.interp(until, edges, free) - np.interp(since, edges, free)
     return length - free_seconds
+
+
+def between(moments: Sequence[float], after: float, until: float) -> float | None:
+    """The first moment in (after, until]; None if there is none. `moments` is sorted."""
+    index = bisect_right(moments, after)
+    return moments[index] if index < len(moments) and moments[index] <= until else None
+
+
+def assigned_at(recording: Recording, consumer: str) -> dict[Partition, list[float]]:
+    """The times of each partition's assignments to any member, sorted.
+
+    A consumer that does not report its assignments may have been assigned any partition when a process was
+    started after the first.
+    """
+    moments: dict[Partition, list[float]] = defaultdict(list)
+    assignments = assignments_of(recording, consumer)
+    for assignment in assignments.history:
+        moments[assignment.partition].append(assignment.since)
+    if not assignments.reported:
+        starts = [recording.seconds(process.started_ms) for process in recording.processes_of(consumer)]
+        moments.update(dict.fromkeys(recording.acked.by_partition, sorted(starts)[1:]))
+    return moments

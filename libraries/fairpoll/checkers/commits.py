@@ -5,7 +5,8 @@ from collections import defaultdict
 import numpy as np
 
 from fairpoll.base.text import count_text
-from fairpoll.checkers.delivery import assigned_at, repeated
+from fairpoll.checkers.assignment import assigned_at
+from fairpoll.checkers.delivery import repeated
 from fairpoll.checkers.finding import MAX_EXAMPLES, Finding, examples
 from fairpoll.checkers.registry import criterion
 from fairpoll.contract.records import Partition

@@ -4,23 +4,22 @@ Load excuses none of these failures.
 """
 
 import math
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 
 from fairpoll.base.text import count_text
-from fairpoll.checkers.assignment import assignments_of
-from fairpoll.checkers.finding import Finding, examples
+from fairpoll.checkers.assignment import assigned_at, assignments_of, between
+from fairpoll.checkers.finding import Finding, violations
 from fairpoll.checkers.losses import Losses
 from fairpoll.checkers.registry import criterion
 from fairpoll.contract.records import Partition, RecordId
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.history import ConsumerHistory, Recording
-from fairpoll.evidence.records import Array
+from fairpoll.evidence.records import NOT_REPORTED, Array
 
 # Unreadable lines that a sentence quotes; each quote is a line of its own length.
 SHOWN_LINES = 3
@@ -57,24 +56,43 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
 
 @criterion("content intact", keyword="Content Should Be Intact", needs="contents", guarantee=True)
 def content_intact(recording: Recording, consumer: str) -> Finding:
-    """Each message in the sink has the checksum of the message that was sent."""
-    delivered, known = recording.consumers[consumer].delivered, len(recording.acked)
+    """Each message in the sink and each dead letter has the content that was sent, compared by its meaning.
 
-    def altered(rows: slice) -> Array:
+    The order of keys, white space, escapes and the notation of numbers (1.0 and 1) are no alterations; a
+    missing or another field is. Inconclusive if a line has no value: its content is unknown.
+    """
+    history, messages = recording.consumers[consumer], recording.acked
+    delivered, known = history.delivered, len(messages)
+
+    def differs(rows: slice) -> Array:
         record = delivered.record[rows]
-        acked = record < known
-        found = acked.copy()
-        found[acked] = recording.acked.checksum[record[acked]] != delivered.checksum[rows][acked]
+        acked = (record < known) & (delivered.checksum[rows] != NOT_REPORTED)
+        found: Array = acked.copy()
+        found[acked] = messages.checksum[record[acked]] != delivered.checksum[rows][acked]
         return found
 
-    wrong = delivered.where(altered)
-    return violations(
+    wrong = delivered.where(differs)
+    letters = [
+        letter.record_id
+        for letter in history.dead_letters
+        if (row := messages.find_one(letter.record_id)) >= 0
+        and letter.checksum not in (None, messages.checksum[row])
+    ]
+    finding = violations(
         consumer,
         "altered",
-        delivered.record_ids(wrong),
-        len(wrong),
+        chain(delivered.record_ids(wrong), letters),
+        len(wrong) + len(letters),
         "whose content differs from what was sent",
     )
+    unknown = len(delivered.where(lambda rows: delivered.checksum[rows] == NOT_REPORTED))
+    unknown += sum(letter.checksum is None for letter in history.dead_letters)
+    if finding.status == "fail" or not unknown:
+        return finding
+    lines = count_text(len(delivered) + len(history.dead_letters), "line")
+    have = "has" if unknown == 1 else "have"
+    why = f"{unknown:,} of {lines} of {consumer} {have} no value, so that the content is unknown"
+    return replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")
 
 
 @criterion(
@@ -97,7 +115,10 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
         consumer, "others", delivered.record_ids(foreign), len(foreign), "that the brokers never acked"
     )
     # Without contents, a send whose response was lost looks the same as an invented record.
-    if foreign and recording.failed_ids and "contents" not in history.evidence:
+    unknown = "contents" not in history.evidence or any(
+        delivered.checksum[row] == NOT_REPORTED and not delivered.ids.get(row) for row in foreign
+    )
+    if foreign and recording.failed_ids and unknown:
         why = "without contents, a message whose ack was lost looks the same as an invented one"
         return replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")
     return finding
@@ -137,7 +158,7 @@ def right_place(recording: Recording, consumer: str) -> Finding:
     rests_on_steps=True,
 )
 def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
-    """A record was redelivered only after a new assignment, and only from the last commit on.
+    """A record was redelivered, or put aside again, only after a new assignment and from the last commit on.
 
     At-least-once allows uncommitted records to be redelivered when their partition is assigned again: after a
     crash, a restart or a rebalance. In a run without these nothing may be redelivered.
@@ -146,20 +167,32 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
     assigned = assigned_at(recording, consumer)
     committed = _committed_by_partition(history)
     delivered = history.delivered
-    forbidden: list[int] = []
-    for before, again in repeated(delivered):
-        topic, number, offset = delivered.record_id(again)
-        partition = (topic, number)
-        since = between(assigned[partition], delivered.at[before], delivered.at[again])
+
+    def forbidden(record_id: RecordId, before: float, again: float) -> bool:
+        partition = record_id[:2]
+        since = between(assigned[partition], before, again)
         # Only records that were uncommitted at the first assignment in between may be redelivered.
-        if since is None or offset < _committed_at(committed[partition], since):
-            forbidden.append(again)
+        return since is None or record_id[2] < _committed_at(committed[partition], since)
+
+    rows = [
+        again
+        for before, again in repeated(delivered)
+        if forbidden(delivered.record_id(again), delivered.at[before], delivered.at[again])
+    ]
+    letters: list[RecordId] = []
+    aside: dict[RecordId, float] = {}
+    for letter in sorted(history.dead_letters, key=lambda letter: letter.at):
+        before = aside.get(letter.record_id)
+        if before is not None and forbidden(letter.record_id, before, letter.at):
+            letters.append(letter.record_id)
+        aside[letter.record_id] = letter.at
+    which = f" ({len(letters):,} of them in the dead letters)" if letters else ""
     return violations(
         consumer,
         "redelivered",
-        delivered.record_ids(sorted(forbidden)),
-        len(forbidden),
-        "that {was} committed, or whose partition had not been reassigned",
+        chain(delivered.record_ids(sorted(rows)), letters),
+        len(rows) + len(letters),
+        f"that {{was}} committed, or whose partition had not been reassigned{which}",
     )
 
 
@@ -257,28 +290,6 @@ def _within(periods: Sequence[tuple[float, float]], moments: Array) -> Array:
     return within
 
 
-def between(moments: Sequence[float], after: float, until: float) -> float | None:
-    """The first moment in (after, until]; None if there is none. `moments` is sorted."""
-    index = bisect_right(moments, after)
-    return moments[index] if index < len(moments) and moments[index] <= until else None
-
-
-def assigned_at(recording: Recording, consumer: str) -> dict[Partition, list[float]]:
-    """The times of each partition's assignments to any member, sorted.
-
-    A consumer that does not report its assignments may have been assigned any partition when a process was
-    started after the first.
-    """
-    moments: dict[Partition, list[float]] = defaultdict(list)
-    assignments = assignments_of(recording, consumer)
-    for assignment in assignments.history:
-        moments[assignment.partition].append(assignment.since)
-    if not assignments.reported:
-        starts = [recording.seconds(process.started_ms) for process in recording.processes_of(consumer)]
-        moments.update(dict.fromkeys(recording.acked.by_partition, sorted(starts)[1:]))
-    return moments
-
-
 def _committed_by_partition(history: ConsumerHistory) -> dict[Partition, list[tuple[float, int]]]:
     found: dict[Partition, list[tuple[float, int]]] = defaultdict(list)
     for commit in history.commits:
@@ -289,21 +300,3 @@ def _committed_by_partition(history: ConsumerHistory) -> dict[Partition, list[tu
 def _committed_at(commits: Sequence[tuple[float, int]], moment: float) -> int:
     """The highest offset known to be committed by then; 0 without a commit."""
     return max((offset for at, offset in commits if at <= moment), default=0)
-
-
-def violations(consumer: str, fault: str, wrong: Iterable[RecordId], count: int, what: str) -> Finding:
-    """A finding that passes without violations and otherwise names the first of the `count` records.
-
-    `fault` is the word in the table ("altered"). `what` ends the sentence after "delivered 3 records"; in it,
-    `{was}` becomes was or were.
-    """
-    what = what.format(was="was" if count == 1 else "were")
-    verb = "redelivered" if fault == "redelivered" else "delivered"
-    return Finding(
-        expected=f"0 {fault}",
-        measured=f"{count:,} {fault}",
-        sentence=f"{consumer} {verb} {count_text(count, 'record')} {what}, expected none"
-        + examples(wrong, count),
-        status="fail" if count else "pass",
-        figures={"count": count},
-    )

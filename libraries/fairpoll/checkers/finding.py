@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from fairpoll.base.text import count_text
+
 Status = Literal["pass", "fail", "inconclusive"]
 
 # At most this many examples in a message; the evidence has them all.
@@ -54,3 +56,23 @@ def examples(records: Iterable[tuple[str, int, int]], count: int) -> str:
         return ""
     more = f" and {count - MAX_EXAMPLES:,} more" if count > MAX_EXAMPLES else ""
     return f": {', '.join(named)}{more}"
+
+
+def violations(
+    consumer: str, fault: str, wrong: Iterable[tuple[str, int, int]], count: int, what: str
+) -> Finding:
+    """A finding that passes without violations and otherwise names the first of the `count` records.
+
+    `fault` is the word in the table ("altered"). `what` ends the sentence after "delivered 3 records"; in it,
+    `{was}` becomes was or were.
+    """
+    what = what.format(was="was" if count == 1 else "were")
+    verb = "redelivered" if fault == "redelivered" else "delivered"
+    return Finding(
+        expected=f"0 {fault}",
+        measured=f"{count:,} {fault}",
+        sentence=f"{consumer} {verb} {count_text(count, 'record')} {what}, expected none"
+        + examples(wrong, count),
+        status="fail" if count else "pass",
+        figures={"count": count},
+    )

@@ -66,6 +66,8 @@ def _judge(
         f"no commit was ever seen in group {recording.facts.groups.get(consumer, '')}, which nobody joined: "
         f"{consumer} may assign itself its partitions, or have a group.id of its own, not FAIRPOLL_GROUP"
         if lacking == "commits"
+        else f"no line of {consumer} has a value, so that the content of its records is unknown"
+        if lacking == "contents" and "places" in history.evidence
         else f"{consumer} leaves no evidence of {EVIDENCE[lacking].what}; "
         "docs/reference/consumer-contract.md lists what it can report"
     )

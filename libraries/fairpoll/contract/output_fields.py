@@ -44,7 +44,9 @@ class Fields:
         Raises KeyError with the path of another that is missing, ValueError for a time that is none.
         """
         if self == OUR_FIELDS:
-            return dict(line)
+            return (
+                {**line, "value": _body(line["value"])} if isinstance(line.get("value"), str) else dict(line)
+            )
         names = ("id",) if self.id else ("topic", "partition", "offset")
         record = {name: pick(line, getattr(self, name)) for name in names}
         with contextlib.suppress(KeyError):  # the harness may have observed when the line was written
@@ -74,10 +76,11 @@ def pick(line: Any, path: str) -> Any:
 
 
 def _body(value: Any) -> Any:
-    """The body; JSON within a text is parsed."""
+    """The body; an object of JSON within a text is parsed."""
     if isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            return json.loads(value)
+        with contextlib.suppress(ValueError, RecursionError):
+            parsed = json.loads(value)
+            return parsed if isinstance(parsed, dict) else value
     return value
 
 

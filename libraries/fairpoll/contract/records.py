@@ -20,10 +20,49 @@ def partitions_of(event: Mapping[str, Any]) -> list[Partition]:
     return [(p["topic"], p["partition"]) for p in event.get("partitions", ())]
 
 
-def checksum_of(body: Mapping[str, Any]) -> int:
-    """CRC-32 of a message body as `dump` writes it, without its field `checksum`.
+# A body's fields as the producer writes them: their order, and what each number is.
+_WHOLE, _FRACTION, _ANY = "whole", "fraction", "any"
+_BODY: Mapping[str, str | Mapping[str, str]] = {
+    **dict.fromkeys(("id", "type", "timestamp"), _ANY),
+    "data": {"sequence_text": _ANY, "value": _WHOLE},
+    "batch_id": _WHOLE,
+    "partition_key": _ANY,
+    "run_id": _ANY,
+    "sequence": _WHOLE,
+    "intended_ms": _FRACTION,
+    "priority": _ANY,
+}
+# Up to here each whole number is a float of its own.
+_LARGEST_EXACT = 2**53
 
-    Taken over the parsed body, not its bytes, so that a sink may write the same JSON differently.
+
+def checksum_of(body: Mapping[str, Any]) -> int:
+    """CRC-32 of a message body as the producer writes it, without its field `checksum`.
+
+    Taken over the body's meaning, not its bytes: the order of keys, white space, escapes and the notation of
+    numbers make no difference. A missing or another field does, and so does a `checksum` that is not this
+    one; a body without it has the same as one with it.
     """
-    text = dump({key: value for key, value in body.items() if key != "checksum"})
+    sent = _as_sent({key: value for key, value in body.items() if key != "checksum"}, _BODY)
+    checksum = _crc32(dump(sent))
+    return checksum if body.get("checksum", checksum) == checksum else _crc32(dump(body))
+
+
+def _crc32(text: str) -> int:
     return zlib.crc32(text.encode(errors="surrogatepass"))  # JSON can contain a lone surrogate
+
+
+def _as_sent(body: Mapping[str, Any], fields: Mapping[str, str | Mapping[str, str]]) -> dict[str, Any]:
+    """The body in the producer's order and notation; fields that it does not write come last."""
+    sent = {}
+    for name in (*(name for name in fields if name in body), *(name for name in body if name not in fields)):
+        value, kind = body[name], fields.get(name, _ANY)
+        if isinstance(value, dict) and isinstance(kind, Mapping):
+            value = _as_sent(value, kind)
+        elif type(value) in (int, float) and abs(value) <= _LARGEST_EXACT:
+            if kind == _WHOLE and value == int(value):
+                value = int(value)
+            elif kind == _FRACTION:
+                value = float(value)
+        sent[name] = value
+    return sent

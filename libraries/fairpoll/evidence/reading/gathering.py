@@ -134,8 +134,9 @@ class Gatherer:
 
     @property
     def without_content(self) -> bool:
-        """Whether the content of any record is unknown."""
-        return bool(np.any(self.found.columns["checksum"].values == NOT_REPORTED))
+        """Whether there are records, and the content of none is known."""
+        checksums = self.found.columns["checksum"].values
+        return bool(len(checksums) and np.all(checksums == NOT_REPORTED))
 
     def behind_commits(self, commits: Sequence[Committed]) -> None:
         """Each acked message as delivered when an offset beyond it was first seen to be committed."""
@@ -280,7 +281,7 @@ def read_member_events(
 
 
 def content_of(value: object) -> int:
-    """The checksum of a message's body as it was written; for anything else, the CRC-32 of its text."""
+    """The checksum of a message's body by its meaning; for anything else, the CRC-32 of its text."""
     if isinstance(value, dict) and value:
         return checksum_of(value)
     return zlib.crc32(str(value).encode(errors="surrogatepass"))

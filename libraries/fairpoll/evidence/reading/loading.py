@@ -250,7 +250,7 @@ class _Reader:
                 offset=line["offset"],
                 at=self.time(at, consumer),
                 message_id=str(line.get("id") or body.get("id", "")),
-                checksum=content_of(value),
+                checksum=None if value is None else content_of(value),
                 output=path.name,
                 member=layout.member_of(folder),
             )
