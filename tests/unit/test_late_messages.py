@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA, Finding
+from fairpoll.evidence.facts import FaultFacts
 from fairpoll.evidence.measures import latency, oldest_wait_curve
 from fairpoll.evidence.records import Acked
 from histories import SCENARIO, acked, consumer, delivered, recording
@@ -95,6 +96,44 @@ def test_a_silence_is_not_excused_by_late_messages():
     late = sent(late={21: 2.5})
     silent = {n: 29.0 + n / 1000 for n in range(21, 29)}
     assert judge("no_stall", made(late, silent), seconds=5).status == "fail"
+
+
+def outage(silent_until: float, acked_at: float, *, begin: int = 20, **facts: object) -> Finding:
+    """The finding of a consumer that is silent from second 19 on, while message 19 waits.
+
+    What is sent from second `begin` to 32 is acked at second `acked_at`.
+    """
+    messages = sent(late={n: max(0.01, acked_at - n) for n in range(begin, 32)})
+    silent = {n: silent_until + n / 1000 for n in range(19, int(silent_until))}
+    run = made(messages, silent)
+    run = replace(run, facts=replace(run.facts, **facts))  # type: ignore[arg-type]
+    return judge("no_stall", run, seconds=5)
+
+
+def test_a_silence_while_the_brokers_acked_nothing_accuses_nobody():
+    """Such as that of a consumer that waits for the answer to its commit."""
+    finding = outage(33.0, 32.0)
+    assert finding.status == "inconclusive"
+    assert finding.sentence.startswith(
+        "the brokers acked nothing for 12.0 s at second 20.0, with messages outstanding, without which the "
+        "limit is kept (async delivered nothing for "
+    )
+
+
+def test_a_silence_beside_an_outage_of_the_brokers_fails():
+    assert outage(39.0, 32.0).status == "fail"
+    assert outage(33.0, 32.0, begin=28).status == "fail"
+    assert outage(33.0, 32.0, waits_since="due").status == "fail"
+
+
+def test_brokers_that_have_nothing_to_ack_are_not_out_of_order():
+    messages = [m for m in sent(late={}) if not 20 < m.sequence < 40]
+    assert judge("no_stall", made(messages, {20: 39.0}), seconds=5).status == "fail"
+
+
+def test_an_outage_that_was_injected_excuses_nothing():
+    injected = FaultFacts("broker", "froze broker 2", 20_000.0, 32_000.0)
+    assert outage(33.0, 32.0, faults=(injected,)).status == "fail"
 
 
 def test_a_count_is_excused_by_the_late_messages_of_its_topics():

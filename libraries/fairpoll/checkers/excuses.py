@@ -16,19 +16,22 @@ from fairpoll.checkers.finding import Finding
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import acked_at, oldest_wait
 from fairpoll.evidence.records import Array
-from fairpoll.evidence.retimed import paused_spans, pauses_text, without_spans
+from fairpoll.evidence.retimed import Span, paused_spans, pauses_text, without_spans
 
 Judge = Callable[[Recording, Mapping[str, Any]], Finding]
 
 # A message that was acked later than this after it was due came late (real seconds).
 LATE_SECONDS = 1.0
+# Brokers that ack nothing for longer than this do not answer (real seconds).
+OUTAGE_SECONDS = 1.0
 
 
 def excused(recording: Recording, finding: Finding, judge: Judge, *, of_load: bool) -> Finding:
     """The failure, inconclusive if what the host, the producer and the broker can have cost explains it.
 
     `judge` judges another recording with other thresholds by the same criterion; `of_load`: whether the
-    criterion depends on the load, so that late messages can fail it.
+    criterion depends on the load, so that late messages can fail it. An outage of the brokers can fail the
+    others: a consumer that waits for the answer to a commit is silent.
     """
     consumer, thresholds, reasons = finding.consumer, finding.thresholds, []
     awake = recording
@@ -38,7 +41,13 @@ def excused(recording: Recording, finding: Finding, judge: Judge, *, of_load: bo
         reasons.append(pauses_text(recording.pauses_of(consumer), recording))
         if judge(awake, thresholds).status != "fail":
             return _inconclusive(finding, reasons)
-    if not (of_load and recording.waits_from_ack):
+    if not recording.waits_from_ack:
+        return finding
+    if not of_load:
+        if outages := _outages(awake):
+            awake = without_spans(awake, consumer, outages)
+            if judge(awake, thresholds).status != "fail":
+                return _inconclusive(finding, [*reasons, _outages_text(recording, outages)])
         return finding
     late = _late(awake, finding)
     if not len(late) or judge(awake, _eased(awake, finding, thresholds, late)).status == "fail":
@@ -49,6 +58,41 @@ def excused(recording: Recording, finding: Finding, judge: Judge, *, of_load: bo
 def _inconclusive(finding: Finding, reasons: Sequence[str]) -> Finding:
     sentence = f"{'; '.join(reasons)}, without which the limit is kept ({finding.sentence})"
     return replace(finding, status="inconclusive", sentence=sentence)
+
+
+def _outages(recording: Recording) -> list[Span]:
+    """The times (scenario seconds) in which the brokers acked nothing with messages outstanding.
+
+    Each is longer than OUTAGE_SECONDS; in order, without overlaps. A request of a consumer, such as a commit,
+    cannot be expected to be answered in such a time. Empty if a fault of a broker or of the network was
+    injected, for which the scenario's limits allow.
+    """
+    if any(fault.target in ("broker", "network") for fault in recording.faults):
+        return []
+    messages = recording.acked
+    live = ~messages.backlog & ~np.isnan(messages.acked)
+    sent, acks = messages.sent[live], messages.acked[live]
+    order = np.argsort(acks, kind="stable")
+    sent, acks = sent[order], acks[order]
+    # The earliest of the messages that were not acked before this ack.
+    outstanding = np.minimum.accumulate(sent[::-1])[::-1]
+    begins = np.maximum(outstanding, np.concatenate((outstanding[:1], acks[:-1])))
+    long = acks - begins > OUTAGE_SECONDS * recording.speed
+    outages: list[Span] = []
+    for since, until in zip(begins[long].tolist(), acks[long].tolist(), strict=True):
+        joined = outages and since <= outages[-1][1]
+        outages.append((outages.pop()[0] if joined else since, until))
+    return outages
+
+
+def _outages_text(recording: Recording, outages: Sequence[Span]) -> str:
+    """The longest outage with its place, and how many there were."""
+    since, until = max(outages, key=lambda span: span[1] - span[0])
+    length = (until - since) / recording.speed
+    more = f" and {count_text(len(outages) - 1, 'more time')}" if len(outages) > 1 else ""
+    return (
+        f"the brokers acked nothing for {length:.1f} s at second {since:.1f}{more}, with messages outstanding"
+    )
 
 
 def _scaled(thresholds: Mapping[str, Any], awake: float) -> dict[str, Any]:
