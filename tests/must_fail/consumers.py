@@ -618,6 +618,22 @@ class CommitsAfterEveryPoll(FairConsumer):
         return super().poll()
 
 
+class CommitsAtTheEndOfABatch(FairConsumer):
+    """Commits after 300 records, and on a revocation: kafkajs commits at the end of a batch."""
+
+    BATCH_RECORDS = 300
+    done = 0
+
+    def count_done(self, records):
+        super().count_done(records)
+        self.done += len(records)
+
+    def commit(self, *, wait, only=None):
+        if wait or self.done >= self.BATCH_RECORDS:
+            self.done = 0
+            super().commit(wait=wait, only=only)
+
+
 class CommitsAtOnce(SingleThreadRoundRobin):
     """Commits every fifth record in the moment after the sink has it."""
 
@@ -805,6 +821,7 @@ CONSUMERS = {
     "single thread": SingleThreadRoundRobin,
     "commits after every poll": CommitsAfterEveryPoll,
     "commits at once": CommitsAtOnce,
+    "commits at the end of a batch": CommitsAtTheEndOfABatch,
     "reports its start late": ReportsItsStartLate,
     "consumer protocol": ConsumerProtocol,
     "cooperative rebalancing": CooperativeRebalancing,

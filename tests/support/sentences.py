@@ -12,6 +12,8 @@ from fairpoll.checkers.finding import Status
 from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
 from fairpoll.evidence.stamps import Example, Stamps
 from fairpoll.evidence.unreadable import Unreadable, UnreadableLine
+from fairpoll.scenarios.model import Step
+from fairpoll.scenarios.units import Action
 from histories import SCENARIO, acked, consumer, delivered, event, recording
 
 BROKEN, GOOD = "my-consumer", "async"
@@ -110,6 +112,12 @@ DISTURBED = {
 }
 
 
+LATE = {
+    "start_ms": 0.0,
+    "timeline": [{"at_ms": 60_000.0, "verb": "join", "rate": None, "waited_for": [BROKEN]}],
+}
+
+
 def blind(commits: int) -> ConsumerHistory:
     """Reports its pauses and nothing else; commits two records of each partition every six seconds."""
     seen = [Committed(6.0 * n, topic, 0, 2 * n) for n in range(1, commits + 1) for topic in NAMES]
@@ -135,6 +143,10 @@ def recordings() -> list[Recording]:
         run(everything("sync"), everything(GOOD), blind(5)),
         run(everything("sync"), everything(GOOD), blind(3)),
         run(everything("sync"), everything(GOOD), replace(everything(BROKEN), unreadable=UNREADABLE)),
+        replace(
+            run(everything("sync"), everything(GOOD), everything(BROKEN), facts=LATE),
+            scenario=replace(PLANNED, timeline=(Step(10.0, Action("join")),)),
+        ),
     ]
 
 

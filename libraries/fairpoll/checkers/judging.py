@@ -3,11 +3,10 @@
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from itertools import pairwise
-from statistics import median
 from typing import Any
 
 from fairpoll.base.errors import FairpollError
+from fairpoll.checkers.by_commits import judge_by_commits
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion
 from fairpoll.checkers.unreadable import judge_past_unreadable
@@ -57,7 +56,7 @@ def _judge(
     if criterion.name == "output_readable":  # it judges the evidence itself, whatever that is
         return finding
     if needed is None and finding.status == "fail" and "records" not in history.evidence:
-        return _judge_by_commits(criterion, recording, finding)
+        return judge_by_commits(criterion, recording, finding)
     # The criterion itself is inconclusive without reports of buffers.
     lacking = lacks(criterion, history)
     if lacking in (None, "buffers"):
@@ -84,29 +83,3 @@ def lacks(
     if criterion.name == "nothing_lost" and history.took_nothing:
         return None
     return criterion.lacks({*declared, *history.evidence})
-
-
-def _judge_by_commits(criterion: Criterion, recording: Recording, finding: Finding) -> Finding:
-    """A failure that is judged by commits alone stands only if it exceeds the interval between commits."""
-    interval = commit_interval(recording.consumers[finding.consumer])
-    if not interval:
-        return finding
-    if "seconds" in finding.thresholds:
-        allowed = {**finding.thresholds, "seconds": finding.thresholds["seconds"] + interval}
-        if criterion(recording, finding.consumer, **allowed).status == "fail":
-            return finding
-    why = f"{finding.consumer} is judged by its commits alone, which came {interval:.1f} s apart"
-    return replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")
-
-
-def commit_interval(history: ConsumerHistory) -> float:
-    """The median scenario seconds between commits of a higher offset; 0 with fewer than two of them."""
-    times: dict[float, None] = {}
-    last: dict[tuple[str, int], int] = {}
-    for commit in history.commits:
-        partition = (commit.topic, commit.partition)
-        if commit.offset > last.get(partition, 0):
-            last[partition] = commit.offset
-            times[commit.at] = None
-    intervals = [after - before for before, after in pairwise(times)]
-    return median(intervals) if intervals else 0.0

@@ -22,3 +22,5 @@ Skips The First After An Assignment    skips the first after an assignment    no
 Reads Only Partition 0                 reads only partition 0                 nothing_lost                       every_partition_served no_stall throughput_at_least
 One Consumer Per Topic                 [Template]                             Consumer Should Pass Everything
                                        one consumer per topic
+Commits At The End Of A Batch          [Template]                             Consumer Should Pass Everything
+                                       commits at the end of a batch
