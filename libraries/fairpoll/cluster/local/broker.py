@@ -38,7 +38,7 @@ def server_properties(broker: Broker, brokers: Sequence[Broker], extra: Mapping[
         "advertised.listeners": f"PLAINTEXT://{HOST}:{broker.port}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
-        **(_fast_failover(broker) if replicas == 3 else {}),
+        **(_fast_failover(broker) if replicas == 3 else _NO_FENCING),
         "log.dirs": broker.data / "log",
         "auto.create.topics.enable": "false",
         "offsets.topic.num.partitions": 4,
@@ -58,6 +58,11 @@ def server_properties(broker: Broker, brokers: Sequence[Broker], extra: Mapping[
         **extra,
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+# By default the controller would fence the only broker after a pause of the host of 9 s, and clients would
+# wait up to a minute for answers from its coordinator.
+_NO_FENCING = {"broker.session.timeout.ms": 120_000}
 
 
 def _fast_failover(broker: Broker) -> dict[str, object]:
