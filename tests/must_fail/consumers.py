@@ -371,6 +371,13 @@ class SkipsTheFirstAfterAnAssignment(FairConsumer):
         return kept
 
 
+class BeginsAtTheEndOfTheLog(FairConsumer):
+    """Leaves auto.offset.reset at its default, latest."""
+
+    def client_properties(self):
+        return {**super().client_properties(), "auto.offset.reset": "latest"}
+
+
 class ReadsOnlyPartitionZero(FairConsumer):
     """Never reads any partition but 0."""
 
@@ -798,6 +805,7 @@ CONSUMERS = {
     "prints its log": PrintsItsLog,
     "invents records": InventsRecords,
     "skips the first after an assignment": SkipsTheFirstAfterAnAssignment,
+    "begins at the end of the log": BeginsAtTheEndOfTheLog,
     "reads only partition 0": ReadsOnlyPartitionZero,
     "commits on receipt": CommitsOnReceipt,
     "commits one ahead": CommitsOneAhead,

@@ -121,12 +121,16 @@ class Plain:
 
     def commits_never_ahead(self) -> list[RecordId]:
         ahead = []
+        passed: set[RecordId] = set()
         for commit in self.commits:
             before = [
                 m for m in self.by_partition[(commit.topic, commit.partition)] if m.offset < commit.offset
             ]
-            if any(self.first.get(m.record_id, NEVER) > commit.at + 0.05 for m in before):
+            lost = {m.record_id for m in before if m.record_id not in self.first}
+            late = any(self.first.get(m.record_id, -NEVER) > commit.at + 0.05 for m in before)
+            if late or lost - passed:
                 ahead.append((commit.topic, commit.partition, commit.offset))
+            passed |= lost
         return ahead
 
     def oldest_wait(self, topics: Sequence[str]) -> float:

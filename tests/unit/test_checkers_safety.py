@@ -266,6 +266,16 @@ class TestCommits:
     def test_past_a_lost_message_is_ahead(self):
         assert judge("commits_never_ahead", *on_time(0, 2), commits=[committed(9, 3)]).status == "fail"
 
+    def test_a_lost_message_is_one_commit_ahead(self):
+        """Not each later commit, too."""
+        commits = [committed(9, 3), committed(10, 3), committed(11, 3)]
+        finding = judge("commits_never_ahead", *on_time(0, 2), commits=commits)
+        assert finding.figures == {"ahead": 1, "seen": 3}
+
+    def test_a_message_that_the_broker_dropped_is_not_ahead(self):
+        rest = {"commits": [committed(9, 3)], "log_start": {HIGH: 1}}
+        assert judge("commits_never_ahead", *on_time(1, 2), **rest).status == "pass"
+
     def test_a_poison_message_put_aside_holds_nobody_up(self):
         messages = [THREE[0], replace(THREE[1], poison=True), THREE[2]]
         letter = delivered("high", 1, 1.5)

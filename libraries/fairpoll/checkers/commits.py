@@ -8,6 +8,7 @@ from fairpoll.base.text import count_text
 from fairpoll.checkers.assignment import assigned_at
 from fairpoll.checkers.delivery import repeated
 from fairpoll.checkers.finding import MAX_EXAMPLES, Finding, examples
+from fairpoll.checkers.losses import Losses
 from fairpoll.checkers.registry import criterion
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
@@ -29,6 +30,7 @@ EXACT_SLACK_SECONDS = 0.002
 def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     """Whenever an offset was committed, the sink held every acked message before it.
 
+    A lost message is one commit ahead, the first beyond it; one that the broker dropped is none.
     With a commit further ahead, a crash at that moment would lose the records in between. Times may differ
     by 50 ms of real time; by 2 ms if each commit was read from the log of a broker on this machine and the
     deliveries are from output files, whose lines have a time of their own, taken before they are written.
@@ -42,13 +44,17 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     for number, commit in enumerate(history.commits):
         committed[(commit.topic, commit.partition)].append(number)
     held = held_since(recording, consumer)
+    held[Losses.of(recording, consumer).dropped] = -NEVER
     numbers: list[int] = []
     for partition, rows in recording.acked.by_partition.items():
-        # For each message, since when the sink has held it and all messages before it in its partition.
-        complete = np.maximum.accumulate(np.concatenate(([-NEVER], held[rows])))
+        never = held[rows] == NEVER
+        # For each message, since when the sink has held all messages before it that were not lost.
+        complete = np.maximum.accumulate(np.concatenate(([-NEVER], np.where(never, -NEVER, held[rows]))))
         commits = [history.commits[number] for number in committed[partition]]
         before = np.searchsorted(recording.acked.offset[rows], [commit.offset for commit in commits])
         too_soon = complete[before] > np.array([commit.at for commit in commits]) + slack
+        beyond = np.searchsorted(np.maximum.accumulate(before), np.flatnonzero(never), side="right")
+        too_soon[beyond[beyond < len(commits)]] = True
         numbers += [committed[partition][index] for index in np.flatnonzero(too_soon)]
     ahead = [history.commits[number] for number in sorted(numbers)]
     return Finding(

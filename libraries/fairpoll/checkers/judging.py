@@ -6,12 +6,25 @@ from dataclasses import replace
 from typing import Any
 
 from fairpoll.base.errors import FairpollError
+from fairpoll.base.text import count_text
 from fairpoll.checkers.by_commits import judge_by_commits
 from fairpoll.checkers.finding import Finding
+from fairpoll.checkers.losses import Losses
 from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion
-from fairpoll.checkers.unreadable import judge_past_unreadable
+from fairpoll.checkers.unreadable import judge_past_unreadable, would_pass
 from fairpoll.contract.subject import EVIDENCE, Evidence
 from fairpoll.evidence.history import ConsumerHistory, Recording
+
+# Criteria that may fail only because messages were lost.
+FOLLOW_FROM_A_LOSS = (
+    "order_kept",
+    "commits_never_ahead",
+    "commits_caught_up",
+    "oldest_wait_at_most",
+    "due_messages_delivered",
+    "no_stall",
+    "every_partition_served",
+)
 
 
 def judge(criterion: str, recording: Recording, consumer: str, **thresholds: Any) -> Finding:
@@ -46,21 +59,22 @@ def _judge(
     criterion: Criterion, recording: Recording, consumer: str, thresholds: Mapping[str, Any]
 ) -> Finding:
     finding = criterion(recording, consumer, **thresholds)
-    if criterion.subject != "consumer":
+    # Readability judges the evidence itself, whatever that is.
+    if criterion.subject != "consumer" or criterion.name == "output_readable":
         return finding
     budget, error = thresholds.get("seconds"), recording.clock_error_seconds
     if isinstance(budget, int | float) and error > budget:
         why = f"the clocks may be off by {error:.3f} s, more than the {budget:g} s in question"
         return replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")
     needed, history = criterion.needs, recording.consumers[consumer]
-    if criterion.name == "output_readable":  # it judges the evidence itself, whatever that is
-        return finding
     if needed is None and finding.status == "fail" and "records" not in history.evidence:
         return judge_by_commits(criterion, recording, finding)
     # The criterion itself is inconclusive without reports of buffers.
     lacking = lacks(criterion, history)
     if lacking in (None, "buffers"):
-        return judge_past_unreadable(criterion, recording, finding) if len(history.unreadable) else finding
+        if len(history.unreadable):
+            return judge_past_unreadable(criterion, recording, finding)
+        return _after_a_loss(criterion, recording, finding)
     why = (
         f"no commit was ever seen in group {recording.facts.groups.get(consumer, '')}, which nobody joined: "
         f"{consumer} may assign itself its partitions, or have a group.id of its own, not FAIRPOLL_GROUP"
@@ -83,3 +97,15 @@ def lacks(
     if criterion.name == "nothing_lost" and history.took_nothing:
         return None
     return criterion.lacks({*declared, *history.evidence})
+
+
+def _after_a_loss(criterion: Criterion, recording: Recording, finding: Finding) -> Finding:
+    """The failure; if it would not be one with the lost messages delivered in time, it names the loss."""
+    drained = recording.scenario.drain and recording.complete
+    if finding.status != "fail" or criterion.name not in FOLLOW_FROM_A_LOSS or not drained:
+        return finding
+    lost = Losses.of(recording, finding.consumer).passed_over
+    if not len(lost) or not would_pass(criterion, recording, finding, lost):
+        return finding
+    why = f"; this follows from the loss of {count_text(len(lost), 'message')}, see nothing lost"
+    return replace(finding, sentence=finding.sentence + why)

@@ -39,7 +39,7 @@ def judge_past_unreadable(criterion: Criterion, recording: Recording, finding: F
         why = f"the content of {count_text(min(len(lost), records), 'record')} may stand in lines"
     elif finding.status != "fail":
         return finding
-    elif 0 < len(lost) <= records and _would_pass(criterion, recording, finding, lost):
+    elif 0 < len(lost) <= records and would_pass(criterion, recording, finding, lost):
         why = f"{count_text(len(lost), 'missing record')} may stand in lines"
     elif 0 < int(finding.figures.get(_BY_EVENTS.get(criterion.name, ""), 0) or 0) <= events:
         why = "an assignment or a pause may stand in events"
@@ -52,7 +52,7 @@ def judge_past_unreadable(criterion: Criterion, recording: Recording, finding: F
     return replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")
 
 
-def _would_pass(criterion: Criterion, recording: Recording, finding: Finding, lost: Array) -> bool:
+def would_pass(criterion: Criterion, recording: Recording, finding: Finding, lost: Array) -> bool:
     """Whether the criterion does not fail if these messages were delivered in time."""
     history, messages = recording.consumers[finding.consumer], recording.acked
     at = _delivered_in_time(recording, finding.consumer)[lost]

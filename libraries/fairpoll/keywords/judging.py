@@ -14,6 +14,7 @@ from fairpoll.reports.tables import criteria_table
 from fairpoll.verdicts.orders import judge_in_each_order
 from fairpoll.verdicts.series import StoredRun
 from fairpoll.verdicts.verdict import Verdict
+from fairpoll.verdicts.verdict_json import unmet
 
 INCONCLUSIVE = "INCONCLUSIVE: "
 # In place of a consumer, for criteria about the run.
@@ -49,13 +50,13 @@ def settle(findings: Sequence[Finding]) -> None:
     consumer = findings[0].consumer
     cluster = verdicts[0].recording.cluster
     logger.info(criteria_table(findings, caption=f"{consumer}, {cluster}"), html=True)
-    unmet = [finding for finding in findings if finding.status != "pass"]
-    if not unmet:
+    not_met = unmet(findings)
+    if not not_met:
         measured = "; ".join(f"{f.criterion}: {f.measured}{_allowed(f)}" for f in findings)
         BuiltIn().set_test_message(f"{consumer}: {measured}", append=True, separator="\n")
         return
-    judged_in = next((verdict for verdict in verdicts if unmet[0] in verdict.findings), verdicts[0])
-    raise Failure(_message(unmet, len(findings), f"evidence: {judged_in.recording.folder}"))
+    judged_in = next((verdict for verdict in verdicts if not_met[0] in verdict.findings), verdicts[0])
+    raise Failure(_message(not_met, len(findings), f"evidence: {judged_in.recording.folder}"))
 
 
 def _allowed(finding: Finding) -> str:
@@ -63,17 +64,17 @@ def _allowed(finding: Finding) -> str:
     return f", {finding.expected}" if "SPEED" in finding.expected else ""
 
 
-def _message(unmet: Sequence[Finding], judged: int, evidence: str) -> str:
+def _message(not_met: Sequence[Finding], judged: int, evidence: str) -> str:
     """The message of a test that did not pass; one failure outweighs any number of inconclusive ones."""
-    failed = [finding for finding in unmet if finding.status == "fail"]
+    failed = [finding for finding in not_met if finding.status == "fail"]
     prefix = "" if failed else INCONCLUSIVE
-    if len(unmet) == 1:
-        return f"{prefix}{unmet[0].sentence}; {evidence}"
+    if len(not_met) == 1:
+        return f"{prefix}{not_met[0].sentence}; {evidence}"
     lines = [
         f"- {INCONCLUSIVE if failed and finding.status == 'inconclusive' else ''}{finding.sentence}"
-        for finding in unmet
+        for finding in not_met
     ]
-    return "\n".join([f"{prefix}{len(unmet)} of {judged} criteria not met; {evidence}", *lines])
+    return "\n".join([f"{prefix}{len(not_met)} of {judged} criteria not met; {evidence}", *lines])
 
 
 def log_charts(

@@ -7,7 +7,7 @@ from pathlib import Path
 from fairpoll.checkers.finding import Finding
 from fairpoll.evidence import layout
 from fairpoll.verdicts.shown import cannot_show
-from fairpoll.verdicts.verdict_json import JudgedRun, NotJudged, read_verdict
+from fairpoll.verdicts.verdict_json import JudgedRun, NotJudged, read_verdict, unmet
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
 # verdict.json has all sentences.
@@ -32,9 +32,7 @@ def outcome(folder: Path) -> tuple[str, str]:
 
 def unmet_sentences(findings: Iterable[Finding]) -> list[str]:
     """`FAIL: sentence` of each finding that is not a pass, failures first."""
-    found = list(findings)
-    unmet = [finding for status in ("fail", "inconclusive") for finding in found if finding.status == status]
-    return [f"{finding.status.upper()}: {finding.sentence}" for finding in unmet]
+    return [f"{finding.status.upper()}: {finding.sentence}" for finding in unmet(findings)]
 
 
 def _lines(runs: Sequence[JudgedRun], not_judged: Sequence[NotJudged]) -> list[str]:

@@ -26,6 +26,13 @@ def worst(statuses: Iterable[str]) -> Status:
     return next((status for status in order if status in found), "inconclusive")
 
 
+def unmet(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings that are not a pass: failures first, and of these a loss before what follows from it."""
+    order = {"fail": 0, "inconclusive": 1}
+    found = [finding for finding in findings if finding.status != "pass"]
+    return sorted(found, key=lambda finding: (order[finding.status], finding.check != "nothing_lost"))
+
+
 Counts = Mapping[str, int]
 Seconds = Mapping[str, float]
 

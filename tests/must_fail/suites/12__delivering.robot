@@ -19,6 +19,7 @@ Tears A Line                           tears a line                           ou
 Prints Its Log                         prints its log                         output_readable                    -
 Invents Records                        invents records                        only_acked_delivered               order_kept commits_caught_up no_forbidden_duplicates
 Skips The First After An Assignment    skips the first after an assignment    nothing_lost                       commits_never_ahead oldest_wait_at_most
+Begins At The End Of The Log           begins at the end of the log           nothing_lost                       commits_never_ahead
 Reads Only Partition 0                 reads only partition 0                 nothing_lost                       every_partition_served no_stall throughput_at_least
 One Consumer Per Topic                 [Template]                             Consumer Should Pass Everything
                                        one consumer per topic
