@@ -206,6 +206,8 @@ def test_what_may_be_due_to_seldom_commits_is_in_doubt_and_what_is_not_fails(fol
         ([(30, 2), (30.1, 3), (30.2, 4)], "inconclusive", "which came 0.1 s apart"),
         # It committed once a second, and not these.
         ([(1, 1), (2, 2), (3, 3), (30, 4)], "inconclusive", "which came 1.0 s apart"),
+        # Every 10 s, as regularly as clients do.
+        ([(9.9, 1), (20, 2), (29.9, 3), (40.2, 4)], "fail", ""),
         ([(1, 1), (2, 2), *((at, 2 + at / 100) for at in range(3, 30)), (30, 4)], "fail", ""),
     ],
 )

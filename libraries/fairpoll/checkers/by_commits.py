@@ -45,17 +45,17 @@ def _delivered_early(
 ) -> Recording:
     """The recording with each record delivered at the commit before its own, but not before its ack.
 
-    Commits that follow one another within the usual interval, or COMMITTED_TOGETHER_SECONDS, count as one:
-    clients commit their partitions one by one. What was never committed counts as delivered that much before
-    the end.
+    Commits that follow one another within half of the usual interval, or COMMITTED_TOGETHER_SECONDS, count as
+    one: clients commit their partitions one by one, and at irregular times. What was never committed counts
+    as delivered an interval before the end.
     """
     history = recording.consumers[consumer]
-    together = max(interval, COMMITTED_TOGETHER_SECONDS * recording.speed)
+    together = max(interval / 2, COMMITTED_TOGETHER_SECONDS * recording.speed)
     missing = np.flatnonzero(np.isinf(history.delivered.first_of_acked))
     record = np.concatenate((history.delivered.record, missing))
     at = np.concatenate((history.delivered.at, np.full(len(missing), recording.watched_until)))
     before = np.append(times, -np.inf)[np.searchsorted(times, at - together, side="right") - 1]
-    before[len(history.delivered) :] = recording.watched_until - together
+    before[len(history.delivered) :] = recording.watched_until - max(interval, together)
     acked = acked_at(recording, np.minimum(record, len(recording.acked) - 1))
     found = DeliveryColumns(recording.acked)
     found.extend(record, np.minimum(at, np.maximum(before, acked)), np.zeros(len(record), np.int64), "", "")
