@@ -9,7 +9,12 @@ import click
 
 from fairpoll.cli.main import main as fairpoll
 from fairpoll.cluster import KINDS
-from fairpoll.contract.settings import PollSettings, variable
+from fairpoll.contract.settings import (
+    DEFAULT_HEARTBEAT_MS,
+    HEARTBEAT_INTERVAL,
+    PollSettings,
+    variable,
+)
 from fairpoll.contract.subject import ATTRIBUTES, EVIDENCE
 from fairpoll.run.faults import FAULTS
 from fairpoll.scenarios.file import schema
@@ -92,7 +97,9 @@ def settings_page() -> str:
         "Consumer settings",
         "`libraries/fairpoll/contract/settings.py`",
         "A scenario sets them under `consumer`; a consumer under test gets them as environment variables; "
-        "`fairpoll consume` has them as options. `SPEED` divides none of them.",
+        "`fairpoll consume` has them as options. `SPEED` divides none of them. A consumer also gets "
+        f"`{HEARTBEAT_INTERVAL}`, a third of the session timeout and at most {DEFAULT_HEARTBEAT_MS}: set "
+        "both or neither, and with `group.protocol=consumer` neither.",
         ("setting", "environment variable", "default", "allowed", "what"),
         _settings(),
     )

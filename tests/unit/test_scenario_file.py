@@ -104,6 +104,13 @@ def test_settings_travel_in_the_environment():
     assert ConsumerEnvironment.from_environment(unlimited.to_environment()) == unlimited
 
 
+@pytest.mark.parametrize(("session_ms", "heartbeat"), [(2000, "666"), (3000, "1000"), (45_000, "3000")])
+def test_the_heartbeat_fits_into_the_session_three_times(session_ms: int, heartbeat: str):
+    settings = PollSettings(session_timeout_ms=session_ms)
+    assert settings.to_environment()["FAIRPOLL_HEARTBEAT_INTERVAL_MS"] == heartbeat
+    assert PollSettings.from_environment(settings.to_environment()) == settings
+
+
 def test_json_and_back():
     scenario = load_scenario(SPECIFIED)
     assert Scenario.from_json(scenario.to_json()) == scenario

@@ -73,8 +73,7 @@ class Consumer:
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "session.timeout.ms": self.settings.session_timeout_ms,
-            # Several heartbeats fit in a session: one lost heartbeat does not end it.
-            "heartbeat.interval.ms": min(3000, self.settings.session_timeout_ms // 6),
+            "heartbeat.interval.ms": self.settings.heartbeat_interval_ms,
             "max.poll.interval.ms": self.settings.max_poll_interval_ms,
             **config.client_config,
             **self.client_properties(),

@@ -11,6 +11,9 @@ from typing import Any
 from fairpoll.contract.keys import choice, key, whole
 
 PREFIX = "FAIRPOLL_"
+HEARTBEAT_INTERVAL = "FAIRPOLL_HEARTBEAT_INTERVAL_MS"
+# Kafka's default. A client that keeps it in a session of 3 s or less is evicted before its second heartbeat.
+DEFAULT_HEARTBEAT_MS = 3000
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,15 @@ class PollSettings:
         default="dead-letter",
     )
 
+    @property
+    def heartbeat_interval_ms(self) -> int:
+        """A third of the session timeout, as Kafka's documentation asks for; at most Kafka's default."""
+        return min(DEFAULT_HEARTBEAT_MS, self.session_timeout_ms // 3)
+
     def to_environment(self) -> dict[str, str]:
         """The environment variables of a consumer with these settings: FAIRPOLL_ and the name."""
-        return {variable(setting.name): str(getattr(self, setting.name)) for setting in fields(self)}
+        given = {variable(setting.name): str(getattr(self, setting.name)) for setting in fields(self)}
+        return {**given, HEARTBEAT_INTERVAL: str(self.heartbeat_interval_ms)}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "PollSettings":

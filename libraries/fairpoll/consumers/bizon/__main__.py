@@ -84,6 +84,7 @@ def bizon_config(
     client = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "security.protocol": "PLAINTEXT"}
     timeouts = {
         "session.timeout.ms": settings.session_timeout_ms,
+        "heartbeat.interval.ms": settings.heartbeat_interval_ms,
         "max.poll.interval.ms": settings.max_poll_interval_ms,
     }
     properties = {name: value for name, value in connection.items() if name != "bootstrap.servers"}
