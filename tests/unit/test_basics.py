@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fairpoll.base import clock
 from fairpoll.base.errors import DeadlineError, HistoryError
 from fairpoll.base.waiting import wait_until
 from fairpoll.contract import client_config
@@ -112,3 +113,18 @@ def test_the_age_of_the_oldest_waiting_message_is_a_sawtooth():
 @pytest.mark.parametrize(("shares", "index"), [([1, 1], 1), ([1, 0], 0.5), ([], 0), ([0, 0], 0)])
 def test_jains_index(shares: list[float], index: float):
     assert jain_index(shares) == index
+
+
+def test_a_process_that_was_preempted_between_two_clocks_has_the_right_time(monkeypatch: pytest.MonkeyPatch):
+    """The first reads are interrupted for 100 ms, each at another place; the others take 1 ms."""
+    now = 0.0
+    pauses = iter([0.0, 0.1, 0.0, 0.0, 0.0, 0.1])
+
+    def read(lead: float) -> float:
+        nonlocal now
+        now += 0.0005 + next(pauses, 0.0)
+        return now + lead
+
+    monkeypatch.setattr("fairpoll.base.clock.time.monotonic", lambda: read(0.0))
+    monkeypatch.setattr("fairpoll.base.clock.time.time", lambda: read(1_000.0))
+    assert clock.measured_offset() == pytest.approx(1_000.0, abs=0.001)
