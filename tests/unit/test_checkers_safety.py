@@ -337,6 +337,26 @@ class TestCommits:
     def test_in_the_end_the_next_offset_to_read_is_committed(self, final, status: str):
         assert judge("commits_caught_up", *on_time(0, 1, 2), final=final).status == status
 
+    @pytest.mark.parametrize(
+        ("offsets", "read", "final", "status"),
+        [
+            ((0, 1, 4), 2, 2, "pass"),
+            ((0, 1, 4), 2, 4, "pass"),  # behind the gap at 2 and 3
+            ((0, 1, 4), 2, 5, "fail"),
+            ((0, 1, 4), 3, 5, "pass"),
+            ((0, 1, 4), 3, 7, "pass"),  # the end of a transaction
+            ((0, 1, 4), 3, 8, "fail"),
+            ((0, 1, 2), 3, 4, "fail"),
+        ],
+    )
+    def test_the_next_offset_to_read_may_lie_behind_a_gap(self, offsets, read, final, status):
+        messages = [replace(m, offset=offset) for m, offset in zip(THREE, offsets, strict=True)]
+        records = [delivered("high", offset, n + 0.5) for n, offset in enumerate(offsets[:read])]
+        run = {"messages": messages, "final": {HIGH: final}}
+        assert judge("commits_caught_up", *records, **run).status == status
+        if read == 3:
+            assert judge("nothing_lost", *records, **run).status == "pass"
+
     def test_a_partition_nothing_was_read_of_needs_no_commit(self):
         assert judge("commits_caught_up", final={}).status == "pass"
 

@@ -1,7 +1,7 @@
 """The clock of all evidence: milliseconds since the epoch, with a fraction.
 
-The system clock is read at the start and carried forward by the monotonic clock, so that setting the clock during a
-run does not reorder the events of a process. For several machines see `run.distributed.clocks`.
+The system clock is read at the start and carried forward by the monotonic clock, so that setting the clock
+during a run does not reorder the events of a process. For several machines see `run.distributed.clocks`.
 """
 
 import math
@@ -12,7 +12,7 @@ OFFSET_READS = 16
 
 
 def measured_offset() -> float:
-    """The system clock's lead over the monotonic clock, in seconds, by the read that took the shortest time."""
+    """The system clock's lead over the monotonic clock, in seconds, by the shortest of several reads."""
     shortest, offset = math.inf, 0.0
     for _ in range(OFFSET_READS):
         before, system, after = time.monotonic(), time.time(), time.monotonic()
