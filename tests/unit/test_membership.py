@@ -123,6 +123,21 @@ def test_the_order_of_the_log_counts_where_the_timestamps_contradict_it():
     assert membership.departures == []
 
 
+@pytest.mark.parametrize("problem", ["", "it may not be read"])
+def test_a_coordinator_that_was_asked_before_the_log_was_read_evicts_nobody(problem: str):
+    """The log's first records are of earlier times than the answer, which comes before them in the file."""
+    samples = Samples()
+    asked = {**members(-0.5, a=[P0]), "lag_ms": 1000.0}
+    for event in (asked, *([] if problem else [members(-0.8), members(-0.7, a=[P0])])):
+        samples.take(event)
+    samples.take({"name": "offsets_log", "problem": problem, "exact": True, "members": True})
+    membership = samples.membership([FIRST], 1.0)
+    assert membership
+    assert membership.departures == []
+    assert membership.joined
+    assert changes(membership) == [("partitions_assigned", -1.5 if problem else -0.7, "", [0])]
+
+
 class TestTheCriterion:
     def judged(self, *departures: Departure, faults: tuple[dict, ...] = ()):
         mine = replace(consumer("mine"), group=ObservedGroup(joined=True, departures=departures))

@@ -24,8 +24,9 @@ class Samples:
     every_member: bool = False
     sampled: list[Committed] = field(default_factory=list)
     logged: list[Committed] = field(default_factory=list)
-    # The events `group_members`.
+    # The events `group_members` of the log, and those of a coordinator that was asked.
     members: list[Event] = field(default_factory=list)
+    described: list[Event] = field(default_factory=list)
     _latest: float = -math.inf
 
     def take(self, event: Event) -> None:
@@ -33,6 +34,8 @@ class Samples:
             case "memory":
                 self.memory.append((event["at"], event["rss_bytes"]))
                 self.cpu_seconds = event.get("cpu_seconds", self.cpu_seconds)
+            case "group_members" if event.get("lag_ms"):
+                self.described.append(event)
             case "group_members":
                 self.members.append({**event, "at": self._in_order(event["at"])})
             case "offsets_log":
@@ -57,11 +60,17 @@ class Samples:
         return self.source is not None and not self.source.problem
 
     def membership(self, processes: Sequence[RunningProcess], speed: float) -> Membership | None:
-        """The members of the group with these processes; None if they were not observed."""
-        if not (self.every_member or self.members):
+        """The members of the group with these processes; None if they were not observed.
+
+        The coordinator is asked until the log can be read, whose first records are then of earlier times.
+        """
+        events = self.members
+        if not self.every_member:
+            events = sorted([*self.described, *self.members], key=lambda event: event["at"])
+        if not (self.every_member or events):
             return None
         membership = Membership(processes, speed)
-        for event in self.members:
+        for event in events:
             membership.take(event)
         return membership
 
