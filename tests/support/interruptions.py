@@ -206,6 +206,8 @@ def fill(folder: Path, but: int = 0) -> None:
 
 def record(folder: Path, kind: str, speed: int) -> None:
     """Record a run of both built-in consumers; to be interrupted."""
+    # A shell ignores Ctrl-C in its background jobs, and so would this process.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Registry() as registry:
         cluster = open_cluster(kind, ClusterOptions(folder.parent / "cluster"), registry, warn=print)
         with Recorder(cluster, folder, registry) as recorder:

@@ -194,6 +194,19 @@ def test_a_line_that_was_written_after_the_last_observation_keeps_its_order(tmp_
     assert times(folder) == [0.5, 1.5, 2.5, 3.5]
 
 
+@pytest.mark.parametrize("second", [1.0, 2.46])
+def test_the_lines_of_a_file_keep_their_order_whatever_they_state(tmp_path: Path, second: float):
+    """Times of receipt: those of some lines lie in the interval in which all four were written."""
+    stated = [2.65, second, 2.45, 2.5]
+    folder = observed(tmp_path, change=stamp(lambda _, number: START_MS + stated[number] * 1000))
+    size = (folder / OUTPUT).stat().st_size
+    first = (folder / layout.OBSERVED).read_text("utf-8").splitlines(keepends=True)[0]
+    text = first + grown(2_395, 2_400, output=0) + grown(2_400, 2_700, output=size)
+    (folder / layout.OBSERVED).write_text(text, "utf-8")
+    assert times(folder) == [2.65] * 4
+    assert judge("order_kept", load_recording(folder), "c").status == "pass"
+
+
 def test_a_record_without_a_time_is_not_delivered_before_its_assignment(tmp_path: Path):
     folder = observed(tmp_path, change=lambda line, _: line.pop("delivered_ms"))
     path = folder / "c" / layout.EVENTS

@@ -137,7 +137,7 @@ class LineTimes:
 
         `record` has the records that they deliver. `events` marks lines that deliver nothing: their own time
         counts though the writer collected them. `late` marks those whose latest possible time is wanted.
-        The lines of a file must be asked for in their order: without own times they keep it.
+        The lines of a file must be asked for in their order: those that deliver keep it.
         """
         own = np.asarray(own, np.float64)
         spans = self._of(path)
@@ -164,7 +164,8 @@ class LineTimes:
             at = np.where(~usable & late & np.isfinite(until), until, at)
         latest = np.maximum.accumulate(np.maximum(at, self._latest.get(path, -np.inf)))
         self._latest[path] = float(latest[-1])
-        return Written(np.where(usable, at, latest), usable, until)
+        # No line was written before the one above it, whatever they state.
+        return Written(latest if events is None else np.where(usable & events, at, latest), usable, until)
 
     def _hold_against(
         self, path: Path, lines: Array, own: Array, seen: tuple[Array, Array, Array], record: Array | None
