@@ -14,6 +14,8 @@ from fairpoll.keywords.subject_arguments import with_subject
 from fairpoll.keywords.suite_scenarios import RECORDS, SCENARIOS
 from fairpoll.run.modes import consumer_of
 
+Names = Literal["", "written", "reversed", "both"]
+
 
 @library(scope="GLOBAL", doc_format="MARKDOWN", listener=SCENARIOS)
 class ScenarioLibrary:
@@ -53,7 +55,7 @@ class ScenarioLibrary:
         *modes: str,
         speed: float = 1.0,
         bizon_config: str = "",
-        names: Literal["", "written", "reversed", "both"] = "",
+        names: Names = "",
         **yours: str,
     ) -> None:
         """Produces the scenario's traffic once while each consumer reads it in a group of its own.
@@ -87,6 +89,7 @@ class ScenarioLibrary:
         *modes: str,
         at_once: int = 1,
         speed: float = 1.0,
+        names: Names = "",
         **yours: str,
     ) -> None:
         """Runs the scenarios named in the suites below ahead of time, several on the same cluster at once.
@@ -99,6 +102,7 @@ class ScenarioLibrary:
             modes: the consumers, as for `Run Scenario`.
             at_once: how many scenarios run at the same time; default 1.
             speed: as for `Run Scenario`.
+            names: as for `Run Scenario`.
             **yours
 
         Fails if no cluster runs. An error in one of the scenarios fails the `Run Scenario` that uses it.
@@ -108,7 +112,7 @@ class ScenarioLibrary:
         files = SCENARIOS.files_below()
         if at_once > 1 and not SESSION.live and len(files) > 1:
             consumers = [consumer_of(mode, yours) for mode in modes or ("sync", "async")]
-            SESSION.record_side_by_side(files, speed, consumers, at_once)
+            SESSION.record_side_by_side(files, speed, consumers, at_once, names)
 
     @keyword(tags=["scenario"])
     @with_subject

@@ -103,19 +103,21 @@ class Session:
         speed: float,
         consumers: Sequence[Subject],
         at_once: int,
+        names: str = "",
     ) -> None:
         """Run the scenarios, `at_once` at the same time, for `record` to use their recordings.
 
-        Scenarios that must run alone are not run.
+        Scenarios that must run alone are not run. `names` as for `record`.
         """
-        paths = dict.fromkeys(scenario_files)
-        self._run_side_by_side([Run(path.resolve(), speed, tuple(consumers)) for path in paths], at_once)
+        runs = [Run(path.resolve(), speed, tuple(consumers)) for path in dict.fromkeys(scenario_files)]
+        self._run_side_by_side([one for run in runs for one in run.in_orders(names)], at_once)
 
     def _run_side_by_side(self, runs: Sequence[Run], at_once: int) -> None:
         experiments = {
             run: self._experiment(run)
             for run in runs
-            if run not in self._verdicts and load_scenario(run.scenario_file).side_by_side
+            if run not in {**self._verdicts, **self._recorded}
+            and load_scenario(run.scenario_file).side_by_side
         }
         if not experiments:
             return
