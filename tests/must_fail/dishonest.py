@@ -85,7 +85,8 @@ class Collects:
 class CollectsLines(FairConsumer):
     """Flushes its lines every `SECONDS`."""
 
-    SECONDS = 5.0
+    # A second beyond the limit of `no_stall`: at the limit itself, noise would decide.
+    SECONDS = 6.0
 
     def __init__(self, *args):
         super().__init__(*args)
