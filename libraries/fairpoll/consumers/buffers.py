@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from fairpoll.consumers.record import Record, runs
 from fairpoll.contract.records import Partition
 
-MAX_DEBT_SECONDS = 1.0
+# Each other partition may be served for this long before one that was slow once is served again: with ten
+# partitions 2.5 s, which a budget of 5 s allows.
+MAX_DEBT_SECONDS = 0.25
 
 
 class PartitionBuffers:
