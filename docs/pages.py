@@ -1,9 +1,10 @@
 """The reference pages about settings, clusters, faults and commands, for docs/build.py."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from typing import Any
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any, get_args, get_type_hints
 
 import click
 
@@ -16,6 +17,7 @@ from fairpoll.contract.settings import (
     variable,
 )
 from fairpoll.contract.subject import ATTRIBUTES, EVIDENCE
+from fairpoll.evidence.facts import RunFacts
 from fairpoll.run.faults import FAULTS
 from fairpoll.scenarios.file import schema
 from fairpoll.verdicts.expectation import THRESHOLDS, Thresholds
@@ -191,3 +193,46 @@ def _help(command: click.Command) -> str:
         "\n\n".join(" ".join(part.split()) for part in (inspect.cleandoc(command.help or "")).split("\n\n"))
         + "\n"
     )
+
+
+def run_page() -> str:
+    """Every key of run.json, by the class that reads it."""
+    return (
+        "# run.json\n\n"
+        + GENERATED.format(source="`libraries/fairpoll/evidence/facts.py`")
+        + "What a run records about itself, in the folder of its recording. Keys without a default are "
+        "**bold**; recordings of earlier versions may lack the others. The scenario's own keys are "
+        "[on their own page](scenario.md).\n" + "".join(map(_record, _recorded(RunFacts)))
+    )
+
+
+def _recorded(kind: type) -> list[type]:
+    """The data classes of facts.py that this one is made of, itself first, each once."""
+    found = [kind]
+    for hint in get_type_hints(kind).values():
+        found += [one for part in (hint, *get_args(hint)) if _is_fact(part) for one in _recorded(part)]
+    return list(dict.fromkeys(found))
+
+
+def _is_fact(kind: Any) -> bool:
+    return is_dataclass(kind) and getattr(kind, "__module__", "") == RunFacts.__module__
+
+
+def _record(kind: type) -> str:
+    rows = ((_key(one), f"`{_type(one.type)}`", _default(one)) for one in fields(kind))
+    text = " ".join((kind.__doc__ or "").split())
+    return f"\n## {kind.__name__}\n\n{text}\n\n{table(('key', 'type', 'default'), rows)}"
+
+
+def _key(one: Field[Any]) -> str:
+    required = one.default is MISSING and one.default_factory is MISSING
+    return f"**`{one.name}`**" if required else f"`{one.name}`"
+
+
+def _type(kind: Any) -> str:
+    plain = isinstance(kind, type) and not get_args(kind)
+    return kind.__name__ if plain else re.sub(r"fairpoll\.[a-z.]+\.", "", str(kind))
+
+
+def _default(one: Field[Any]) -> str:
+    return "" if one.default is MISSING else f"`{one.default!r}`"

@@ -18,6 +18,8 @@ LONGEST_NAME_BYTES = 200
 
 @dataclass(frozen=True)
 class Cluster:
+    """The `description` has kind, version and number of brokers."""
+
     description: str
 
 
@@ -57,6 +59,8 @@ class Step:
 
 @dataclass(frozen=True)
 class FaultFacts:
+    """A fault that was injected into `target`, a broker or a consumer, and by which words."""
+
     target: str
     what: str
     from_ms: float
@@ -131,8 +135,11 @@ class ClockOffset:
 class RunFacts:
     """The contents of run.json. Times ending in `_ms` are milliseconds since the epoch.
 
-    Without `start_ms`, the run was cut off before its traffic began. `topics` and `groups` map the scenario's
-    topics and the consumers to their names on the cluster; `fields` maps consumers to declared fields.
+    All consumers had their partitions at `assigned_ms`. The traffic took from `start_ms` to `end_ms`, the
+    drain from `drain_ms` to `drained_ms`, and all consumers had stopped at `stopped_ms`. Without `start_ms`,
+    the run was cut off before its traffic began, without `drained_ms` before its drain ended. `topics` and
+    `groups` map the scenario's topics and the consumers to their names on the cluster; `fields` maps
+    consumers to declared fields.
     `waits_since` is `ack` if messages wait from their ack on; recordings of earlier versions, which do not
     have it, count from the due time. `shards`, `clocks` (by machine part) and `incomplete` (a reason) exist
     for runs spread over machines.
