@@ -202,6 +202,38 @@ class IgnoresTheThreshold(FairConsumer):
         pass
 
 
+class ReportsNoBuffers(FairConsumer):
+    """Prints no event with the number of records that it has buffered."""
+
+    WITH_LEVELS = ("buffer_levels", "partitions_paused", "partitions_resumed")
+
+    def __init__(self, config, emit):
+        super().__init__(config, emit)
+        self.emit = Silenced(emit, self.WITH_LEVELS)
+
+
+class BuffersInSilence(ReportsNoBuffers):
+    """Buffers whatever comes, decoded into 128 KiB a record, and reports nothing about it."""
+
+    class Buffers(PartitionBuffers):
+        def __init__(self, pause_threshold):
+            super().__init__(pause_threshold)
+            self.decoded = deque()
+
+        def added(self, partition, records):
+            self.decoded.extend(bytearray(128 * 1024) for _ in records)
+
+        def pick(self, waiting, count):
+            for _ in range(count):
+                self.decoded.popleft()
+            return super().pick(waiting, count)
+
+    buffers_class = Buffers
+
+    def pause_full(self):
+        pass
+
+
 class LeaksMemory(FairConsumer):
     """Keeps something of every record."""
 
@@ -791,6 +823,8 @@ CONSUMERS = {
     "never resumes": NeverResumes,
     "resumes after many polls": ResumesAfterManyPolls,
     "ignores the threshold": IgnoresTheThreshold,
+    "reports no buffers": ReportsNoBuffers,
+    "buffers in silence": BuffersInSilence,
     "leaks memory": LeaksMemory,
     "leaks a little": LeaksALittle,
     "forgets to resume on revoke": ForgetsToResumeOnRevoke,

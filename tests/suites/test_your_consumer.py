@@ -40,7 +40,7 @@ def judged(output: Path) -> dict[str, Any]:
     return run
 
 
-NEVER = {"contents": ["content_intact"], "places": ["right_place"], "buffers": ["buffers_bounded"]}
+NEVER = {"contents": ["content_intact"], "places": ["right_place"]}
 BY_RECORDS = [
     "clock_honest", "nothing_lost", "only_acked_delivered", "no_forbidden_duplicates", "order_kept",
     "only_while_assigned", "commits_never_ahead", "commits_never_back", "commits_caught_up",

@@ -421,8 +421,27 @@ class TestBackpressure:
         assert judge("buffers_bounded", events=self.levels(600)).status == "pass"
         assert judge("buffers_bounded", events=self.levels(601)).status == "fail"
 
-    def test_a_consumer_that_does_not_tell_is_not_passed(self):
-        assert judge("buffers_bounded").status == "inconclusive"
+    def test_without_reports_and_memory_the_buffers_are_unknown(self):
+        finding = judge("buffers_bounded")
+        assert finding.status == "inconclusive"
+        assert finding.sentence.endswith("buffers, and its memory was not measured often enough")
+
+    @pytest.mark.parametrize(("mebibytes", "status"), [(0.0, "pass"), (1.0, "pass"), (1.2, "fail")])
+    def test_a_consumer_that_does_not_report_its_buffers_is_judged_by_its_memory(
+        self, mebibytes: float, status: str
+    ):
+        memory = [(second / 2, int((40 + mebibytes * second / 2) * 2**20)) for second in range(120)]
+        finding = judge("buffers_bounded", memory=memory)
+        assert finding.status == status
+        levels = f"from {40 + mebibytes * 34.5:.0f} to {40 + mebibytes * 59.5:.0f} MiB"
+        assert finding.sentence == (
+            "async does not report how many records it buffers; its memory grew by "
+            f"{30 * mebibytes:.1f} MiB in the second half of the traffic ({levels}), expected at most 32 MiB"
+        )
+
+    def test_what_a_consumer_reports_decides_whatever_its_memory(self):
+        memory = [(second / 2, second << 23) for second in range(120)]
+        assert judge("buffers_bounded", events=self.levels(600), memory=memory).status == "pass"
 
     def test_a_pause_that_is_resumed(self):
         events = [event("partitions_paused", 1, HIGH), event("partitions_resumed", 2, HIGH)]

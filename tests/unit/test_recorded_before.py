@@ -9,6 +9,9 @@ the same but for two things. The texts for people (`criterion`, `expected`, `mea
 reworded; all else is compared with the verdict in the archive. And `rebalance` failed its
 `every_partition_served` after 6.1 s of silence, 1.9 s of which were without an assignment: since that time
 does not count any more, it passes with 0.3 s, and so does the run. The archive has this later finding.
+
+The two consumers that do not report their buffers were inconclusive for `buffers_bounded`; they are judged by
+their memory, which grew by the MiB in BY_MEMORY.
 """
 
 import json
@@ -29,9 +32,19 @@ READ_BY_DUCKDB = 0
 READ_STRICTLY = 1 << 60
 
 
-def without_wording(verdict: str) -> str:
-    """The verdict without the texts for people: titles, sentences, what was expected and measured."""
+BY_MEMORY = {"events-only": 1.4, "declared-fields": 1.6}
+
+
+def without_wording(verdict: str, by_memory: float | None = None) -> str:
+    """The verdict without the texts for people: titles, sentences, what was expected and measured.
+
+    With `by_memory`, its inconclusive `buffers_bounded` is the pass that this growth of memory proves.
+    """
     content: dict[str, Any] = json.loads(verdict)
+    if by_memory is not None:
+        (buffers,) = [f for f in content["findings"] if f["check"] == "buffers_bounded"]
+        assert (buffers["status"], buffers["figures"]) == ("inconclusive", {"highest": 0})
+        buffers |= {"status": "pass", "figures": {"mebibytes": by_memory}}
     texts = ("sentence", "expected", "measured", "criterion")
     content["findings"] = [{k: v for k, v in f.items() if k not in texts} for f in content["findings"]]
     return json.dumps(content)
@@ -48,7 +61,9 @@ def test_a_recording_is_judged_to_the_same_bytes(
 
     monkeypatch.setattr(tables, "SMALL_BYTES", READ_BY_DUCKDB)
     by_duckdb = judge_again(tmp_path).verdict.to_text()
-    assert without_wording(by_duckdb) == without_wording(before)
+    assert without_wording(by_duckdb) == without_wording(
+        before, BY_MEMORY.get(archive.name.partition(".")[0])
+    )
     assert by_duckdb == snapshot
 
     stored.write_text(by_duckdb, "utf-8")

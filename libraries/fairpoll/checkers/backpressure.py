@@ -17,14 +17,16 @@ from fairpoll.evidence.records import Array
 MEBIBYTE = 1024 * 1024
 # Parts of the second half of the traffic, and how many of them need a sample.
 PARTS, ENOUGH_PARTS = 6, 4
+# A runtime takes this much for its own caches in a short run, and in each minute of a longer one.
+RUNTIME_MEBIBYTES = 32.0
 
 
 @criterion("buffers bounded", keyword="Buffers Should Be Bounded", needs="buffers")
 def buffers_bounded(recording: Recording, consumer: str) -> Finding:
     """No partition ever had more records buffered than the pause threshold plus one poll.
 
-    The consumer reports it (`buffered` in its events); `memory_bounded` is measured from outside.
-    Inconclusive for a consumer that does not report it.
+    The consumer reports it (`buffered` in its events). One that does not report it is judged by the memory
+    of its processes: in the second half of the traffic it grew by at most 32 MiB, or 32 MiB for each minute.
     """
     settings = recording.scenario.settings
     limit = settings.partition_pause_threshold + settings.max_poll_records
@@ -34,16 +36,16 @@ def buffers_bounded(recording: Recording, consumer: str) -> Finding:
         for entry in event.get("partitions", ())
         if "buffered" in entry
     ]
-    highest, topic, partition = max(levels, default=(0, "", 0))
+    if not levels:
+        return _bounded_by_memory(recording, consumer)
+    highest, topic, partition = max(levels)
     return Finding(
         expected=f"at most {limit:,} records a partition",
-        measured=f"{highest:,} records" if levels else "not reported",
+        measured=f"{highest:,} records",
         sentence=f"{consumer} had {highest:,} records of {topic}/{partition} buffered, "
         f"expected at most {limit:,} "
-        f"(pause threshold {settings.partition_pause_threshold:,} + poll {settings.max_poll_records:,})"
-        if levels
-        else f"{consumer} does not report how many records it buffers",
-        status="inconclusive" if not levels else "pass" if highest <= limit else "fail",
+        f"(pause threshold {settings.partition_pause_threshold:,} + poll {settings.max_poll_records:,})",
+        status="pass" if highest <= limit else "fail",
         figures={"highest": highest},
     )
 
@@ -101,21 +103,51 @@ def memory_grows_at_most(recording: Recording, consumer: str, *, mebibytes: Mebi
     the next, so that a cache that is filled and a second member that joins are no leak. Minutes are those of
     the scenario: at SPEED 10, what leaks with each record grows as much, what leaks with time a tenth.
     """
-    peaks = _peaks(recording, consumer)
-    parts = np.flatnonzero(peaks)
-    doubt = "" if len(parts) >= ENOUGH_PARTS else f"the memory of {consumer} was not measured often enough"
-    steps = np.diff(peaks[parts]) / np.diff(parts)
-    growth = 0.0 if doubt else float(np.median(steps)) / MEBIBYTE * 60 / (recording.duration / 2 / PARTS)
-    first, last = (0.0, 0.0) if doubt else peaks[parts[[0, -1]]] / MEBIBYTE
+    grown = _growth(recording, consumer)
+    doubt = "" if grown else f"the memory of {consumer} was not measured often enough"
+    total, levels = grown or (0.0, "")
+    growth = total * 60 / (recording.duration / 2)
     return Finding(
         expected=f"at most {mebibytes:g} MiB a minute",
         measured="not measured" if doubt else f"{growth:,.1f} MiB a minute",
         sentence=doubt
         or f"the memory of {consumer} grew by {growth:,.1f} MiB a minute in the second half of the traffic "
-        f"(from {first:,.0f} to {last:,.0f} MiB), expected at most {mebibytes:g} MiB a minute",
+        f"({levels}), expected at most {mebibytes:g} MiB a minute",
         status="inconclusive" if doubt else "pass" if growth <= mebibytes else "fail",
         figures={"mebibytes_per_minute": None if doubt else round(growth, 1)},
     )
+
+
+def _bounded_by_memory(recording: Recording, consumer: str) -> Finding:
+    """Whether the memory of a consumer that does not report its buffers shows that these are bounded."""
+    allowed = RUNTIME_MEBIBYTES * max(1.0, recording.duration / 2 / 60)
+    grown = _growth(recording, consumer)
+    silent = f"{consumer} does not report how many records it buffers"
+    total, levels = grown or (0.0, "")
+    return Finding(
+        expected=f"at most {allowed:,.0f} MiB of growth",
+        measured=f"{total:,.1f} MiB of growth" if grown else "not reported",
+        sentence=f"{silent}; its memory grew by {total:,.1f} MiB in the second half of the traffic "
+        f"({levels}), expected at most {allowed:,.0f} MiB"
+        if grown
+        else f"{silent}, and its memory was not measured often enough",
+        status="inconclusive" if not grown else "pass" if total <= allowed else "fail",
+        figures={"mebibytes": round(total, 1)} if grown else {},
+    )
+
+
+def _growth(recording: Recording, consumer: str) -> tuple[float, str] | None:
+    """By how much (MiB) the memory grew in the traffic's second half, and its levels as words.
+
+    The median growth between two of its parts, times the number of parts. None if too few were measured.
+    """
+    peaks = _peaks(recording, consumer)
+    parts = np.flatnonzero(peaks)
+    if len(parts) < ENOUGH_PARTS:
+        return None
+    step = float(np.median(np.diff(peaks[parts]) / np.diff(parts))) / MEBIBYTE
+    first, last = peaks[parts[[0, -1]]] / MEBIBYTE
+    return step * PARTS, f"from {first:,.0f} to {last:,.0f} MiB"
 
 
 def _peaks(recording: Recording, consumer: str) -> Array:

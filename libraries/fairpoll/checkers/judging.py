@@ -69,7 +69,7 @@ def _judge(
     needed, history = criterion.needs, recording.consumers[consumer]
     if needed is None and finding.status == "fail" and "records" not in history.evidence:
         return judge_by_commits(criterion, recording, finding)
-    # The criterion itself is inconclusive without reports of buffers.
+    # This criterion itself judges by the memory without reports, or is inconclusive.
     lacking = lacks(criterion, history)
     if lacking in (None, "buffers"):
         if len(history.unreadable):

@@ -45,7 +45,7 @@ EVIDENCE: Mapping[Evidence, EvidenceKind] = {
     "assignments": EvidenceKind(
         "which partitions were assigned to it", "events, or its group's coordinator on a real broker"
     ),
-    "buffers": EvidenceKind("how many records it buffers", "events"),
+    "buffers": EvidenceKind("how many records it buffers", "events, or its memory"),
     "commits": EvidenceKind("what it commits", "its group's coordinator, if it joins its group or commits"),
 }
 

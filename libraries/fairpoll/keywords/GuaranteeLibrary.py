@@ -39,7 +39,7 @@ class GuaranteeLibrary:
         """Fails if buffers grew beyond their bound, or if pauses and resumes do not pair up.
 
         The bound is `partition_pause_threshold` plus one poll of `max_poll_records`, as the
-        consumer reports it. INCONCLUSIVE for a consumer that does not report it.
+        consumer reports it. A consumer that does not report it is judged by the growth of its memory.
 
         Args:
             mode: the consumer, such as `async`.

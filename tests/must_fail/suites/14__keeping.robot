@@ -11,6 +11,7 @@ Test Template     Consumer Should Be Caught
 *** Test Cases ***             CONSUMER                       CAUGHT BY                          CONSEQUENCES
 Never Resumes                  never resumes                  pauses_pair_up                     nothing_lost every_partition_served no_stall throughput_at_least
 Ignores The Threshold          ignores the threshold          buffers_bounded                    -
+Buffers In Silence             buffers in silence             buffers_bounded                    memory_bounded memory_grows_at_most
 Leaks Memory                   leaks memory                   memory_bounded                     memory_grows_at_most
 Leaks A Little                 leaks a little                 memory_grows_at_most               -
 Commits On Receipt             commits on receipt             commits_never_ahead                -
@@ -21,3 +22,5 @@ Ignores SIGTERM                ignores sigterm                stops_when_asked  
 Leaves A Session Of Its Own    leaves a session of its own    stops_when_asked                   -
 Inside A Shell                 [Template]                     Consumer Should Pass Everything
                                inside a shell
+Reports No Buffers             [Template]                     Consumer Should Pass Everything
+                               reports no buffers

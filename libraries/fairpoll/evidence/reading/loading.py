@@ -192,7 +192,7 @@ class _Reader:
         joined = membership.joined if membership else "assignments" in evidence
         if commits or joined or samples.source is None:
             evidence.add("commits")
-        if any("buffered" in entry for event in events for entry in event.get("partitions", ())):
+        if samples.memory or any("buffered" in e for event in events for e in event.get("partitions", ())):
             evidence.add("buffers")
         commits += [
             Committed(event["at"], o["topic"], o["partition"], o["offset"], reported=True)
