@@ -52,11 +52,20 @@ class Plain:
             return [*self.partitions]
         return [(owned["topic"], owned["partition"]) for owned in event["partitions"]]
 
-    def nothing_lost(self) -> tuple[list[RecordId], list[RecordId]]:
-        """The good messages that are missing, and the poison ones: none of these is put aside."""
-        every = [message for messages in self.by_partition.values() for message in messages]
-        good = [m.record_id for m in every if not m.poison and m.record_id not in self.first]
-        return good, [m.record_id for m in every if m.poison]
+    def nothing_lost(self) -> tuple[list[RecordId], list[RecordId], list[RecordId]]:
+        """The messages passed over, good and poison (none of which is put aside), and those never read."""
+        good, poison, unread = [], [], []
+        for partition, messages in self.by_partition.items():
+            taken = [m.offset for m in messages if m.record_id in self.first]
+            taken += [c.offset - 1 for c in self.commits if (c.topic, c.partition) == partition]
+            for m in messages:
+                if m.offset > max(taken, default=-1):
+                    unread += [] if m.record_id in self.first else [m.record_id]
+                elif m.poison:
+                    poison.append(m.record_id)
+                elif m.record_id not in self.first:
+                    good.append(m.record_id)
+        return good, poison, unread
 
     def content_intact(self) -> list[RecordId]:
         known = self.known

@@ -74,7 +74,7 @@ def test_a_consumer_that_began_at_the_end_of_the_log_is_named():
     before = [(m.partition, m.offset) for m in BACKLOG if m.intended < 0]
     assert reset(*before).startswith(began)
     # One more from the middle is another fault, and so is a first message while the backlog is read.
-    assert reset(*before, (0, 11)).startswith("async lost 16 ")
+    assert reset(*before, (0, 10)).startswith("async lost 16 ")
     assert reset((0, 0), (1, 0)).startswith("async lost 2 ")
     # Lost long after the assignment.
     assert reset(*before, assigned=-8.0).startswith("async lost 15 ")

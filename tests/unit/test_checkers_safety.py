@@ -68,9 +68,41 @@ class TestNothingLost:
         finding = judge("nothing_lost", *on_time(1), log_start={HIGH: 1})
         assert (finding.status, finding.figures["lost"]) == ("fail", 1)
         assert finding.sentence == (
-            "async lost 1 of 3 acked messages, expected 0: high/0@2; "
+            "async never read 1 record of high/0 that the broker holds, expected 0: high/0@2; "
             "1 more is missing that the broker dropped"
         )
+
+    def test_what_was_never_read_is_named_apart_from_what_was_passed_over(self):
+        whole = {"log_start": {HIGH: 0}}
+        finding = judge("nothing_lost", *on_time(0), **whole)
+        assert (finding.status, finding.measured) == ("fail", "0 lost, 2 never read")
+        assert finding.sentence == (
+            "async never read 2 records of high/0 that the broker holds, expected 0: high/0@1, high/0@2"
+        )
+        assert judge("nothing_lost", *on_time(1), **whole).sentence == (
+            "async lost 1 of 3 acked messages, expected 0: high/0@0; "
+            "and never read 1 record of high/0 that the broker holds, expected 0: high/0@2"
+        )
+        # It committed beyond them, or put a later one aside.
+        for beyond in ({"commits": [committed(9, 3)]}, {"final": {HIGH: 3}}):
+            assert judge("nothing_lost", *on_time(0), **beyond).measured == "2 lost"
+        poison = [*THREE[:2], replace(THREE[2], poison=True)]
+        aside = {"messages": poison, "dead": [delivered("high", 2, 2.5)]}
+        assert judge("nothing_lost", *on_time(0), **aside).measured == "1 lost"
+
+    def test_a_drain_that_was_cut_off_excuses_what_was_not_read_yet(self):
+        facts = {"start_ms": 0, "drain": "waited 300 s", "drain_ms": 61_000, "drained_ms": 361_000}
+        late = [*on_time(0), delivered("high", 1, 355)]
+        finding = judge("nothing_lost", *late, facts=facts)
+        assert finding.status == "inconclusive"
+        assert finding.sentence == (
+            "the drain was cut off after 300 s (async never read 1 record of high/0, expected 0: high/0@2)"
+        )
+        # Passed over, stalled long before the drain was cut off, and never begun.
+        for records in ([on_time(0)[0], delivered("high", 2, 355)], on_time(0, 1), []):
+            assert judge("nothing_lost", *records, facts=facts).status == "fail"
+        drained = {"facts": {**facts, "drain": ""}}
+        assert judge("nothing_lost", *late, **drained).status == "fail"
 
     def test_a_consumer_that_delivered_nothing_lost_everything(self):
         finding = judge("nothing_lost")
@@ -79,12 +111,13 @@ class TestNothingLost:
 
     def test_poison_without_a_trace_is_named_apart_from_good_messages(self):
         messages = [THREE[0], *(replace(message, poison=True) for message in THREE[1:])]
-        assert judge("nothing_lost", *on_time(0), messages=messages).sentence == (
+        passed = {"messages": messages, "commits": [committed(9, 3)]}
+        assert judge("nothing_lost", *on_time(0), **passed).sentence == (
             "async dropped 2 poison messages without a trace, expected a dead letter or a report of each: "
             "high/0@1, high/0@2"
         )
         letter = delivered("high", 1, 1.5)
-        assert judge("nothing_lost", messages=messages, dead=[letter]).sentence == (
+        assert judge("nothing_lost", dead=[letter], **passed).sentence == (
             "async lost 1 of 1 good message, expected 0: high/0@0; and dropped 1 poison message "
             "without a trace, expected a dead letter or a report of each: high/0@2"
         )

@@ -106,7 +106,9 @@ def test_the_first_run_stands_open_and_of_the_others_what_did_not_hold(tmp_path:
     assert text.count("<details><summary><span class='label pass'>") == 1
     assert text.count("<details open><summary><span class='label fail'>") == 1
     assert text.count("<svg></svg>") == 2
-    assert "<h2>What did not hold</h2><ul><li><span class='label fail'>FAIL</span> async lost 20" in text
+    assert (
+        "<h2>What did not hold</h2><ul><li><span class='label fail'>FAIL</span> async never read 20" in text
+    )
     assert "<h2>All runs</h2>" in text
     assert "<h2>All runs</h2>" not in page([good], {}, "", tmp_path)
 

@@ -12,7 +12,8 @@ from fairpoll.checkers.losses import Losses
 from fairpoll.checkers.registry import criterion
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
-from fairpoll.evidence.records import NEVER, Array
+from fairpoll.evidence.measures import held_since
+from fairpoll.evidence.records import NEVER
 
 # Processes read the same clock with offsets of their own, so that times may differ by this (real seconds).
 CLOCK_SLACK_SECONDS = 0.05
@@ -197,14 +198,3 @@ def _is_next_to_read(recording: Recording, partition: Partition, last: int, comm
     if len(following):
         return bool(committed <= following[0])
     return bool(committed - last <= np.diff(offsets).max(initial=1))
-
-
-def held_since(recording: Recording, consumer: str) -> Array:
-    """When each acked message reached the sink, the dead letters or was rejected; otherwise NEVER."""
-    history = recording.consumers[consumer]
-    held = recording.first(consumer).copy()
-    aside = {**{record.record_id: record.at for record in history.dead_letters}, **history.rejected()}
-    for record_id, at in aside.items():
-        rows = recording.acked.rows_at(record_id)
-        held[rows] = np.where(held[rows] == NEVER, at, held[rows])
-    return held

@@ -31,24 +31,32 @@ MILLISECOND_SECONDS = 0.001
 def nothing_lost(recording: Recording, consumer: str) -> Finding:
     """After the drain, every acked message stands in the sink, poison ones as dead letters or reported.
 
-    Messages that the broker itself did not have any more (retention, the mock's small memory) are not the
-    consumer's loss. Inconclusive when the scenario has no drain: missing messages may only be late.
+    A message is lost if the consumer passed over it: it delivered or committed a later offset of its
+    partition. Otherwise it never read the message. Messages that the broker itself did not have any more
+    (retention, the mock's small memory) are not the consumer's loss. Inconclusive when the scenario has no
+    drain, or when the drain was cut off (after 300 s) while the consumer still delivered and had passed over
+    nothing: missing messages may only be late.
     """
     losses, total = Losses.of(recording, consumer), len(recording.acked)
     dropped = len(losses.dropped)
     missed = losses.count + dropped
-    of = f"{missed:,} of {count_text(total, 'acked message')}"
-    doubt = ""
+    doubt, measured = "", f"{missed:,} lost"
     if dropped and not losses.count:
         doubt = f"the broker dropped {dropped:,} of the {dropped:,} that are missing"
     elif not (recording.scenario.drain and recording.complete):
         doubt = "the run was not drained, so that messages may be missing because they are late"
     are = "is" if dropped == 1 else "are"
     excused = f"; {dropped:,} more {are} missing that the broker dropped" if dropped else ""
+    sentence = (
+        f"{doubt}: {missed:,} of {count_text(total, 'acked message')} are not in the sink of {consumer}"
+    )
+    if not doubt:
+        doubt, measured, sentence = losses.cut_off, losses.measured, losses.text + excused
+        sentence = f"{doubt} ({sentence})" if doubt else sentence
     return Finding(
         expected=f"0 lost of {total:,} acked",
-        measured=f"{missed if doubt else losses.count:,} lost",
-        sentence=f"{doubt}: {of} are not in the sink of {consumer}" if doubt else losses.text + excused,
+        measured=measured,
+        sentence=sentence,
         status="inconclusive" if doubt else "fail" if losses.count else "pass",
         figures={"acked": total, "lost": missed if doubt else losses.count},
     )

@@ -104,7 +104,7 @@ def _after_a_loss(criterion: Criterion, recording: Recording, finding: Finding) 
     drained = recording.scenario.drain and recording.complete
     if finding.status != "fail" or criterion.name not in FOLLOW_FROM_A_LOSS or not drained:
         return finding
-    lost = Losses.of(recording, finding.consumer).passed_over
+    lost = Losses.of(recording, finding.consumer).good
     if not len(lost) or not would_pass(criterion, recording, finding, lost):
         return finding
     why = f"; this follows from the loss of {count_text(len(lost), 'message')}, see nothing lost"

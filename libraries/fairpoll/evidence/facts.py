@@ -141,8 +141,8 @@ class RunFacts:
     `groups` map the scenario's topics and the consumers to their names on the cluster; `fields` maps
     consumers to declared fields.
     `waits_since` is `ack` if messages wait from their ack on; recordings of earlier versions, which do not
-    have it, count from the due time. `shards`, `clocks` (by machine part) and `incomplete` (a reason) exist
-    for runs spread over machines.
+    have it, count from the due time. `drain` is the reason if the drain was cut off. `shards`, `clocks` (by
+    machine part) and `incomplete` (a reason) exist for runs spread over machines.
     """
 
     run_id: str
@@ -157,6 +157,7 @@ class RunFacts:
     start_ms: float | None = None
     end_ms: float | None = None
     drain_ms: float | None = None
+    drain: str = ""
     drained_ms: float | None = None
     stopped_ms: float | None = None
     complete: bool = False

@@ -80,6 +80,17 @@ def missing(recording: Recording, consumer: str) -> Array:
     return np.flatnonzero(~taken)
 
 
+def held_since(recording: Recording, consumer: str) -> Array:
+    """When each acked message reached the sink, the dead letters or was rejected; otherwise NEVER."""
+    history = recording.consumers[consumer]
+    held = recording.first(consumer).copy()
+    aside = {**{record.record_id: record.at for record in history.dead_letters}, **history.rejected()}
+    for record_id, at in aside.items():
+        rows = recording.acked.rows_at(record_id)
+        held[rows] = np.where(held[rows] == NEVER, at, held[rows])
+    return held
+
+
 def waiting_since(recording: Recording, rows: Array | slice) -> Array:
     """When these messages began to wait for the consumer: when the broker had them.
 

@@ -42,7 +42,7 @@ def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
         reached = [end[name] for end in ends if name in end]
         if reached and len(reached) == len(run.consumers):
             facts[name] = max(reached)
-    for name in ("drain_ms", "drained_ms"):
+    for name in ("drain_ms", "drain", "drained_ms"):
         if found := [end[name] for end in ends if name in end]:
             facts[name] = found[0]
     if timelines := [end["timeline"] for end in ends if "timeline" in end]:
