@@ -24,8 +24,7 @@ def members(at: float, **owned: list[tuple[str, int]]) -> dict:
 
 def folded(*events: dict, processes: tuple[RunningProcess, ...] = (FIRST,), speed: float = 1.0) -> Membership:
     membership = Membership(processes, speed)
-    for event in events:
-        membership.take(event)
+    membership.take(events)
     return membership
 
 
@@ -49,6 +48,19 @@ def test_an_evicted_member_departs_and_its_successor_is_assigned_anew():
     assert changes(membership) == [
         ("partitions_assigned", 0, "", [0, 1]),
         ("partitions_assigned", 6, "", [0, 1]),
+    ]
+
+
+def test_a_process_that_starts_slowly_may_join_after_one_that_was_started_later():
+    """Seen on a loaded machine: the process started at 3.2 joined at 4.3, that of 4.1 joined at 5.3."""
+    stayed = RunningProcess("", 3.2, 24.9, 24.95)
+    left = RunningProcess("member-2", 4.1, 6.08, 6.16)
+    joins = (members(4.3, a=[P0, P1]), members(5.3, a=[P0], b=[P1]), members(6.28, a=[P0, P1]), members(24.9))
+    membership = folded(*joins, processes=(stayed, left))
+    assert membership.departures == []
+    assert changes(membership)[:2] == [
+        ("partitions_assigned", 4.3, "", [0, 1]),
+        ("partitions_revoked", 5.3, "", [1]),
     ]
 
 

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def running_processes(facts: RunFacts, consumer: str, time: Callable[[float], fl
 
 @dataclass
 class Membership:
-    """Fed with `group_members` events in the order of time. `speed`: scenario seconds in a real second.
+    """Made from `group_members` events in the order of time. `speed`: scenario seconds in a real second.
 
     `assignments` are the events `partitions_assigned` and `partitions_revoked` that a consumer would have
     printed. A partition stays with its last owner until another member has it: a member learns later than the
@@ -60,15 +61,26 @@ class Membership:
     departures: list[Departure] = field(default_factory=list)
     _members: dict[str, RunningProcess | None] = field(default_factory=dict)
     _owners: dict[Partition, tuple[str, str]] = field(default_factory=dict)
+    # When each member has gone; those that stayed to the end are not in it.
+    _gone: dict[str, float] = field(default_factory=dict)
 
-    def take(self, event: Event) -> None:
+    def take(self, events: Sequence[Event]) -> None:
+        """Follow the group through all of these events."""
+        for event, following in pairwise(events):
+            self._gone |= dict.fromkeys(
+                map(str, {*event["members"]} - {*following["members"]}), following["at"]
+            )
+        for event in events:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
         at, members = event["at"], [str(member) for member in event["members"]]
         self.joined = self.joined or bool(members)
         for member in [member for member in self._members if member not in members]:
             self._leave(member, self._members.pop(member), at)
         for member in members:
             if member not in self._members:
-                self._members[member] = self._process_of(at)
+                self._members[member] = self._process_of(member, at)
         owned: dict[str, list[Partition]] = {}
         for partition, item in zip(partitions_of(event), event["partitions"], strict=True):
             owned.setdefault(str(item.get("member", "")), []).append(partition)
@@ -100,12 +112,20 @@ class Membership:
         for name, gone in by_name.items():
             self.assignments.append(_event("partitions_revoked", name, gone, at))
 
-    def _process_of(self, at: float) -> RunningProcess | None:
-        """The process of a member that joined by now: of several, one that has no member yet, the newest."""
+    def _process_of(self, member: str, at: float) -> RunningProcess | None:
+        """The process of a member that joined by now.
+
+        Of several that run, one that has no member yet, and of these the one that ended nearest to the
+        member: a process that starts slowly may join after one that was started later.
+        """
         slack = CLOCK_SLACK_SECONDS * self.speed
         running = [p for p in self.processes if p.started <= at + slack and p.ended >= at - slack]
-        known = list(self._members.values())
-        return max(running, key=lambda p: (p not in known, p.started), default=None)
+        known, gone = list(self._members.values()), self._gone.get(member, math.inf)
+
+        def apart(process: RunningProcess) -> float:
+            return 0.0 if process.ended == gone else abs(process.ended - gone)
+
+        return min(running, key=lambda p: (p in known, apart(p), -p.started), default=None)
 
 
 def _event(name: str, member: str, partitions: Sequence[Partition], at: float) -> Event:

@@ -70,8 +70,7 @@ class Samples:
         if not (self.every_member or events):
             return None
         membership = Membership(processes, speed)
-        for event in events:
-            membership.take(event)
+        membership.take(events)
         return membership
 
     @property
