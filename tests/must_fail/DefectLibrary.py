@@ -124,11 +124,16 @@ class DefectLibrary:
 
     @keyword
     def consumer_should_be_caught(self, consumer: str, caught_by: str, consequences: str) -> None:
-        """Fails unless this criterion fails for the consumer, and besides it only its consequences do."""
-        failed = {name: finding for name, finding in self._judge(consumer) if finding.status == "fail"}
+        """Fails unless this criterion fails for the consumer, and besides it only its consequences do.
+
+        A consequence may be inconclusive: it need not fail either.
+        """
+        consequent = [] if consequences == NO_MORE else consequences.split()
+        judged = self._judge(consumer, inconclusive=consequent)
+        failed = {name: finding for name, finding in judged if finding.status == "fail"}
         measured = f"{caught_by}: {failed[caught_by].measured}" if caught_by in failed else "not caught"
         self._rows.append(_row(consumer, f"caught by {caught_by}", measured, "fail"))
-        allowed = {caught_by, *(consequences.split() if consequences != NO_MORE else ())}
+        allowed = {caught_by, *consequent}
         if unknown := allowed - CRITERIA.keys():
             raise ValueError(f"no such criteria: {', '.join(sorted(unknown))}")
         if caught_by not in failed:
@@ -200,7 +205,14 @@ class DefectLibrary:
                 self._cut_off = load_recording(copy)
         return self._cut_off
 
-    def _judge(self, consumer: str, unshown: Sequence[str] = ()) -> list[tuple[str, Finding]]:
+    def _judge(
+        self, consumer: str, unshown: Sequence[str] = (), inconclusive: Sequence[str] = ()
+    ) -> list[tuple[str, Finding]]:
+        """Each criterion of the scenario with its finding.
+
+        Raises Failure if one is inconclusive that has evidence (`unshown` have none) and is not among the
+        `inconclusive` ones, which may be.
+        """
         verdict = SESSION.verdict()
         found = [
             (name, verdict.judge(name, _slug(consumer), **thresholds))
@@ -212,6 +224,7 @@ class DefectLibrary:
             finding
             for name, finding in found
             if finding.status == "inconclusive"
+            and name not in inconclusive
             and not (ended and name in ("stops_when_asked", "memory_grows_at_most"))
             and not (name in unshown and finding.measured == "no evidence")
         ]

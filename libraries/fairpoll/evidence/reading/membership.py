@@ -67,9 +67,8 @@ class Membership:
     def take(self, events: Sequence[Event]) -> None:
         """Follow the group through all of these events."""
         for event, following in pairwise(events):
-            self._gone |= dict.fromkeys(
-                map(str, {*event["members"]} - {*following["members"]}), following["at"]
-            )
+            left = {*event["members"]} - {*following["members"]}
+            self._gone |= {str(member): float(following["at"]) for member in left}
         for event in events:
             self._take(event)
 
