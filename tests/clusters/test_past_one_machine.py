@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.evidence import layout
 from fairpoll.evidence.reading.loading import load_recording
+from fairpoll.run.distributed import fetching
 from fairpoll.run.distributed.handover import CHUNK_BYTES, pull, push
 from fairpoll.run.distributed.run_topic import RunTopic
 from fairpoll.verdicts.rejudge import judge_again
@@ -214,6 +216,50 @@ def test_one_that_is_stopped_hands_in_what_it_has(parts: Parts, tmp_path: Path):
     assert len(load_recording(folder).acked) >= 60
     finding = Verdict(load_recording(folder)).judge("recording_is_sound", "run")
     assert "(producer-1: stopped before the traffic's end)" in finding.sentence
+
+
+@pytest.fixture
+def in_the_traffic(parts: Parts, tmp_path: Path) -> subprocess.Popen[str]:
+    """The process of the only consumer of the run `one-goes`, in the live traffic of its only producer."""
+    variables = {"FAIRPOLL_RUN_ID": "one-goes-" + tmp_path.name}
+    parts.run("plan", "--consumer", "async", **variables)
+    parts.start("produce", **variables)
+    consumer = parts.start("run-consumer", "async", **variables)
+    log = tmp_path / "1.log"
+    wait_until(lambda: '"batch":9' in log.read_text(), 60, "the middle of the live traffic")
+    return consumer
+
+
+def test_a_consumer_that_is_stopped_in_the_traffic_is_accused_of_nothing(
+    parts: Parts, in_the_traffic: subprocess.Popen[str], tmp_path: Path
+):
+    """As a pod that is deleted: it hands in what it has."""
+    in_the_traffic.terminate()
+    assert in_the_traffic.wait(60) == 1
+    folder, run_id = tmp_path / "pulled", "one-goes-" + tmp_path.name
+    parts.run("evidence", "pull", "--wait-seconds", "60", str(folder), FAIRPOLL_RUN_ID=run_id)
+    verdict = judge_again(folder).verdict
+    assert [f.sentence for f in verdict.findings if f.status == "fail"] == []
+    assert verdict.worst == "inconclusive"
+    sound = verdict.judge("recording_is_sound", "run")
+    assert "async: stopped before the run's end" in sound.sentence
+
+
+def test_a_part_that_is_killed_is_given_up_by_its_silence(
+    parts: Parts, in_the_traffic: subprocess.Popen[str], config: dict[str, str], monkeypatch, tmp_path: Path
+):
+    in_the_traffic.kill()
+    monkeypatch.setattr(fetching, "SILENT_SECONDS", 12.0)
+    said: list[str] = []
+    with RunTopic(config, TOPIC) as topic:
+        run = fetching.awaited_run(topic, "one-goes-" + tmp_path.name, 600, said.append)
+        assert run is not None
+        fetching.fetch(topic, run, tmp_path / "pulled")
+    assert said[-1] == "given up after 12 s without a sign of life: async"
+    sentence = Verdict(load_recording(tmp_path / "pulled")).judge("recording_is_sound", "run").sentence
+    assert re.search(
+        r"async did not hand in its evidence; its last sign of life was at second -?\d", sentence
+    )
 
 
 def test_one_too_many_is_refused(parts: Parts):

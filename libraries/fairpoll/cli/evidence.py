@@ -53,7 +53,8 @@ def push(bootstrap_servers: str, evidence_topic: str, run_id: str, folder: Path)
     "--wait-seconds",
     type=FiniteRange(min=0),
     default=0.0,
-    help="Longest wait for the parts to end; the files that are there then are fetched.",
+    help="Longest wait for the parts to end; the files that are there then are fetched. A part of a run "
+    f"that has started is given up after {fetching.SILENT_SECONDS:g} s without a sign of life.",
 )
 @click.argument("folder", type=NEW_FOLDER)
 def pull(
@@ -66,7 +67,7 @@ def pull(
     config = connection(bootstrap_servers)
     require_broker(config)
     with RunTopic(config, evidence_topic) as topic:
-        run = fetching.awaited_run(topic, run_id, wait_seconds)
+        run = fetching.awaited_run(topic, run_id, wait_seconds, lambda text: click.echo(text, err=True))
         if run is None:  # handed in by `fairpoll evidence push`: a recording with a run.json of its own
             cut_off = fetch_files(topic, run_id or "", folder)
             click.echo(f"{folder}: {', '.join(cut_off) + ' in part' if cut_off else 'whole'}")

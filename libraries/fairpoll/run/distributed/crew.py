@@ -1,6 +1,7 @@
 """One part of a distributed run: finds the other parts and stays in step with them."""
 
 import contextlib
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,8 @@ TAKE_OVER_SECONDS = 10.0
 READY_SECONDS = 600.0
 # The start is announced this long ahead; a note reaches all parts within milliseconds.
 LEAD_SECONDS = 1.0
+# A part that is killed hands in nothing: whoever waits for it knows by its silence.
+ALIVE_SECONDS = 5.0
 
 
 class Crew:
@@ -156,16 +159,35 @@ class Crew:
 def handed_in(
     crew: Crew, files: Callable[[], list[tuple[Path, str]]], facts: dict[str, object]
 ) -> Iterator[None]:
-    """At the end of the block, hand in the files and publish the part's end, also after an error."""
+    """Give signs of life during the block; at its end, also after an error, hand in files and facts."""
+    with _signs_of_life(crew):
+        try:
+            yield
+        except ClusterError:
+            raise  # without a cluster nothing can be handed in
+        except BaseException as error:
+            facts["error"] = str(error) or type(error).__name__
+            _hand_in(crew, files(), facts)
+            raise
+        _hand_in(crew, files(), facts)
+
+
+@contextlib.contextmanager
+def _signs_of_life(crew: Crew) -> Iterator[None]:
+    ended = threading.Event()
+
+    def give() -> None:
+        while not ended.wait(ALIVE_SECONDS):
+            with contextlib.suppress(ClusterError):  # the part itself meets the same cluster
+                crew.publish("alive")
+
+    thread = threading.Thread(target=give, name="signs-of-life", daemon=True)
+    thread.start()
     try:
         yield
-    except ClusterError:
-        raise  # without a cluster nothing can be handed in
-    except BaseException as error:
-        facts["error"] = str(error) or type(error).__name__
-        _hand_in(crew, files(), facts)
-        raise
-    _hand_in(crew, files(), facts)
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _hand_in(crew: Crew, files: list[tuple[Path, str]], facts: Mapping[str, object]) -> None:

@@ -1,7 +1,8 @@
 """Assembles the recording of a distributed run from the files that its parts handed in."""
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from fairpoll.run.distributed.roster import Roster, RunNotes
 from fairpoll.run.distributed.run_topic import RunTopic
 
 ASK_SECONDS = 1.0
+# A part of a run that has started is given up after this silence: twelve signs of life in a row are missing.
+SILENT_SECONDS = 60.0
 
 
 def fetch(topic: RunTopic, run: RunNotes, folder: Path) -> None:
@@ -26,7 +29,7 @@ def fetch(topic: RunTopic, run: RunNotes, folder: Path) -> None:
 def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
     """The run.json of a run, from the notes of its parts; times by the broker's clock."""
     problems = [f"{who}: {done['error']}" for who, done in run.done.items() if done.get("error")]
-    problems += [f"{who} did not hand in its evidence" for who in run.missing(run.done)]
+    problems += [_not_handed_in(run, who) for who in run.missing(run.done)]
     problems += [f"{name} was handed in in part" for name in cut_off]
     facts: dict[str, Any] = {
         **run.facts,
@@ -62,12 +65,26 @@ def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
     return facts
 
 
-def awaited_run(topic: RunTopic, run_id: str | None, wait_seconds: float) -> RunNotes | None:
+def _not_handed_in(run: RunNotes, who: str) -> str:
+    if who not in run.seen or run.start_ms is None:
+        return f"{who} did not hand in its evidence"
+    second = (run.seen[who] - run.start_ms) / 1000 * run.speed
+    return f"{who} did not hand in its evidence; its last sign of life was at second {second:.0f}"
+
+
+def awaited_run(
+    topic: RunTopic, run_id: str | None, wait_seconds: float, say: Callable[[str], None] = lambda _: None
+) -> RunNotes | None:
     """The run of this name, or the last planned one, when all its parts have ended or after `wait_seconds`.
 
-    None if there is no plan of such a run. Raises ClusterError.
+    A run that has started is not waited for any longer when each part that is missing has been silent for
+    SILENT_SECONDS. `say` gets the parts that it waits for, each time that they change. None without a plan
+    of such a run. Raises ClusterError.
     """
     deadline = time.monotonic() + wait_seconds
+    # For each part the time of its last note, by the broker's clock, and when that was read, by ours.
+    seen: dict[str, tuple[float, float]] = {}
+    said: list[str] = []
     while True:
         late = time.monotonic() >= deadline
         roster = Roster()
@@ -76,4 +93,15 @@ def awaited_run(topic: RunTopic, run_id: str | None, wait_seconds: float) -> Run
         run = roster.runs.get(run_id) if run_id else next(reversed(roster.runs.values()), None)
         if late or (run and not run.missing(run.done)):
             return run
+        if run:
+            missing, now = run.missing(run.done), time.monotonic()
+            for who in missing:
+                if seen.get(who, (math.nan, now))[0] != (at := run.seen.get(who, 0.0)):
+                    seen[who] = (at, now)
+            if run.start_ms is not None and all(now - seen[w][1] > SILENT_SECONDS for w in missing):
+                say(f"given up after {SILENT_SECONDS:g} s without a sign of life: {', '.join(missing)}")
+                return run
+            if missing != said:
+                said = missing
+                say(f"waiting for {', '.join(missing)}")
         time.sleep(ASK_SECONDS)

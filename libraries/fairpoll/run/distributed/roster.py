@@ -7,6 +7,7 @@ Pure: all parts that read the same notes compute the same roster, which is how t
     here      a consumer's machine can start it
     ready     a producer's backlog is acked; a consumer is assigned its partitions
     start     start of the live traffic, by the broker's clock; the first such note counts
+    alive     a part is still there
     clock     offset of a part's clock from the broker's
     produced  a producer's traffic is acked, and how many messages
     done      a part has ended and handed in its evidence
@@ -28,7 +29,10 @@ ABANDONED_SECONDS = 300.0
 
 @dataclass
 class RunNotes:
-    """One run. `facts` are those of run.json that are known before it begins."""
+    """One run. `facts` are those of run.json that are known before it begins.
+
+    `seen` has the broker's time of each part's latest note (epoch ms).
+    """
 
     facts: Mapping[str, Any]
     planned_at_ms: float
@@ -38,6 +42,7 @@ class RunNotes:
     produced: dict[str, int] = field(default_factory=dict)
     done: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     clocks: dict[str, list[ClockOffset]] = field(default_factory=dict)
+    seen: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.run_id = str(self.facts["run_id"])
@@ -98,6 +103,7 @@ class Roster:
             self.forming.append(fields["member"])
         else:
             run, who = self.runs[fields["run"]], str(fields["who"])
+            run.seen[who] = note.at_ms
             match note.what:
                 case "here":
                     run.here.add(who)
