@@ -15,8 +15,9 @@ from brokers import opened
 from consumer_protocol import judged_after_a_kill
 from fairpoll.base.errors import FairpollError
 from fairpoll.base.waiting import wait_until
-from fairpoll.cluster.base import Cluster
+from fairpoll.cluster.base import Cluster, ClusterOptions
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.cluster.local.cluster import LocalCluster
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence.reading.strict import read_samples
 from fairpoll.run.offsets_log import OffsetsLog
@@ -153,6 +154,23 @@ def test_a_share_group_is_named_at_once(broker: Cluster, tmp_path: Path):
 def test_a_group_that_nobody_joins_is_named(broker: Cluster, tmp_path: Path):
     reason = refused(broker, tmp_path, OWN_GROUP, 6.0)
     assert re.search(r"mine has 0, 0 events printed \(nobody joined group \S+\.mine\)", reason)
+
+
+@pytest.mark.local
+def test_a_client_whose_group_protocol_the_broker_does_not_have_is_named(tmp_path: Path, registry: Registry):
+    classic = {"group.coordinator.rebalance.protocols": "classic"}
+    cluster = LocalCluster(ClusterOptions(tmp_path / "log"), registry, server_properties=classic)
+    cluster.start()
+    protocol = '"group.protocol": "consumer", "group.id": group'
+    program = SHARE_MEMBER.replace("ShareConsumer", "Consumer").replace('"group.id": group', protocol)
+    try:
+        reason = refused(cluster, tmp_path, program, 6.0)
+    finally:
+        cluster.stop()
+    assert re.search(
+        r"mine has 0, 0 events printed \(nobody joined group \S+\.mine; its log ends with: %0", reason
+    )
+    assert "its client uses group.protocol=consumer, which a broker before Apache Kafka 4.0" in reason
 
 
 @pytest.mark.local

@@ -15,7 +15,7 @@ from fairpoll.run.live import MOST_ROWS, LiveCounts, LiveRow, table
 from fairpoll.run.members import Members
 from fairpoll.run.outputs import DeliveryCounter
 from fairpoll.run.processes import ChildProcesses
-from fairpoll.run.readiness import wait_until_assigned
+from fairpoll.run.readiness import not_joined, wait_until_assigned
 from recordings import SCENARIO, START_MS, TOPIC, Sizes, write_recording
 
 NAMES = {"high": "high.r", "low": TOPIC}
@@ -104,6 +104,26 @@ def test_one_that_has_given_up_its_assignment_and_ended_is_not_waited_for(tmp_pa
 def test_a_consumer_that_prints_only_its_log_is_quoted_after_the_wait(tmp_path: Path):
     with pytest.raises(HistoryError, match=r"line 1: not JSON \(a .* standard error\): 'INFO started'"):
         wait_for_assignment(tmp_path, "INFO started", "INFO waiting")
+
+
+@pytest.mark.parametrize(
+    ("command", "log", "likely"),
+    [
+        ("./c -X group.protocol=consumer", "", True),
+        ("./c", "Broker: API version not supported: ConsumerGroupHeartbeat", True),
+        ("./c", "\tgroup.protocol = consumer", True),
+        ("./c", "\tgroup.protocol = classic", False),
+        ("./c", "", False),
+    ],
+)
+def test_a_group_protocol_that_the_broker_may_not_have_is_the_likely_cause(
+    command: str, log: str, likely: bool, tmp_path: Path
+):
+    (tmp_path / layout.CLIENT_LOG).write_text(log, "utf-8")
+    members = Members(Subject("c", tuple(command.split())), {}, tmp_path, ChildProcesses())
+    text = not_joined("g.c", members)
+    assert text.startswith("g.c; its log ends with: " if log else "g.c")
+    assert ("a broker before Apache Kafka 4.0 does not support" in text) == likely
 
 
 def test_a_consumer_that_prints_events_and_a_log_is_not_assigned(tmp_path: Path):

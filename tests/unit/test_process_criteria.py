@@ -218,6 +218,26 @@ class TestRestart:
         assert entry["restarted"] is False
 
 
+class TestDeliveredNothing:
+    @staticmethod
+    def sentence(*processes: dict) -> str:
+        facts = {"start_ms": 0.0, "processes": processes}
+        return judge(
+            "nothing_lost", recording(acked("low", 0, 3, 6), consumer("mine"), facts=facts), "mine"
+        ).sentence
+
+    def test_the_end_of_its_log_stands_in_the_sentence(self):
+        logged = {**STOPPED, "last_output": "  Fetch failed: EOF\n  \x1b[31mretrying"}
+        assert self.sentence(logged) == (
+            "mine delivered none of 3 acked messages, expected all; its log ended with: "
+            "Fetch failed: EOF \ufffd[31mretrying"
+        )
+
+    def test_neither_without_a_log_nor_for_one_that_ended_on_its_own(self):
+        for process in (STOPPED, DIED):
+            assert self.sentence(process).endswith("of 3 acked messages, expected all")
+
+
 class TestRecorded:
     def test_one_that_ends_on_its_own(self, tmp_path: Path):
         code = "import sys; print('a'); sys.exit('no: ' + sys.argv[1])"
@@ -249,6 +269,19 @@ class TestRecorded:
         assert [one["member"] for one in (killed, second, successor)] == [1, 2, 1]
         assert successor["terminated_ms"] <= successor["ended_ms"]
         assert not any(one["last_output"] for one in group.recorded())
+
+    def test_the_end_of_its_log_before_it_was_stopped(self, tmp_path: Path):
+        code = (
+            "import sys; print('token', sys.argv[1], file=sys.stderr, flush=True); input(); sys.exit('bye')"
+        )
+        with ChildProcesses() as processes:
+            group = members(tmp_path, processes, code)
+            child = group.start()
+            wait_until(lambda: child.log.stat().st_size, 30, "its first line")
+            group.recorded()
+        (entry,) = group.recorded()
+        assert "bye" in child.last_output() or entry["exit_code"] == -15
+        assert entry["last_output"] == "  token --password=***"
 
     def test_one_that_ignores_sigterm_had_to_be_killed(self, tmp_path: Path):
         deaf = "import signal; signal.signal(15, print); print(flush=True); [*iter(input, 0)]"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fairpoll.base.text import count_text
+from fairpoll.base.text import count_text, plain
 from fairpoll.checkers.assignment import assigned_at
 from fairpoll.checkers.finding import examples
 from fairpoll.evidence.history import Recording
@@ -106,7 +106,7 @@ class Losses:
             unseen = (
                 ": no output file, no records_consumed event and no commit of it was seen" if silent else ""
             )
-            return f"{self.consumer} delivered none of {of}, expected all{unseen}"
+            return f"{self.consumer} delivered none of {of}, expected all{unseen}{self._logged}"
         # Without a loss there is nothing to tell apart.
         poison = int(np.count_nonzero(messages.poison)) if len(self.good) or len(self.poison) else 0
         kind, total = ("good", len(messages) - poison) if poison else ("acked", len(messages))
@@ -131,6 +131,16 @@ class Losses:
         where = f"{topic}/{number}" if len(partitions) == 1 else count_text(len(partitions), "partition")
         holds = " that the broker holds" if partitions <= self.recording.log_start.keys() else ""
         return f"{count_text(len(self.unread), 'record')} of {where}{holds}"
+
+    @property
+    def _logged(self) -> str:
+        """The end of the sentence on a consumer that delivered nothing: the last lines of its log.
+
+        `stays_alive` has those of a process that ended on its own.
+        """
+        processes = self.recording.processes_of(self.consumer)
+        logs = [plain(p.last_output) for p in processes if p.last_output and not p.ended_on_its_own]
+        return f"; its log ended with: {logs[-1]}" if logs else ""
 
     @property
     def delivered_nothing(self) -> bool:

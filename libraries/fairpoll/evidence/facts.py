@@ -81,7 +81,8 @@ class Process:
 
     `exit_code` is the signal's number, negative, if a signal ended it. `terminated_ms` and `killed_ms` are
     the times at which Fairpoll sent SIGTERM and SIGKILL, None if it did not. A process is `excused` if it
-    ended during a fault that was injected into it. `last_output` has its last lines if it ended on its own.
+    ended during a fault that was injected into it. `last_output` has its last lines if it ended on its
+    own, else those of its standard error before it was stopped; earlier versions recorded only the former.
     `group_ended_ms` is the end of the last process of its process group, and `left` has the processes that it
     left running outside of that group; earlier versions recorded neither. It is `restarted` if it ended on
     its own and RESTART asked for its successor.

@@ -113,6 +113,7 @@ class ConsumerGroups:
             to_deliver = wait_until_produced()
             if self.scenario.drain:
                 self._drain(to_deliver, self._stall_seconds(sampler))
+            self._note_processes()  # before their logs end with their stop
         self.note(stopped_ms=clock.now_ms())
 
     def _start_members(self, partitions: Mapping[str, int], sampler: Sampler) -> None:

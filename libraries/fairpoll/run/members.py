@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 from fairpoll.base import clock
+from fairpoll.base.logs import last_lines
 from fairpoll.contract.assignments import Assignments
 from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_RATES, ConsumerEnvironment
 from fairpoll.contract.events import Tail
@@ -22,7 +23,7 @@ from fairpoll.scenarios.units import Action
 FIRST_RESTART_SECONDS = 0.5
 # What has outlived a member that ended is stopped before its successor is started.
 LEAVE_SECONDS = 1.0
-# How many lines of a process that ended on its own are recorded.
+# How many of the last lines of a process are recorded.
 LAST_LINES = 3
 
 
@@ -58,6 +59,8 @@ class Members:
     _started: list[ChildProcess] = field(default_factory=list)
     _excused: list[ChildProcess] = field(default_factory=list)
     _ended: list[ChildProcess] = field(default_factory=list)
+    # The end of the log of each process when it was last seen running.
+    _logs: dict[ChildProcess, str] = field(default_factory=dict)
     _tails: dict[Path, Tail] = field(default_factory=dict)
     _assignments: Assignments = field(default_factory=Assignments)
 
@@ -201,6 +204,9 @@ class Members:
 
     def recorded(self) -> list[dict[str, object]]:
         """The entries of run.json for all processes so far, in the order of their start."""
+        for process in self._started:
+            if process.running and process.terminated_ms is None and process.log.stat().st_size:
+                self._logs[process] = last_lines(process.log, LAST_LINES)
         return [
             asdict(
                 Process(
@@ -213,7 +219,9 @@ class Members:
                     process.terminated_ms,
                     process.killed_ms,
                     process in self._excused,
-                    process.last_output(LAST_LINES) if process.ended_on_its_own else "",
+                    process.last_output(LAST_LINES)
+                    if process.ended_on_its_own
+                    else self._logs.get(process, ""),
                     process.group_ended_ms,
                     process.left,
                     self._may_restart(process),

@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Set
 
 from fairpoll.base.errors import ClusterError, DeadlineError, HistoryError, TrafficError
 from fairpoll.base.logs import last_lines
+from fairpoll.base.text import plain
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.admin import Admin
 from fairpoll.contract.assignments import Assignments
@@ -14,13 +16,15 @@ from fairpoll.contract.events import Event, Tail, dump
 from fairpoll.contract.records import Partition
 from fairpoll.evidence import layout
 from fairpoll.evidence.reading.strict import check_event
-from fairpoll.run.members import Members
+from fairpoll.run.members import LAST_LINES, Members
 from fairpoll.run.processes import ChildProcess
 
 # Joining a group takes some seconds, and the start of Python and the client another one.
 READY_SECONDS = 60.0
 # How often the coordinator is asked about consumers that do not report their assignments.
 ASK_SECONDS = 1.0
+# How a command or a client's log names the group protocol of KIP-848.
+CONSUMER_PROTOCOL = re.compile(r"ConsumerGroupHeartbeat|group\.protocol\W{1,4}consumer", re.IGNORECASE)
 
 
 def wait_for_event(
@@ -118,7 +122,7 @@ def wait_until_assigned(
             f"all {len(wanted)} partitions to be assigned to each consumer",
             last_seen=lambda: ", ".join(
                 f"{name} has {len(owned(name))}, {tail.events} events printed"
-                + (f" (nobody joined group {consumers[name][0]})" if name in empty else "")
+                + (f" (nobody joined group {not_joined(*consumers[name])})" if name in empty else "")
                 for name, tail in tails.items()
             ),
         )
@@ -129,3 +133,15 @@ def wait_until_assigned(
         raise
     finally:
         admin.close()
+
+
+def not_joined(group: str, members: Members) -> str:
+    """The group that nobody joined, with the likely cause and the end of the consumer's log."""
+    log = plain(last_lines(members.folder / layout.CLIENT_LOG, LAST_LINES))
+    text = f"{group}; its log ends with: {log}" if log != "(nothing)" else group
+    if CONSUMER_PROTOCOL.search(f"{' '.join(members.consumer.command)} {log}"):
+        text += (
+            "; its client uses group.protocol=consumer, which a broker before Apache Kafka 4.0 does not "
+            "support, nor one without it in group.coordinator.rebalance.protocols"
+        )
+    return text
