@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -763,7 +764,9 @@ class OneConsumerPerTopic:
 
     def __init__(self, config, emit):
         self.parts = [
-            FairConsumer(dataclasses.replace(config, outputs={topic: output}), emit)
+            FairConsumer(
+                dataclasses.replace(config, outputs={topic: output}, group=self.group(config, topic)), emit
+            )
             for topic, output in config.outputs.items()
         ]
         self.stopping = threading.Event()
@@ -774,12 +777,52 @@ class OneConsumerPerTopic:
             part.stopping = self.stopping
         self.control, self.stop = self.parts[0].control, self.parts[0].stop
 
+    def group(self, config, topic):
+        return config.group
+
     def start(self):
         threads = [threading.Thread(target=part.start) for part in self.parts]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+
+
+class AGroupForEachTopic(OneConsumerPerTopic):
+    """As maintainers of clients advise against starvation; nothing is committed in the given group."""
+
+    def group(self, config, topic):
+        return f"{config.group}-{topic}"
+
+
+def a_process_for_each_topic():
+    """A process for each topic, in one group; that of the busy topic has nine tenths of the sink's rate."""
+    rate = float(os.environ["FAIRPOLL_SINK_RATE"])
+    children = []
+    for topic, share in zip(os.environ["FAIRPOLL_TOPICS"].split(), (0.9, 0.1), strict=True):
+        mine = {"FAIRPOLL_TOPICS": topic, "FAIRPOLL_SINK_RATE": f"{rate * share:g}"}
+        child = [sys.executable, *sys.argv, "inner"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        children.append(subprocess.Popen(child, env={**os.environ, **mine}, **pipes))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the children get it as well, and are waited for
+    writing = threading.Lock()
+
+    def pass_on(child):
+        for line in child.stdout:  # a pipe keeps only short lines of two writers apart
+            with writing:
+                os.write(1, line)
+
+    def order():
+        for line in sys.stdin.buffer:
+            for child in children:
+                child.stdin.write(line)
+                child.stdin.flush()
+
+    copies = [threading.Thread(target=pass_on, args=(child,)) for child in children]
+    for thread in (*copies, threading.Thread(target=order, daemon=True)):
+        thread.start()
+    for child in children:
+        child.wait()
 
 
 class Changed:
@@ -870,6 +913,8 @@ CONSUMERS = {
     "small fetches": SmallFetches,
     "one consumer per topic": OneConsumerPerTopic,
     "inside a shell": FairConsumer,
+    "a group for each topic": AGroupForEachTopic,
+    "a process for each topic": FairConsumer,
 }
 
 if __name__ == "__main__":
@@ -878,5 +923,7 @@ if __name__ == "__main__":
         # The shell waits for the consumer, as many start scripts do, and ends on SIGTERM before it.
         command = shlex.join((sys.executable, *sys.argv, "inner"))
         os.execvp("sh", ("sh", "-c", f"{command}; true"))
+    if name == "a process for each topic" and not inner:
+        sys.exit(a_process_for_each_topic())
     MODES["async"] = CONSUMERS[name]
     consume.main(["--mode", "async", "--controlled"])

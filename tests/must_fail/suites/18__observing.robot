@@ -22,6 +22,8 @@ No Assignment Events          [Template]                    Consumer Should Pass
                               no assignment events
 Assigns Itself                [Template]                    Consumer Should Pass What It Shows
                               assigns itself                commits_never_ahead                   commits_never_back                                                         commits_caught_up
+A Group For Each Topic        [Template]                    Consumer Should Pass What It Shows
+                              a group for each topic        commits_never_ahead                   commits_never_back                                                         commits_caught_up
 
 
 *** Keywords ***
@@ -36,3 +38,4 @@ Run The Observed Consumers
     ...    commits at once
     ...    no assignment events
     ...    assigns itself
+    ...    a group for each topic
