@@ -4,9 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from robot.api import Failure
 
 from fairpoll.evidence.history import Recording
+from fairpoll.keywords.arguments import Cell
+from fairpoll.keywords.judging import find, measured
 from fairpoll.keywords.runs import Run
+from fairpoll.keywords.session import SESSION
+from fairpoll.keywords.VerdictLibrary import VerdictLibrary
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import BOTH, REVERSED, WRITTEN
 from fairpoll.scenarios.packaged import SCENARIO_FOLDER
@@ -37,6 +42,9 @@ def test_a_run_with_reversed_names_has_a_title_and_a_folder_of_its_own():
     ("key", "asked", "orders"),
     [
         ("", "", [WRITTEN]),
+        ("backlogs", "", [WRITTEN, REVERSED]),
+        ("backlogs", WRITTEN, [WRITTEN]),
+        ("backlogs names: written\n", "", [WRITTEN]),
         ("", BOTH, [WRITTEN, REVERSED]),
         ("names: both\n", "", [WRITTEN, REVERSED]),
         ("names: both\n", REVERSED, [REVERSED]),
@@ -46,9 +54,29 @@ def test_a_run_with_reversed_names_has_a_title_and_a_folder_of_its_own():
 def test_the_scenario_asks_for_orders_and_the_variable_has_precedence(
     key: str, asked: str, orders: list[str], tmp_path: Path
 ):
-    path = tmp_path / "mine.yaml"
-    path.write_text(key + (SCENARIO_FOLDER / "overload.yaml").read_text("utf-8"), "utf-8")
+    """`backlogs`: topics of both volumes have one."""
+    path, both = tmp_path / "mine.yaml", key.startswith("backlogs")
+    scenario = SCENARIO_FOLDER / ("outage.yaml" if both else "overload.yaml")
+    path.write_text(key.removeprefix("backlogs").lstrip() + scenario.read_text("utf-8"), "utf-8")
     assert [run.names for run in Run(path, 1.0, ()).in_orders(asked)] == orders
+
+
+def test_each_criterion_stands_once_in_the_message_of_a_test(monkeypatch: pytest.MonkeyPatch):
+    verdicts = [Verdict(run(WRITTEN, 0.5)), Verdict(run(REVERSED, 0.7))]
+    monkeypatch.setattr(SESSION, "current", verdicts)
+    found = [*find("nothing_lost", "mine"), *find("oldest_wait_at_most", "mine", volume="low", seconds=5)]
+    assert len(found) == 4
+    assert measured(found) == "nothing lost: 0 lost; low-volume oldest wait: 0.5 s and 0.7 s"
+
+
+def test_a_known_finding_is_held_against_both_orders(monkeypatch: pytest.MonkeyPatch):
+    mine = consumer("mine", delivered("low", 0, 0.5))
+    messages = [*acked("high", 0), *acked("low", 0)]
+    lost = recording(messages, mine, scenario=replace(SCENARIO, names=REVERSED))
+    monkeypatch.setattr(SESSION, "current", [Verdict(run(WRITTEN, 0.5)), Verdict(lost)])
+    monkeypatch.setattr(SESSION.results, "write_verdicts", lambda: None)
+    with pytest.raises(Failure, match="known as pass, but judged fail: .*high/0@0"):
+        VerdictLibrary().finding_should_be_as_known("mine", Cell("nothing_lost"), "pass")
 
 
 def run(order: str, waited: float) -> Recording:

@@ -102,9 +102,9 @@ def _checked(
 @click.option(
     "--names",
     type=click.Choice(NAME_ORDERS),
-    show_default="as in the scenario",
+    show_default="as in the scenario; both if both topics have a backlog",
     help="How the topics' names sort: many clients serve topics in the order of their names. `both` runs and "
-    "judges both orders.",
+    "judges both orders at the same time, with twice as many consumers.",
 )
 @_threshold_options
 @click.option("--suite", "suites", multiple=True, help="Another packaged suite, or a file; once for each.")

@@ -136,8 +136,9 @@ class VerdictLibrary:
 
         Example: `Finding Should Be As Known    bizon-sync    nothing_lost    pass`
         """
-        finding = find(criterion.value, mode)[0]
+        findings = find(criterion.value, mode)
         SESSION.results.write_verdicts()
-        if finding.status != status:
-            raise Failure(f"known as {status}, but judged {finding.status}: {finding.sentence}")
-        BuiltIn().set_test_message(f"{finding.status}, as known: {finding.sentence}")
+        for finding in findings:
+            if finding.status != status:
+                raise Failure(f"known as {status}, but judged {finding.status}: {finding.sentence}")
+        BuiltIn().set_test_message(f"{status}, as known: {findings[0].sentence}")

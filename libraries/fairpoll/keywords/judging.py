@@ -52,11 +52,19 @@ def settle(findings: Sequence[Finding]) -> None:
     logger.info(criteria_table(findings, caption=f"{consumer}, {cluster}"), html=True)
     not_met = unmet(findings)
     if not not_met:
-        measured = "; ".join(f"{f.criterion}: {f.measured}{_allowed(f)}" for f in findings)
-        BuiltIn().set_test_message(f"{consumer}: {measured}", append=True, separator="\n")
+        BuiltIn().set_test_message(f"{consumer}: {measured(findings)}", append=True, separator="\n")
         return
     judged_in = next((verdict for verdict in verdicts if not_met[0] in verdict.findings), verdicts[0])
     raise Failure(_message(not_met, len(findings), f"evidence: {judged_in.recording.folder}"))
+
+
+def measured(findings: Sequence[Finding]) -> str:
+    """Each criterion once, with what was measured; in both orders of the topics' names if that differs."""
+    by_key: dict[object, list[Finding]] = {}
+    for finding in findings:
+        by_key.setdefault(finding.key, []).append(finding)
+    texts = {found[0].criterion: [f"{f.measured}{_allowed(f)}" for f in found] for found in by_key.values()}
+    return "; ".join(f"{title}: {' and '.join(dict.fromkeys(each))}" for title, each in texts.items())
 
 
 def _allowed(finding: Finding) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fairpoll.contract.subject import Subject
 from fairpoll.scenarios.file import load_scenario
-from fairpoll.scenarios.model import BOTH, REVERSED, WRITTEN
+from fairpoll.scenarios.model import REVERSED, WRITTEN
 
 
 @dataclass(frozen=True)
@@ -32,5 +32,6 @@ class Run:
 
         Raises ScenarioError if the scenario is wrong.
         """
-        asked = names or load_scenario(self.scenario_file).names
-        return [replace(self, names=order) for order in (WRITTEN, REVERSED) if asked in (order, BOTH)]
+        scenario = load_scenario(self.scenario_file)
+        asked = replace(scenario, names=names or scenario.names)
+        return [replace(self, names=order) for order in asked.orders]

@@ -8,7 +8,6 @@ from fairpoll.base.waiting import wait_until
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.groups import Progress
 from fairpoll.run.running import RunningExperiment
-from fairpoll.scenarios.model import REVERSED
 
 # The slowest of a batch has its backlog produced and its consumers assigned within this time.
 MEET_SECONDS = 240.0
@@ -40,7 +39,7 @@ def _run_together(experiments: Sequence[Experiment], progress: Progress) -> list
     states: dict[str, str] = {}
     for experiment in experiments:
         experiment.meet = lambda: _meet(meeting)
-        experiment.progress = _keep(states, _state_name(experiment))
+        experiment.progress = _keep(states, experiment.folder.name.removesuffix(f"-{experiment.run_id}"))
     running = [RunningExperiment(experiment) for experiment in experiments]
 
     def over() -> bool:
@@ -55,11 +54,6 @@ def _run_together(experiments: Sequence[Experiment], progress: Progress) -> list
         for run in running:
             run.abort()
     return [run.error for run in running]
-
-
-def _state_name(experiment: Experiment) -> str:
-    order = ", names reversed" if experiment.scenario.names == REVERSED else ""
-    return experiment.scenario_file.stem + order
 
 
 def _meet(meeting: threading.Barrier) -> None:

@@ -177,10 +177,11 @@ class Scenario:
         default=True,
     )
     names: str = key(
-        "How the names of the topics sort: as written in the file, reversed, or both, in two runs: many "
-        "clients serve topics in the order of their names. Default {default}.",
+        "How the names of the topics sort: as written in the file, reversed, or both, in two runs at the "
+        "same time: many clients serve topics in the order of their names. Default both if topics of both "
+        "volumes have a backlog, else written.",
         choice(*NAME_ORDERS),
-        default=WRITTEN,
+        default="",
     )
     settings: PollSettings = key(
         "Settings of the consumers under test, with the specification's names. SPEED divides none of them.",
@@ -222,6 +223,13 @@ class Scenario:
         if not topics:
             raise ScenarioError(f"the scenario has no {volume}-volume topic")
         return replace(self, topics=topics, control_wait_seconds=None)
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """The orders of names to run it in: `written`, `reversed` or both."""
+        waiting = {topic.volume for topic in self.topics if topic.backlog}
+        asked = self.names or (BOTH if len(waiting) > 1 else WRITTEN)
+        return tuple(order for order in (WRITTEN, REVERSED) if asked in (order, BOTH))
 
     def named(self, order: str) -> "Scenario":
         """The same experiment with the names in this order: `written` or `reversed`."""
