@@ -75,7 +75,7 @@ def test_a_known_finding_is_held_against_both_orders(monkeypatch: pytest.MonkeyP
     lost = recording(messages, mine, scenario=replace(SCENARIO, names=REVERSED))
     monkeypatch.setattr(SESSION, "current", [Verdict(run(WRITTEN, 0.5)), Verdict(lost)])
     monkeypatch.setattr(SESSION.results, "write_verdicts", lambda: None)
-    with pytest.raises(Failure, match="known as pass, but judged fail: .*high/0@0"):
+    with pytest.raises(Failure, match=r"known as pass, but judged fail: .*high/0@0"):
         VerdictLibrary().finding_should_be_as_known("mine", Cell("nothing_lost"), "pass")
 
 
