@@ -1,4 +1,4 @@
-"""Consumers whose own times are wrong, and two whose sinks collect lines."""
+"""Consumers whose own times are wrong or imprecise, and two whose sinks collect lines."""
 
 import threading
 import time
@@ -51,6 +51,20 @@ class StatesSeconds(StatesOtherTimes):
 
     def stamp(self, record):
         return now_ms() / 1000
+
+
+class RoundsItsTimes(StatesOtherTimes):
+    """States the time of the write in whole seconds, as DATETIME of MySQL does: correct."""
+
+    def stamp(self, record):
+        return round(now_ms() / 1000) * 1000.0
+
+
+class StatesABatchsEnd(StatesOtherTimes):
+    """States when the batch will be complete, a tenth of a second after the write: correct."""
+
+    def stamp(self, record):
+        return now_ms() + 100
 
 
 class AnHourSlow(FairConsumer):

@@ -22,8 +22,8 @@ SCENARIO = Scenario(
 )
 
 
-def write_recording(folder: Path) -> None:
-    """Consumer `c` has delivered all of it, one record half a second after the other."""
+def write_recording(folder: Path, messages: int = 4) -> None:
+    """Consumer `c` has delivered all of it, each record half a second after it was sent, one a second."""
     facts = {
         "run_id": RUN_ID,
         "scenario": SCENARIO.to_json(),
@@ -38,7 +38,7 @@ def write_recording(folder: Path) -> None:
     (folder / layout.RUN).write_text(json.dumps(facts), "utf-8")
     ledger = [{"timestamp": START_MS, "name": "startup_complete", "run_id": RUN_ID}]
     output = []
-    for sequence in range(4):
+    for sequence in range(messages):
         at = START_MS + sequence * 1000
         _, value, checksum, crc = build_message(SCENARIO.topics[1], RUN_ID, sequence, sequence, at)
         where = {"partition": 0, "offset": sequence}
@@ -55,7 +55,7 @@ def write_recording(folder: Path) -> None:
         "timestamp": START_MS + 5_000,
         "name": "committed_offsets",
         "consumer": "c",
-        "offsets": [{"topic": TOPIC, "partition": 0, "offset": 4}],
+        "offsets": [{"topic": TOPIC, "partition": 0, "offset": messages}],
         "final": True,
     }
     (folder / "c").mkdir()

@@ -13,12 +13,14 @@ from fairpoll.checkers.registry import criterion
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
 from fairpoll.evidence.measures import held_since
-from fairpoll.evidence.records import NEVER
+from fairpoll.evidence.records import NEVER, Array
 
 # Processes read the same clock with offsets of their own, so that times may differ by this (real seconds).
 CLOCK_SLACK_SECONDS = 0.05
 # The broker truncates the time of a commit to whole milliseconds, and a consumer may round that of a line.
 EXACT_SLACK_SECONDS = 0.002
+# Units of rounded times, in milliseconds.
+UNITS = {1000: "seconds", 100: "tenths of a second", 10: "hundredths of a second"}
 
 
 @criterion(
@@ -35,37 +37,56 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     With a commit further ahead, a crash at that moment would lose the records in between. Times may differ
     by 50 ms of real time; by 2 ms if each commit was read from the log of a broker on this machine and the
     deliveries are from output files, whose lines have a time of their own, taken before they are written.
+    Inconclusive if the consumer's times are rounded, its files were not observed, and commits may have been
+    ahead or not by as much.
     """
     history = recording.consumers[consumer]
     source = history.commit_source
     own_times = history.stamps.observed and not history.stamps.outside
     exact = source and source.exact and own_times and "places" in history.evidence
-    slack = (EXACT_SLACK_SECONDS if exact else CLOCK_SLACK_SECONDS) * recording.speed
+    slack = EXACT_SLACK_SECONDS if exact else CLOCK_SLACK_SECONDS
+    lead, unit = leads(recording, consumer), history.stamps.unit_ms
+    ahead, rounded = lead > slack + unit / 1000, lead > slack - unit / 1000
+    doubt = ""
+    if rounded.any() and not ahead.any() and unit:
+        doubt = f"the times of {consumer} are whole {UNITS[unit]}, so that this may be their rounding: "
+        ahead = rounded
+    count = int(np.count_nonzero(ahead))
+    wrong = (history.commits[number] for number in np.flatnonzero(ahead).tolist())
+    return Finding(
+        expected="0 ahead",
+        measured=f"{count:,} ahead of {len(history.commits):,} {_seen(history)}",
+        sentence=f"{doubt}{consumer} committed {count_text(count, 'offset')} before its sink had the "
+        f"records, expected 0{_by(history)}"
+        + examples(((c.topic, c.partition, c.offset) for c in wrong), count),
+        status="inconclusive" if doubt else "fail" if count else "pass",
+        figures={"ahead": count, "seen": len(history.commits)},
+    )
+
+
+def leads(recording: Recording, consumer: str) -> Array:
+    """By how much each commit preceded the last delivery that it covers, in real seconds; negative: after it.
+
+    Infinite for the first commit beyond a lost message, and minus infinite for one that covers no message.
+    """
+    history = recording.consumers[consumer]
     committed: dict[Partition, list[int]] = defaultdict(list)
     for number, commit in enumerate(history.commits):
         committed[(commit.topic, commit.partition)].append(number)
     held = held_since(recording, consumer)
     held[Losses.of(recording, consumer).dropped] = -NEVER
-    numbers: list[int] = []
+    lead = np.full(len(history.commits), -NEVER)
     for partition, rows in recording.acked.by_partition.items():
         never = held[rows] == NEVER
         # For each message, since when the sink has held all messages before it that were not lost.
         complete = np.maximum.accumulate(np.concatenate(([-NEVER], np.where(never, -NEVER, held[rows]))))
+        numbers = np.array(committed[partition], np.int64)
         commits = [history.commits[number] for number in committed[partition]]
         before = np.searchsorted(recording.acked.offset[rows], [commit.offset for commit in commits])
-        too_soon = complete[before] > np.array([commit.at for commit in commits]) + slack
+        lead[numbers] = (complete[before] - np.array([commit.at for commit in commits])) / recording.speed
         beyond = np.searchsorted(np.maximum.accumulate(before), np.flatnonzero(never), side="right")
-        too_soon[beyond[beyond < len(commits)]] = True
-        numbers += [committed[partition][index] for index in np.flatnonzero(too_soon)]
-    ahead = [history.commits[number] for number in sorted(numbers)]
-    return Finding(
-        expected="0 ahead",
-        measured=f"{len(ahead):,} ahead of {len(history.commits):,} {_seen(history)}",
-        sentence=f"{consumer} committed {count_text(len(ahead), 'offset')} before its sink had the records, "
-        f"expected 0{_by(history)}" + examples(((c.topic, c.partition, c.offset) for c in ahead), len(ahead)),
-        status="fail" if ahead else "pass",
-        figures={"ahead": len(ahead), "seen": len(history.commits)},
-    )
+        lead[numbers[beyond[beyond < len(commits)]]] = NEVER
+    return np.round(lead, 6)  # times on a grid of milliseconds differ by whole ones
 
 
 @criterion(

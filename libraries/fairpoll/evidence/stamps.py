@@ -28,12 +28,15 @@ class Stamps:
     `early` of them state an earlier time than they can have been written, `late` one after they had appeared;
     `worst_ms` is the largest distance. Of these lines, `own`, `since` and `until` (milliseconds since the
     epoch) are kept, and `record`, the number of the record delivered, -1 for other events.
+
+    `unit_ms`: all times of deliveries that were not observed are multiples of it (1000, 100 or 10); else 0.
     """
 
     observed: int = 0
     early: int = 0
     late: int = 0
     worst_ms: float = 0.0
+    unit_ms: int = 0
     example: Example | None = None
     _kept: dict[str, Column] = field(
         compare=False,

@@ -18,3 +18,7 @@ An Hour Slow                   an hour slow                 clock_honest        
 Commits Before It Flushes      commits before it flushes    commits_never_ahead                clock_honest oldest_wait_at_most every_partition_served no_stall throughput_at_least
 Flushes Before It Commits      [Template]                   Consumer Should Pass Everything
                                flushes before it commits
+Rounds Its Times               [Template]                   Consumer Should Pass Everything
+                               rounds its times
+States A Batch's End           [Template]                   Consumer Should Pass Everything
+                               states a batch's end

@@ -2,7 +2,8 @@
 
 The harness records how the files grow (`run.observer`). A line was written between the observation that did
 not have it and the one that did. Within this interval the time that the line states is taken, otherwise the
-beginning of the interval.
+beginning of the interval. The latter holds for all deliveries of a file if their times are rounded, or one of
+them is later than its line was seen.
 """
 
 import math
@@ -23,6 +24,10 @@ from fairpoll.evidence.stamps import Example, Stamps
 SLACK_MS = 250.0
 # A writer may collect lines and flush them together: up to this time, and since its last flush only.
 BATCH_MS = 2000.0
+# Times of delivery are not taken before the write if one is this much later than its line was seen (ms).
+LATE_MS = 2.0
+# The units (milliseconds) of rounded times; fewer multiples of one than this may be chance.
+UNITS_MS = {1000: 6, 100: 9, 10: 18}
 READ_BYTES = 1 << 22
 # The least that orders two lines, in milliseconds.
 BEHIND_MS = 0.01
@@ -112,6 +117,7 @@ class LineTimes:
         self.stamps = Stamps()
         self._spans: dict[Path, Spans | None] = {}
         self._latest: dict[Path, float] = {}
+        self._units: set[int] = set()
 
     def observed(self, path: Path) -> bool:
         """Whether the harness observed this file."""
@@ -141,7 +147,12 @@ class LineTimes:
         """
         own = np.asarray(own, np.float64)
         spans = self._of(path)
+        delivers = np.ones(len(own), bool) if events is None else ~events
+        unit = _unit_of(own[delivers])
         if spans is None or not len(lines):
+            if delivers.any():
+                self._units.add(unit)
+                self.stamps.unit_ms = min(self._units)
             return Written(own, np.ones(len(own), bool), own)
         place = np.searchsorted(spans.lines, lines, side="right")
         last = len(spans.lines) - 1
@@ -157,8 +168,10 @@ class LineTimes:
             own_since = np.where(events, before, since)
         if not self.use_own:
             own = np.full(len(own), np.nan)
-        self._hold_against(path, lines, own, (since, until, earliest), record)
+        self._hold_against(path, lines, own, (since, until, earliest), record, SLACK_MS + unit * delivers)
         usable = (own_since - SLACK_MS <= own) & (own <= until + SLACK_MS)
+        if unit or np.any(delivers & (own > until + LATE_MS)):
+            usable &= ~delivers
         at = np.where(usable, np.clip(own, own_since, until), since)
         if late is not None:
             at = np.where(~usable & late & np.isfinite(until), until, at)
@@ -168,12 +181,18 @@ class LineTimes:
         return Written(latest if events is None else np.where(usable & events, at, latest), usable, until)
 
     def _hold_against(
-        self, path: Path, lines: Array, own: Array, seen: tuple[Array, Array, Array], record: Array | None
+        self,
+        path: Path,
+        lines: Array,
+        own: Array,
+        seen: tuple[Array, Array, Array],
+        record: Array | None,
+        slack: Array,
     ) -> None:
         since, until, earliest = seen
         stamps = self.stamps
         stamps.observed += int(np.count_nonzero(~np.isnan(own)))
-        early, late = earliest - SLACK_MS - own, own - until - SLACK_MS
+        early, late = earliest - slack - own, own - until - slack
         for begin, end in self.frozen:  # a line may have been stamped before, and written after
             early = early - np.clip(np.minimum(earliest, end) - np.maximum(own, begin), 0.0, None)
         outside = np.flatnonzero((early > 0) | (late > 0))
@@ -181,7 +200,7 @@ class LineTimes:
             return
         stamps.early += int(np.count_nonzero(early > 0))
         stamps.late += int(np.count_nonzero(late > 0))
-        off = np.maximum(early, late)[outside] + SLACK_MS
+        off = (np.maximum(early, late) + slack)[outside]
         worst = outside[off.argmax()]
         if off.max() > stamps.worst_ms:
             name = path.relative_to(self.folder).as_posix()
@@ -191,6 +210,13 @@ class LineTimes:
             )
         known = np.full(len(own), -1) if record is None else record
         stamps.keep(own[outside], since[outside], until[outside], known[outside])
+
+
+def _unit_of(own: Array) -> int:
+    """The unit of UNITS_MS of which all these times are multiples, 0 if there is none; NaN: no time."""
+    stated = own[~np.isnan(own)]
+    units = (unit for unit, fewest in UNITS_MS.items() if len(stated) >= fewest)
+    return next((unit for unit in units if not np.any(stated % unit)), 0)
 
 
 def in_order_of_lines(at: Array, delivers: Array, ends: Array) -> Array:
