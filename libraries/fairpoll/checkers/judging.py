@@ -8,6 +8,7 @@ from typing import Any
 from fairpoll.base.errors import FairpollError
 from fairpoll.base.text import count_text
 from fairpoll.checkers.by_commits import judge_by_commits
+from fairpoll.checkers.clocks import judge_past_clocks
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.losses import Losses
 from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion
@@ -74,7 +75,7 @@ def _judge(
     if lacking in (None, "buffers"):
         if len(history.unreadable):
             return judge_past_unreadable(criterion, recording, finding)
-        return _after_a_loss(criterion, recording, finding)
+        return _after_a_loss(criterion, recording, judge_past_clocks(criterion, recording, finding))
     why = (
         f"no commit was ever seen in group {recording.facts.groups.get(consumer, '')}, which nobody joined: "
         f"{consumer} may assign itself its partitions, or have a group.id of its own, not FAIRPOLL_GROUP"

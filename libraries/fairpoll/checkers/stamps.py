@@ -3,12 +3,16 @@
 import numpy as np
 
 from fairpoll.base.text import count_text, plain
+from fairpoll.checkers.clocks import error_by_all
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import criterion
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.records import Array
 from fairpoll.evidence.stamps import Stamps
+from fairpoll.scenarios.model import CONTROL
 
+# Two consumers' times contradict the observation equally within this (real seconds): it is that coarse.
+OBSERVED_SECONDS = 0.25
 # Times that are given in another unit: how many milliseconds one of them is.
 _UNITS = {"seconds": 1e3, "microseconds": 1e-3, "nanoseconds": 1e-6}
 # A unit or a clock explains the times if it explains this share of them.
@@ -25,8 +29,9 @@ def clock_honest(recording: Recording, consumer: str) -> Finding:
 
     The harness observes at least every 50 ms how the files grow. A line may state a time up to 0.25 s before
     or after the interval in which it appeared; a writer that collects lines and flushes them together may be
-    2 s late. In real seconds. Everything else is judged by the observed times. Inconclusive in recordings
-    without observations.
+    2 s late; rounded times may be a unit off. In real seconds. Everything else is judged by the observed
+    times. Inconclusive in recordings without observations, and if the times of every consumer, the control
+    included, are off by as much: the harness's own clock is.
     """
     stamps = recording.consumers[consumer].stamps
     lines = count_text(stamps.observed, "line")
@@ -42,14 +47,27 @@ def clock_honest(recording: Recording, consumer: str) -> Finding:
         )
     worst = stamps.worst_ms / 1000
     early = stamps.early >= stamps.late
+    doubt = _doubt(recording, worst)
     return Finding(
         expected="as observed",
         measured=f"{stamps.outside:,} of {stamps.observed:,} off by up to {worst:,.1f} s",
-        sentence=f"{consumer} stated a time that contradicts the observation in {stamps.outside:,} of "
+        sentence=f"{doubt}{consumer} stated a time that contradicts the observation in {stamps.outside:,} of "
         f"{lines}, too {'early' if early else 'late'} by up to {worst:,.1f} s, expected none"
         f"{_example(recording, stamps)}; likely cause: {_likely(recording, stamps)}",
-        status="fail",
+        status="inconclusive" if doubt else "fail",
         figures={"outside": stamps.outside, "worst_seconds": round(worst, 3)},
+    )
+
+
+def _doubt(recording: Recording, worst_seconds: float) -> str:
+    """The reason if the harness's own clock can be off by as much as these times are; otherwise ""."""
+    stamps = {name: history.stamps for name, history in recording.consumers.items()}
+    off = error_by_all({name: one.worst_ms / 1000 if one.outside else 0.0 for name, one in stamps.items()})
+    if not off or worst_seconds > off + OBSERVED_SECONDS:
+        return ""
+    return (
+        f"the times of every consumer, the control included, contradict the observation ({CONTROL} by up to "
+        f"{off:,.1f} s), so that the clock of the harness is off: "
     )
 
 
