@@ -22,7 +22,7 @@ from histories import acked, consumer, delivered, recording
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SPECIFIED = ROOT / "resources" / "scenarios" / "specified.yaml"
-BACKLOG, NO_BACKLOG, TUNED = CONDITIONS
+BACKLOG, REVERSED, NO_BACKLOG, TUNED = CONDITIONS
 SETTING = Setting("hand-written", 10.0, "a broker", "2026-11-23 12:00 UTC", 2, "fairpoll league")
 
 
@@ -72,7 +72,7 @@ def test_a_contestant_that_died_is_not_ranked_by_its_wait():
     row = row_of(Verdict(one), contestant("dead"), BACKLOG)
     assert (row.outcome, row.figures) == ("failed", None)
     assert row.why.startswith("dead ended on its own with exit code 3 at second 4.2, with 1 message")
-    assert "| dead | client 1.2 | Go | failed | - | - |" in markdown([row], SETTING)
+    assert "| dead | client 1.2 | Go | failed | - | - | - |" in markdown([row], SETTING)
     assert "- dead, backlog 2,000: failed: dead ended on its own with exit code 3" in markdown([row], SETTING)
 
 
@@ -99,13 +99,25 @@ def test_markdown_ranks_by_the_wait_and_says_why_there_is_no_verdict():
     lines = page.splitlines()
     ranked = [line.split(" | ")[0] for line in lines if line.startswith("| ") and " | client 1.2 | " in line]
     assert ranked == ["| fair", "| late", "| bad", "| sync", "| ended", "| rusty"]
-    assert "| fair | client 1.2 | Go | served, 0.5 s | - | - |" in lines
-    assert "| rusty | client 1.2 | Go | not run | not run | not run |" in lines
+    assert "| fair | client 1.2 | Go | served, 0.5 s | - | - | - |" in lines
+    assert "| rusty | client 1.2 | Go | not run | not run | not run | not run |" in lines
     assert "- ended, backlog 2,000, tuned: failed: ended on its own panic: no" in lines
     assert "- rusty: not run: needs cargo" in lines
-    assert "| late | client 1.2 | Go | served\\*, 9.0 s | - | - |" in lines
+    assert "| late | client 1.2 | Go | served\\*, 9.0 s | - | - | - |" in lines
     assert any(line.startswith(r"- \* late, backlog 2,000: waited more than 5 s, but no") for line in lines)
     assert "at this speed, with the delays that speed does not scale, 14 s" in page
+
+
+@pytest.mark.parametrize(
+    ("written", "reverse", "where"),
+    [("served", "starved", "last"), ("starved", "served", "first"), ("served", "served", "")],
+)
+def test_who_is_fair_only_by_the_order_of_names_is_named(written: str, reverse: str, where: str):
+    figures = judged()[1].figures
+    by_order = ((BACKLOG, written), (REVERSED, reverse), (NO_BACKLOG, "starved"))
+    rows = [Row(contestant("a"), condition, outcome, "", figures) for condition, outcome in by_order]
+    remark = f"- a: fair only because the low-volume topic's name sorts {where}: the order of the topics'"
+    assert (remark in markdown(rows, SETTING)) == bool(where)
 
 
 def test_json_has_every_row_with_its_figures():
@@ -115,7 +127,7 @@ def test_json_has_every_row_with_its_figures():
     fair = next(row for row in data["rows"] if row["contestant"] == "fair")
     assert (fair["version"], fair["condition"], fair["outcome"]) == ("1.2", "backlog", "served")
     assert fair["figures"]["oldest_wait_seconds"] == 0.5
-    assert [row["figures"] for row in data["rows"] if row["contestant"] == "rusty"] == [None] * 3
+    assert [row["figures"] for row in data["rows"] if row["contestant"] == "rusty"] == [None] * 4
 
 
 def test_html_needs_nothing_but_itself_and_is_inert():
@@ -125,7 +137,7 @@ def test_html_needs_nothing_but_itself_and_is_inert():
     ]
     page = html(hostile, replace(SETTING, cluster=HOSTILE))
     assert set(Reader(page).tags) == set(plain.tags)
-    assert "script" not in plain.tags and "svg" in plain.tags and plain.tags.count("table") == 4
+    assert "script" not in plain.tags and "svg" in plain.tags and plain.tags.count("table") == 5
     assert "http:" not in page.replace("http://www.w3.org", "") and "https:" not in page
     assert "<script>" not in markdown(hostile, SETTING)
 
@@ -248,7 +260,7 @@ def test_who_ends_a_run_is_found_by_running_each_alone(tmp_path: Path):
     assert why == "bad ended on its own; its last output (bad/client.log):\n  no"
     runs = [text.removeprefix("run of ") for text in reported if text.startswith("run of")]
     assert runs[:5] == ["sync async bad", "sync", "async", "bad", "good"]
-    assert written == [3, 4, 7, 8, 11, 12]
+    assert written == [3, 4, 7, 8, 11, 12, 15, 16]
 
 
 def test_who_lacks_a_tool_or_cannot_be_built_is_not_run_and_says_why(tmp_path: Path):
@@ -260,7 +272,7 @@ def test_who_lacks_a_tool_or_cannot_be_built_is_not_run_and_says_why(tmp_path: P
         ("rusty", "not run", "needs no-such-tool"),
         ("mine", "not run", "build failed: no compiler"),
     }
-    assert len(rows) == 6
+    assert len(rows) == 8
 
 
 # What pins the versions, by what an example's language builds with.

@@ -53,9 +53,10 @@ from fairpoll.league import command
 def league(only_list: bool, **values: Any) -> None:
     """Run many Kafka clients on the same traffic and report which of them starve the low-volume topic.
 
-    Each example is built in its folder, once, and run under three conditions: with a backlog, without one,
-    and with a backlog and its smallest prefetch. Run the command in the repository's folder. All contestants
-    take five minutes; with --speed 1 half an hour, with --speed 1 --together 7 a quarter of an hour.
+    Each example is built in its folder, once, and run under four conditions: with a backlog in either
+    order of the topics' names, without one, and with a backlog and its smallest prefetch. Run the command in
+    the repository's folder. All contestants take seven minutes; with --speed 1 forty minutes, with --speed 1
+    --together 7 twenty minutes.
 
     Exit code 0: every contestant whose tools are here was judged. 1: one failed, or a run proved nothing.
     """

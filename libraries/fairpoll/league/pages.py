@@ -17,6 +17,7 @@ from fairpoll.league.bars import Bar, bar_chart
 from fairpoll.league.rows import CONDITIONS, STALL_SECONDS, WAIT_SECONDS, Condition, Row
 from fairpoll.reports.page import html_page, wide
 from fairpoll.reports.tables import NOTHING, aligned, html_table, markdown_table, markdown_text
+from fairpoll.scenarios.model import WRITTEN
 
 HEADING = "Which consumers starve a quiet topic?"
 DETAILS = (
@@ -126,8 +127,9 @@ def _prose(setting: Setting) -> list[str]:
         f"{WAIT_SECONDS:g} s; at this speed, with the delays that speed does not scale, {allowed:g} s. "
         "All times are the scenario's. Each contestant follows its client's documentation; tuned, it has the "
         "smallest prefetch that the client offers and, if possible, handles partitions side by side "
-        "(Fairpoll's own two have nothing to tune). Speed does not divide a client's real times, such as a "
-        "back-off or a timeout; --speed 1 settles verdicts that depend on them.",
+        "(Fairpoll's own two have nothing to tune). The low-volume topic's name sorts last, and first where "
+        "the names are reversed. Speed does not divide a client's real times, such as a back-off or a "
+        "timeout; --speed 1 settles verdicts that depend on them.",
         "Throughput is relative to Fairpoll's sync loop in the same run. Lost and duplicated records are "
         f"counted after the drain. Stalled: nothing was delivered for {STALL_SECONDS:g} s while messages "
         "waited. Backlog left: messages of the backlog that were undelivered when the live traffic began.",
@@ -207,5 +209,20 @@ def _remarks(rows: Sequence[Row], speed: float) -> list[str]:
                 f"* {where}: waited more than {WAIT_SECONDS:g} s, but no more than the "
                 f"{_allowed_seconds(speed):g} s allowed at speed {speed:g}; --speed 1 decides"
             )
+    found += _by_name(rows)
     unable = {row.contestant.name: row.why for row in rows if row.outcome == "not run"}
     return found + [f"{name}: not run: {plain(why)}" for name, why in unable.items()]
+
+
+def _by_name(rows: Sequence[Row]) -> list[str]:
+    """A remark on each contestant whose verdict with a backlog differs between the two orders of names."""
+    outcomes: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row.condition in CONDITIONS[:2]:
+            outcomes.setdefault(row.contestant.name, {})[row.outcome] = row.condition.names
+    return [
+        f"{name}: fair only because the low-volume topic's name sorts "
+        f"{'last' if by['served'] == WRITTEN else 'first'}: the order of the topics' names decides"
+        for name, by in outcomes.items()
+        if by.keys() == {"served", "starved"}
+    ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from fairpoll.evidence.history import Recording
 from fairpoll.league.contestants import Contestant
-from fairpoll.scenarios.model import CONTROL
+from fairpoll.scenarios.model import CONTROL, REVERSED, WRITTEN
 from fairpoll.verdicts.verdict import Verdict
 
 # A contestant that lets a low-volume message wait longer has starved it.
@@ -21,16 +21,21 @@ _OUTCOMES: dict[str, Outcome] = {"pass": "served", "fail": "starved", "inconclus
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition for all contestants: with or without a backlog, as documented or tuned."""
+    """A condition for all contestants: with or without a backlog, as documented or tuned.
+
+    `names` is the order of the topics' names, `written` or `reversed`.
+    """
 
     key: str
     title: str
     backlog: bool
     tuned: bool
+    names: str = WRITTEN
 
 
 CONDITIONS = (
     Condition("backlog", "backlog 2,000", backlog=True, tuned=False),
+    Condition("reversed", "backlog 2,000, names reversed", backlog=True, tuned=False, names=REVERSED),
     Condition("no-backlog", "no backlog", backlog=False, tuned=False),
     Condition("tuned", "backlog 2,000, tuned", backlog=True, tuned=True),
 )

@@ -116,7 +116,9 @@ class League:
         others = [one.under_test(tuned=condition.tuned) for one in batch if one.key != CONTROL]
         consumers = [self._control.under_test(), *others]
         with Recorder(self.cluster, self.folder / "evidence", self.registry) as recorder:
-            recording = recorder.record(condition.key, scenario_file, self.speed, consumers, self.progress)
+            recording = recorder.record(
+                condition.key, scenario_file, self.speed, consumers, self.progress, condition.names
+            )
         verdict = Verdict(recording)
         rows = [row_of(verdict, one, condition) for one in batch]
         verdict.write()

@@ -83,9 +83,13 @@ class Recorder(AbstractContextManager["Recorder", None]):
         speed: float,
         consumers: Sequence[Subject],
         progress: Progress = lambda _text: None,
+        names: str = WRITTEN,
     ) -> Recording:
-        """Run the scenario with these consumers side by side; return its recording. Raises FairpollError."""
-        experiment = self.prepare(name, scenario_file, speed, consumers)
+        """Run the scenario with these consumers side by side; return its recording. Raises FairpollError.
+
+        `names` as for `prepare`.
+        """
+        experiment = self.prepare(name, scenario_file, speed, consumers, names=names)
         experiment.progress = progress
         experiment.run()
         return load_recording(experiment.folder)
