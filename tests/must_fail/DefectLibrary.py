@@ -39,6 +39,12 @@ GUARANTEES: dict[str, dict[str, object]] = {
     "stays_alive": {},
     "stops_when_asked": {"seconds": 10},
 }
+HANDOVER: dict[str, dict[str, object]] = {
+    **GUARANTEES,
+    "delivers_again": {"seconds": 6},
+    "every_partition_served": {"seconds": 8},
+    "no_stall": {"seconds": 8},
+}
 JUDGED: dict[str, dict[str, dict[str, object]]] = {
     "steady.yaml": {
         **GUARANTEES,
@@ -48,12 +54,8 @@ JUDGED: dict[str, dict[str, dict[str, object]]] = {
         "throughput_at_least": {"of": "async", "share": 0.8},
         "memory_grows_at_most": {"mebibytes": 90},
     },
-    "handover.yaml": {
-        **GUARANTEES,
-        "delivers_again": {"seconds": 5},
-        "every_partition_served": {"seconds": 8},
-        "no_stall": {"seconds": 8},
-    },
+    "handover.yaml": HANDOVER,
+    "slow_handover.yaml": HANDOVER,
     "poison.yaml": {**GUARANTEES},
     # A killed member holds its partitions until its session of 2 s ends, and a Python takes seconds to start.
     "kill.yaml": {**GUARANTEES, "recovers_within": {"seconds": 10}},

@@ -38,6 +38,7 @@ from fairpoll.consumers.base import partition_set
 from fairpoll.consumers.buffers import PartitionBuffers
 from fairpoll.consumers.sink import FileSink
 from fairpoll.contract.events import truncate_partial_line
+from fairpoll.evidence import layout
 
 
 def is_low(topic: str) -> bool:
@@ -621,6 +622,27 @@ class StartsAgainLate(FairConsumer):
         super().start()
 
 
+class WarmsUp(FairConsumer):
+    """Loads its caches before it joins its group, at each start."""
+
+    SECONDS = 8.0
+
+    def subscribe(self):
+        self.stopping.wait(self.SECONDS)
+        super().subscribe()
+
+
+class CleansUpOnRevoke(FairConsumer):
+    """Cleans up when the first member gives partitions back: until it has done so, it does not join again."""
+
+    SECONDS = 8.0
+
+    def on_revoke(self, partitions):
+        super().on_revoke(partitions)
+        if self.config.output_folder.name != layout.SECOND_MEMBER:
+            self.stopping.wait(self.SECONDS)
+
+
 class BacksOffTooLong(FairConsumer):
     """Takes a second without records for a reason not to ask again for long."""
 
@@ -704,6 +726,12 @@ class Silenced:
     def __call__(self, name, **fields):
         if name not in self.names:
             self.emit(name, **fields)
+
+
+class StartsInASecond(WarmsUp):
+    """Needs a second before it joins its group, as a program in a virtual machine of its own does."""
+
+    SECONDS = 1.0
 
 
 class ReportsItsStartLate(FairConsumer):
@@ -905,12 +933,15 @@ CONSUMERS = {
     "ignores sigterm": IgnoresSigterm,
     "leaves a session of its own": LeavesASession,
     "starts again late": StartsAgainLate,
+    "warms up 8 s at each start": WarmsUp,
+    "cleans up 8 s on revoke": CleansUpOnRevoke,
     "backs off too long": BacksOffTooLong,
     "commits what did not fit": CommitsWhatDidNotFit,
     "single thread": SingleThreadRoundRobin,
     "commits after every poll": CommitsAfterEveryPoll,
     "commits at once": CommitsAtOnce,
     "commits at the end of a batch": CommitsAtTheEndOfABatch,
+    "starts in a second": StartsInASecond,
     "reports its start late": ReportsItsStartLate,
     "consumer protocol": ConsumerProtocol,
     "cooperative rebalancing": CooperativeRebalancing,

@@ -7,7 +7,7 @@ import pytest
 
 from fairpoll.checkers import CRITERIA, Finding
 from fairpoll.contract.subject import ALL_EVIDENCE
-from fairpoll.evidence.history import CommitSource, Committed
+from fairpoll.evidence.history import CommitSource, Committed, Held, ObservedGroup
 from fairpoll.evidence.stamps import Stamps
 from histories import SCENARIO, acked, consumer, delivered, event, recording
 
@@ -660,11 +660,64 @@ class TestStalls:
         assert judge("delivers_again", *late, seconds=5, **self.STEPS).status == "fail"
         finding = judge("delivers_again", *late, events=given, seconds=5, **self.STEPS)
         assert finding.status == "pass"
-        assert finding.measured == "1.5 s after join (and 6.0 s without an assignment)"
+        assert finding.measured == "1.5 s after join (and 6.0 s allowed without an assignment)"
         # An eviction is the consumer's own doing, and so is an assignment that it never asks for again.
         evicted = [taken[0], {**taken[1], "lost": True}, given[2]]
         assert judge("delivers_again", *late, events=evicted, seconds=5, **self.STEPS).status == "fail"
         assert judge("delivers_again", *late, events=taken, seconds=5, **self.STEPS).status == "fail"
+
+    def test_a_gap_longer_than_that_of_the_built_in_consumer_is_the_consumers_own(self):
+        """A consumer that warms up for 8 s before it joins its group makes its gap itself."""
+        late = [delivered("high", 0, 0.5), delivered("high", 1, 10)]
+        finding = self.beside_async(late, gap=(1.6, 9.6), async_gap=(1.5, 3.0))
+        assert finding.status == "fail"
+        assert finding.measured == "7.0 s after join (and 1.5 s allowed without an assignment)"
+        assert finding.figures["unserved_seconds"] == 8.5
+        # A rebalance that took everybody as long is the coordinator's.
+        assert self.beside_async(late, gap=(1.6, 9.6), async_gap=(1.5, 9.0)).status == "pass"
+        # The gap of the built-in consumer after another step excuses nothing.
+        assert self.beside_async(late, gap=(1.6, 9.6), async_gap=(0.5, 1.5)).status == "fail"
+
+    def test_without_a_built_in_consumer_a_gap_counts_as_long_as_the_slowest_correct_one_needed(self):
+        late = [delivered("high", 0, 0.5), delivered("high", 1, 17)]
+        finding = self.beside_async(late, gap=(1.6, 16.6))
+        assert finding.measured == "9.5 s after join (and 6.0 s allowed without an assignment)"
+
+    def test_while_no_process_runs_nobody_can_be_assigned(self):
+        late = [delivered("high", 0, 0.5), delivered("high", 1, 17)]
+        processes = [
+            {**PROCESS, "consumer": "c", "ended_ms": 1_600.0, "terminated_ms": 1_500.0},
+            {**PROCESS, "consumer": "c", "pid": 2, "started_ms": 14_000.0},
+        ]
+        finding = self.beside_async(late, gap=(1.6, 15.0), async_gap=(1.5, 2.0), processes=processes)
+        assert finding.measured == "2.6 s after join (and 12.9 s allowed without an assignment)"
+
+    def test_what_an_ended_member_held_is_stated(self):
+        late = [delivered("high", 0, 0.5), delivered("high", 1, 10)]
+        held = [Held(HIGH, 1.6, 9.1)]
+        finding = self.beside_async(late, gap=(1.6, 9.6), async_gap=(1.5, 1.9), held=held)
+        assert finding.status == "pass"
+        assert finding.measured == (
+            "0.6 s after join (and 7.9 s allowed without an assignment, 7.5 s of them in the session of a "
+            "member that had ended)"
+        )
+
+    def beside_async(self, records, *, gap, async_gap=None, held=(), processes=()) -> Finding:
+        """`delivers_again` of a consumer with this gap in HIGH, beside async with another, if any."""
+
+        def with_gap(name: str, since: float, until: float):
+            events = [
+                event("partitions_assigned", 0, HIGH),
+                event("partitions_revoked", since, HIGH),
+                event("partitions_assigned", until, HIGH),
+            ]
+            group = ObservedGroup(joined=True, held=held if name == "c" else ())
+            return replace(consumer(name, *records, events=events), group=group)
+
+        built_in = [with_gap("async", *async_gap)] if async_gap else []
+        facts = {**self.STEPS["facts"], "processes": [*processes]}
+        made = recording(THREE[:2], with_gap("c", *gap), *built_in, facts=facts)
+        return CRITERIA["delivers_again"](made, "c", seconds=5)
 
     def test_a_process_that_starts_owns_nothing(self):
         late = [delivered("high", 0, 0.5), delivered("high", 1, 9)]
@@ -682,7 +735,7 @@ class TestStalls:
         for criterion in ("no_stall", "every_partition_served"):
             finding = judge(criterion, *late, events=given, seconds=10, **self.STEPS)
             assert finding.status == "pass"
-            assert "7.0 s (and 17.0 s without an assignment) from second 1.0 on" in finding.sentence
+            assert "7.0 s (and 17.0 s allowed without an assignment) from second 1.0 on" in finding.sentence
             # Who left the group alone has nobody but the consumer to blame for it.
             assert judge(criterion, *late, events=given, seconds=10).status == "fail"
             assert judge(criterion, *late, events=given[:2], seconds=10, **self.STEPS).status == "fail"
@@ -702,7 +755,7 @@ class TestStalls:
         given += [event("partitions_assigned", 20, HIGH)]
         late = [delivered("high", 0, 0.5), delivered("high", 1, 25), delivered("high", 2, 25)]
         finding = judge("every_partition_served", *late, events=given, seconds=10, **killed)
-        assert "within 7.0 s (and 17.0 s without an assignment)" in finding.sentence
+        assert "within 7.0 s (and 17.0 s allowed without an assignment)" in finding.sentence
 
     def test_without_steps_there_is_nothing_to_judge(self):
         assert judge("delivers_again", seconds=5).status == "inconclusive"

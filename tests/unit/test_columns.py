@@ -82,14 +82,14 @@ def histories(draw: st.DrawFn) -> Plain:
 @some
 @given(histories())
 def test_columns_and_lists_agree(plain: Plain):
-    history = consumer("c", *plain.delivered, events=plain.events)
+    history = consumer("async", *plain.delivered, events=plain.events)
     object.__setattr__(history, "commits", plain.commits)
     disturbed = {"start_ms": 0.0, "timeline": [{"at_ms": 0.0, "verb": "join", "rate": None}]}
     disturbed["waits_since"] = plain.waits_since
     made = recording(plain.acked, history, failed_ids=frozenset({"failed"}), facts=disturbed)
 
     def judged(criterion: str, **thresholds: object):
-        return CRITERIA[criterion](made, "c", **thresholds)
+        return CRITERIA[criterion](made, "async", **thresholds)
 
     for criterion in (
         "content_intact", "only_acked_delivered", "right_place", "no_forbidden_duplicates",

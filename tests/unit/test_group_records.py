@@ -52,6 +52,7 @@ def test_a_classic_group_with_a_member_and_without():
     group.take(read_key(CLASSIC_KEY), CLASSIC)
     assert (group.kind, group.generation) == ("classic", 1)
     assert group.members == {"rdkafka-69613bdc-00e8-4e9a-b5e5-1787810a9599": BOTH}
+    assert group.static == []
     group.take(read_key(CLASSIC_KEY), CLASSIC_EMPTY)
     assert (group.generation, group.members) == (4, {})
 

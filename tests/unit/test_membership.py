@@ -7,7 +7,7 @@ import pytest
 
 from fairpoll.checkers import judge
 from fairpoll.contract.subject import ALL_EVIDENCE
-from fairpoll.evidence.history import Departure, ObservedGroup
+from fairpoll.evidence.history import Departure, Held, ObservedGroup
 from fairpoll.evidence.reading.membership import Membership, RunningProcess
 from fairpoll.evidence.reading.samples import Samples
 from histories import acked, consumer, delivered, recording
@@ -81,6 +81,20 @@ def test_a_killed_member_disappears_when_its_session_ends():
         ("partitions_revoked", 9),
         ("partitions_assigned", 9),
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "held_until"),
+    [({"at_once": True}, 9), ({"static": ["a"]}, 5), ({}, None)],
+    ids=["consumer protocol", "static", "classic"],
+)
+def test_an_ended_member_holds_its_partitions(fields: dict, held_until: float | None):
+    """Until the record of its end; a classic group writes it late, so that a session bounds it."""
+    ended = replace(FIRST, asked_to_stop=2.0, ended=2.0)
+    successor = RunningProcess("", 2.5, math.inf, math.inf)
+    membership = Membership((ended, successor), 1.0, session_seconds=3.0)
+    membership.take([{**taken, **fields} for taken in (members(0, a=[P0]), members(9, b=[P0]))])
+    assert membership.held == ([Held(P0, 2.0, held_until)] if held_until else [])
 
 
 def test_partitions_go_to_a_second_process_and_come_back():

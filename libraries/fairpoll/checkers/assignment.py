@@ -3,8 +3,8 @@
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from itertools import chain, takewhile
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, pairwise, takewhile
 
 import numpy as np
 
@@ -13,19 +13,99 @@ from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.records import Array
+from fairpoll.scenarios.model import CONTROL
 
 Gap = tuple[float, float]
+# The built-in consumers, whose own gaps after a step show what the coordinator needed.
+CONTROLS = (CONTROL, "async")
+# What correct consumers needed after a step on the mock cluster, where a rebalance takes 2 s and a
+# cooperative consumer needed three of them (real seconds).
+REBALANCE_SECONDS = 6.0
 
 
 def unassigned(recording: Recording, consumer: str) -> dict[Partition, list[Gap]]:
-    """The gaps (from, to) of each partition in which no member owned it, in scenario seconds.
+    """The gaps (from, to) of each partition in which no member could own it, in scenario seconds.
 
     A gap begins when the last owner's partition is revoked, when its process is killed by the timeline, or
-    when its process is started again. It ends with the next assignment: until then the group's coordinator
-    is busy with a rebalance. Three kinds of gaps do not count, because they are the consumer's own doing:
-    those that began with an eviction or when its process died, those that never ended, and all gaps of a run
-    whose timeline and faults left the group alone.
+    when its process is started again. It ends with the next assignment. Three kinds of gaps do not count,
+    because they are the consumer's own doing: those that began with an eviction or when its process died,
+    those that never ended, and all gaps of a run whose timeline and faults left the group alone.
+
+    A consumer that delays its own assignment makes a gap longer. So from each step or fault to the next one,
+    a partition's gaps count only up to the longest that the built-in consumers needed meanwhile; without any
+    in the run, up to REBALANCE_SECONDS and, after a kill, a session timeout. Two times count in full: while
+    no process of the consumer was running, and while an ended member held the partition by the coordinator's
+    word.
     """
+    controls = [name for name in CONTROLS if name in recording.consumers]
+    if consumer in controls:
+        return _gaps(recording, consumer)
+    edges = _edges(recording)
+    if controls:
+        needed = np.max([_needed(recording, control, edges) for control in controls], axis=0)
+    else:
+        needed = np.full(len(edges) + 1, REBALANCE_SECONDS * recording.speed)
+        session_seconds = recording.scenario.settings.session_timeout_ms / 1000
+        for kill in (at for at, verb, _ in recording.steps if verb == "kill"):
+            needed[bisect_right(edges, kill) :] += session_seconds * recording.speed
+    shortened: dict[Partition, list[Gap]] = {}
+    for partition, gaps in _gaps(recording, consumer).items():
+        left, shortened[partition] = needed.copy(), []
+        for since, until, period in _pieces(gaps, edges, _excused(recording, consumer, partition)):
+            length = until - since
+            if period is not None:
+                length = min(length, float(left[period]))
+                left[period] -= length
+            if length > 0:
+                shortened[partition].append((since, since + length))
+    return shortened
+
+
+def _needed(recording: Recording, consumer: str, edges: Sequence[float]) -> Array:
+    """The longest time that the gaps of one of its partitions took in each period between two edges."""
+    needed = np.zeros(len(edges) + 1)
+    for partition, gaps in _gaps(recording, consumer).items():
+        took = np.zeros(len(edges) + 1)
+        for since, until, period in _pieces(gaps, edges, _excused(recording, consumer, partition)):
+            if period is not None:
+                took[period] += until - since
+        needed = np.maximum(needed, took)
+    return needed
+
+
+def _edges(recording: Recording) -> list[float]:
+    """The times of the steps and of the beginnings of faults, sorted."""
+    return sorted({at for at, _, _ in recording.steps} | {fault.since for fault in recording.faults})
+
+
+def _pieces(
+    gaps: Sequence[Gap], edges: Sequence[float], excused: Sequence[Gap]
+) -> Iterator[tuple[float, float, int | None]]:
+    """The gaps cut at these edges: from, to, and the number of the period; None for an excused piece."""
+    cuts = sorted({*edges, *chain.from_iterable(excused)})
+    for start, end in gaps:
+        for since, until in pairwise([start, *(at for at in cuts if start < at < end), end]):
+            free = any(first <= since and until <= last for first, last in excused)
+            yield since, until, None if free else bisect_right(edges, since)
+
+
+def _excused(recording: Recording, consumer: str, partition: Partition) -> list[Gap]:
+    """The times in which no process of the consumer was running, or an ended member held the partition."""
+    group = recording.consumers[consumer].group
+    excused = [
+        (held.since, held.until) for held in (group.held if group else ()) if held.partition == partition
+    ]
+    ended = -math.inf
+    for process in recording.processes_of(consumer):
+        started = recording.seconds(process.started_ms)
+        if -math.inf < ended < started:
+            excused.append((ended, started))
+        ended = max(ended, math.inf if process.over_ms is None else recording.seconds(process.over_ms))
+    return excused
+
+
+def _gaps(recording: Recording, consumer: str) -> dict[Partition, list[Gap]]:
+    """The gaps by the assignments alone; see `unassigned`."""
     gaps: dict[Partition, list[Gap]] = defaultdict(list)
     if not recording.steps and not recording.faults:
         return gaps

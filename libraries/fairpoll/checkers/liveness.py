@@ -20,8 +20,8 @@ from fairpoll.evidence.records import NEVER, Array
 def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
     """While messages waited, the time without a single delivery was never longer than `seconds`.
 
-    Measured from the start of the live traffic to the end of the drain, without the time in which no
-    partition was assigned to any member (see `assignment.unassigned`).
+    Measured from the start of the live traffic to the end of the drain, without the time that a rebalance
+    needs, in which no partition can be assigned to any member (see `assignment.unassigned`).
     """
     budget = budget_at_speed(recording, seconds)
     partitions = recording.acked.by_partition
@@ -49,7 +49,8 @@ def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Findin
 def every_partition_served(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
     """While messages waited in a partition, its time without a delivery was never longer than `seconds`.
 
-    Time in which the partition was assigned to no member is left out (see `assignment.unassigned`).
+    Time that a rebalance needs, in which the partition can be assigned to no member, is left out (see
+    `assignment.unassigned`).
     """
     budget = budget_at_speed(recording, seconds)
     gaps = unassigned(recording, consumer)
@@ -78,11 +79,12 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> 
     """After each step of the timeline, every partition with messages waiting delivers again in time.
 
     The steps that count are a member that joins, leaves or is started, and a sink that becomes faster. After
-    `stop` and `kill` the clock runs from the next `start`, since nothing can be delivered before. Time in
-    which the partition was assigned to no member is left out (see `assignment.unassigned`).
+    `stop` and `kill` the clock runs from the next `start`, since nothing can be delivered before. Time that a
+    rebalance needs, in which the partition can be assigned to no member, is left out: as much as the built-in
+    consumers of the run needed after the same step (see `assignment.unassigned`).
     """
     budget = budget_at_speed(recording, seconds)
-    worst = _Restart(0.0, 0.0, "")
+    worst = _Restart(0.0, 0.0, 0.0, "")
     late: list[str] = []
     steps = _steps_that_count(recording)
     gaps = unassigned(recording, consumer)
@@ -96,7 +98,7 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> 
             until = min(float(waiting.min()), recording.watched_until)
             free = gaps.get(partition, ())
             counted = float(assigned_between(free, at, until))
-            restart = _Restart(counted, until - at - counted, verb)
+            restart = _Restart(counted, until - at, _held_seconds(recording, consumer, partition, at), verb)
             worst = max(worst, restart, key=lambda restart: restart.seconds)
             if restart.seconds > budget:
                 late.append(f"{partition[0]}/{partition[1]} {restart}")
@@ -110,7 +112,8 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> 
         status="inconclusive" if not steps else "fail" if late else "pass",
         figures={
             "worst_seconds": round(worst.seconds, 3),
-            "unassigned_seconds": round(worst.unassigned_seconds, 3),
+            "unassigned_seconds": round(worst.unserved_seconds - worst.seconds, 3),
+            "unserved_seconds": round(worst.unserved_seconds, 3),
             "late": len(late),
         },
     )
@@ -118,16 +121,22 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> 
 
 @dataclass(frozen=True)
 class _Restart:
-    """How long a partition with messages waiting took to deliver again after a step."""
+    """How long a partition with messages waiting took to deliver again after a step.
+
+    `unserved_seconds` is the whole time; `seconds` is what counts of it. For `held_seconds` of the rest an
+    ended member held the partition.
+    """
 
     seconds: float
-    unassigned_seconds: float
+    unserved_seconds: float
+    held_seconds: float
     step: str
 
     def __str__(self) -> str:
         if not self.step:
             return f"{self.seconds:.1f} s"
-        return f"{self.seconds:.1f} s after {self.step}{_without_assignment(self.unassigned_seconds)}"
+        allowed = _allowed_text(self.unserved_seconds - self.seconds, self.held_seconds)
+        return f"{self.seconds:.1f} s after {self.step}{allowed}"
 
 
 @dataclass(frozen=True)
@@ -144,12 +153,25 @@ class _Silence:
 
     def text(self, budget: float) -> str:
         """Length and beginning, for a verdict's sentence."""
-        free = _without_assignment(self.until - self.since - self.seconds)
+        free = _allowed_text(self.until - self.since - self.seconds)
         return f"{seconds_text(self.seconds, budget)}{free} from second {self.since:.1f} on"
 
 
-def _without_assignment(seconds: float) -> str:
-    return f" (and {seconds:.1f} s without an assignment)" if seconds > SHORTEST_GAP_SECONDS else ""
+def _allowed_text(seconds: float, held_seconds: float = 0.0) -> str:
+    """The time that does not count, and how much of it the session of an ended member took."""
+    if seconds <= SHORTEST_GAP_SECONDS:
+        return ""
+    held = f", {held_seconds:.1f} s of them in the session of a member that had ended" if held_seconds else ""
+    return f" (and {seconds:.1f} s allowed without an assignment{held})"
+
+
+def _held_seconds(recording: Recording, consumer: str, partition: Partition, since: float) -> float:
+    """For how long after this moment an ended member held the partition."""
+    group = recording.consumers[consumer].group
+    spans = [
+        (held.since, held.until) for held in (group.held if group else ()) if held.partition == partition
+    ]
+    return sum(max(0.0, until - max(start, since)) for start, until in spans)
 
 
 @criterion(

@@ -72,11 +72,24 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A partition was a member's by the coordinator's word, though the member's process had ended."""
+
+    partition: Partition
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedGroup:
-    """What the coordinator has of the consumer's group: whether it ever had a member, and who departed."""
+    """What the coordinator has of the consumer's group: whether it ever had a member, and who departed.
+
+    `held` has the partitions of members whose sessions went on after their processes.
+    """
 
     joined: bool
     departures: Sequence[Departure] = ()
+    held: Sequence[Held] = ()
 
 
 @dataclass(frozen=True)

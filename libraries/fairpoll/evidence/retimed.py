@@ -112,7 +112,11 @@ def _retimed(recording: Recording, time: Callable[[Any], Any]) -> Recording:
             dead_letters=[replace(letter, at=float(time(letter.at))) for letter in one.dead_letters],
             group=one.group
             and replace(
-                one.group, departures=[replace(d, at=float(time(d.at))) for d in one.group.departures]
+                one.group,
+                departures=[replace(d, at=float(time(d.at))) for d in one.group.departures],
+                held=[
+                    replace(h, since=float(time(h.since)), until=float(time(h.until))) for h in one.group.held
+                ],
             ),
         )
 

@@ -81,21 +81,24 @@ class Group:
     """The members of a group with their partitions, by its records so far; `take` adds one.
 
     `kind` is None before the first record other than a commit. `generation` is that of the classic protocol,
-    or the highest epoch of a member. `topic_ids` maps a topic's id to its name; other topics are left out.
+    or the highest epoch of a member. `static` are the members of a classic group with a `group.instance.id`.
+    `topic_ids` maps a topic's id to its name; other topics are left out.
     """
 
     topic_ids: Mapping[bytes, str]
     kind: GroupKind | None = None
     generation: int = 0
     members: dict[str, frozenset[Partition]] = field(default_factory=dict)
+    static: list[str] = field(default_factory=list)
 
     def take(self, key: Key, value: bytes | None) -> None:
         """Take a record other than a commit. Raises UnknownVersionError, IndexError."""
         self.kind = KEYS[key.type][0]
         if key.type == _CLASSIC_GROUP:
-            self.members = {}
+            self.members, self.static = {}, []
             if value is not None:
                 group = _fields(_GROUP, value)
+                self.static = [m["member"] for m in group["members"] if m.get("instance") is not None]
                 self.generation = group["generation"]
                 consumers = group["protocol_type"] == "consumer"
                 self.members = {

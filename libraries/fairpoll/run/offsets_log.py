@@ -109,7 +109,8 @@ class OffsetsLog(Repeating):
         if members is not None and members != self._described.get(group):
             self._described[group] = members
             now_ms = clock.now_ms()
-            self._write_members(group, now_ms, 0, members, lag_ms=now_ms - (before_ms or self._begun_ms))
+            lag_ms = now_ms - (before_ms or self._begun_ms)
+            self._write_members(group, now_ms, 0, members, lag_ms=lag_ms, at_once=True)
         self._asked_ms[group] = asked_ms
 
     def finish(self) -> None:
@@ -219,7 +220,14 @@ class OffsetsLog(Repeating):
         state.take(key, value)
         if state.members == before and (before or state.kind != "classic"):
             return
-        self._write_members(key.group, at, state.generation, state.members)
+        self._write_members(
+            key.group,
+            at,
+            state.generation,
+            state.members,
+            static=state.static,
+            at_once=state.kind == "consumer",
+        )
 
     def _write_members(
         self,
@@ -227,8 +235,9 @@ class OffsetsLog(Repeating):
         at: float,
         generation: int,
         members: Mapping[str, Collection[Partition]],
-        lag_ms: float = 0.0,
+        **fields: object,
     ) -> None:
+        """`at_once`: whether a member's end shows before the others have joined the next rebalance."""
         owned = [
             {"topic": topic, "partition": number, "member": member}
             for member, partitions in members.items()
@@ -239,9 +248,9 @@ class OffsetsLog(Repeating):
             group,
             at,
             generation=generation,
-            lag_ms=lag_ms,
             members=list(members),
             partitions=owned,
+            **fields,
         )
 
     def _write(self, name: str, group: str, at: float, **fields: object) -> None:

@@ -167,7 +167,10 @@ class _Reader:
         events, reported = self._events(name, folders, gatherer, with_records=not outputs)
         samples = self._samples(name)
         commits = samples.commits
-        membership = samples.membership(running_processes(self.facts, name, self.time), self.facts.speed)
+        session_seconds = self.facts.scenario.settings.session_timeout_ms / 1000 * self.facts.speed
+        membership = samples.membership(
+            running_processes(self.facts, name, self.time), self.facts.speed, session_seconds
+        )
         events = with_assignments(events, membership)
         gatherer.assigned = assigned_at(events, self._clock(name))
         if self.facts.drain_ms is not None:
@@ -214,7 +217,7 @@ class _Reader:
             gatherer.unreadable,
             times.stamps,
             samples.source,
-            ObservedGroup(membership.joined, membership.departures) if membership else None,
+            ObservedGroup(membership.joined, membership.departures, membership.held) if membership else None,
         )
 
     def _observations(self, consumer: str) -> Observations:

@@ -12,7 +12,7 @@ import numpy as np
 from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition, partitions_of
 from fairpoll.evidence.facts import RunFacts
-from fairpoll.evidence.history import Departure
+from fairpoll.evidence.history import Departure, Held
 from fairpoll.evidence.reading.gathering import OBSERVED_MS
 
 # Processes and brokers have clocks of their own (real seconds).
@@ -48,17 +48,22 @@ def running_processes(facts: RunFacts, consumer: str, time: Callable[[float], fl
 class Membership:
     """Made from `group_members` events in the order of time. `speed`: scenario seconds in a real second.
 
+    `session_seconds` is the session timeout of the classic protocol, in scenario seconds.
     `assignments` are the events `partitions_assigned` and `partitions_revoked` that a consumer would have
     printed. A partition stays with its last owner until another member has it: a member learns later than the
     coordinator that it has been evicted. `departures` are the members that left the group, or were evicted,
-    although nobody had asked their process to stop.
+    although nobody had asked their process to stop. `held` are the partitions of members that outlived their
+    process: of one that was killed in the consumer protocol, and of a static one that has left.
     """
 
     processes: Sequence[RunningProcess]
     speed: float
+    session_seconds: float = 0.0
     joined: bool = False
     assignments: list[Event] = field(default_factory=list)
     departures: list[Departure] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    _static: frozenset[str] = frozenset()
     _members: dict[str, RunningProcess | None] = field(default_factory=dict)
     _owners: dict[Partition, tuple[str, str]] = field(default_factory=dict)
     # When each member has gone; those that stayed to the end are not in it.
@@ -76,7 +81,8 @@ class Membership:
         at, members = event["at"], [str(member) for member in event["members"]]
         self.joined = self.joined or bool(members)
         for member in [member for member in self._members if member not in members]:
-            self._leave(member, self._members.pop(member), at)
+            self._leave(member, self._members.pop(member), at, at_once=bool(event.get("at_once")))
+        self._static = frozenset(event.get("static", ()))
         for member in members:
             if member not in self._members:
                 self._members[member] = self._process_of(member, at)
@@ -88,8 +94,12 @@ class Membership:
         for member, partitions in owned.items():
             self._assign(member, partitions, since)
 
-    def _leave(self, member: str, process: RunningProcess | None, at: float) -> None:
+    def _leave(self, member: str, process: RunningProcess | None, at: float, *, at_once: bool) -> None:
         mine = [partition for partition, (owner, _) in self._owners.items() if owner == member]
+        if process and process.ended < at and (at_once or member in self._static):
+            # A classic group's record is written only when all other members have joined the rebalance.
+            until = at if at_once else min(at, process.ended + self.session_seconds)
+            self.held += [Held(partition, process.ended, until) for partition in mine]
         if process and process.asked_to_stop > at + CLOCK_SLACK_SECONDS * self.speed:
             self.departures.append(Departure(at, process.member))
         else:

@@ -59,8 +59,10 @@ class Samples:
     def every_commit(self) -> bool:
         return self.source is not None and not self.source.problem
 
-    def membership(self, processes: Sequence[RunningProcess], speed: float) -> Membership | None:
-        """The members of the group with these processes; None if they were not observed.
+    def membership(
+        self, processes: Sequence[RunningProcess], speed: float, session_seconds: float = 0.0
+    ) -> Membership | None:
+        """The members of the group with these processes; None if they were not observed. See `Membership`.
 
         The coordinator is asked until the log can be read, whose first records are then of earlier times.
         """
@@ -69,7 +71,7 @@ class Samples:
             events = sorted([*self.described, *self.members], key=lambda event: event["at"])
         if not (self.every_member or events):
             return None
-        membership = Membership(processes, speed)
+        membership = Membership(processes, speed, session_seconds)
         membership.take(events)
         return membership
 
