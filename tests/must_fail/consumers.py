@@ -37,6 +37,7 @@ from fairpoll.consumers import MODES, FairConsumer
 from fairpoll.consumers.base import partition_set
 from fairpoll.consumers.buffers import PartitionBuffers
 from fairpoll.consumers.sink import FileSink
+from fairpoll.contract.environment import MEMBER
 from fairpoll.contract.events import truncate_partial_line
 from fairpoll.evidence import layout
 
@@ -769,6 +770,20 @@ class ConsumerProtocol(FairConsumer):
         return {**super().client_properties(), "group.protocol": "consumer"}
 
 
+class StaticMember(FairConsumer):
+    """Keeps its place in the group while it is away, until its session times out."""
+
+    def client_properties(self):
+        return {**super().client_properties(), "group.instance.id": os.environ[MEMBER]}
+
+
+class StaticInTheConsumerProtocol(StaticMember):
+    """In this protocol, its successor is refused until the session of a killed member has timed out."""
+
+    def client_properties(self):
+        return {**super().client_properties(), "group.protocol": "consumer"}
+
+
 class CooperativeRebalancing(FairConsumer):
     """Gives up only the partitions that move to another member (KIP-429)."""
 
@@ -944,6 +959,8 @@ CONSUMERS = {
     "starts in a second": StartsInASecond,
     "reports its start late": ReportsItsStartLate,
     "consumer protocol": ConsumerProtocol,
+    "static member": StaticMember,
+    "static in the consumer protocol": StaticInTheConsumerProtocol,
     "cooperative rebalancing": CooperativeRebalancing,
     "small fetches": SmallFetches,
     "one consumer per topic": OneConsumerPerTopic,

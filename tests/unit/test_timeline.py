@@ -22,6 +22,7 @@ class Process:
 
     name: str
     events: Path
+    environment: dict[str, str]
     running: bool = True
 
     def report(self, name: str, *partitions: int) -> None:
@@ -37,10 +38,10 @@ class Process:
 def members(tmp_path: Path) -> Members:
     class Processes:
         def start(
-            self, name: str, _command: object, _environment: object, events: Path, _log: Path
+            self, name: str, _command: object, environment: dict[str, str], events: Path, _log: Path
         ) -> Process:
             events.parent.mkdir(exist_ok=True, parents=True)
-            return Process(name, events)
+            return Process(name, events, environment)
 
     group = Members(Subject("c", ("c",)), {}, tmp_path / "c", Processes())  # type: ignore[arg-type]
     group.start()
@@ -88,6 +89,15 @@ class TestReady:
         members.first.report("startup_complete")
         members.act(Action("join"))
         assert members.ready_for(Action("leave"))
+
+
+def test_each_member_has_a_name_that_its_successor_takes_over(members: Members):
+    first = members.first
+    members.act(Action("join"))
+    members.act(Action("stop"))
+    members.act(Action("start"))
+    names = [process.environment["FAIRPOLL_MEMBER"] for process in (first, members.second, members.first)]
+    assert names == ["member-1", "member-2", "member-1"]
 
 
 @dataclass

@@ -11,7 +11,7 @@ OBSERVED = "observed.jsonl"
 EVENTS = "events.jsonl"
 CLIENT_LOG = "client.log"
 # In a consumer's folder: the files of a second member.
-SECOND_MEMBER = "member-2"
+FIRST_MEMBER, SECOND_MEMBER = "member-1", "member-2"
 
 
 def member_of(folder: Path) -> str:

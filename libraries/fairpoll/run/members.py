@@ -9,7 +9,13 @@ import psutil
 from fairpoll.base import clock
 from fairpoll.base.logs import last_lines
 from fairpoll.contract.assignments import Assignments
-from fairpoll.contract.environment import OUTPUT_FOLDER, SINK_RATE, TOPIC_SINK_RATES, ConsumerEnvironment
+from fairpoll.contract.environment import (
+    MEMBER,
+    OUTPUT_FOLDER,
+    SINK_RATE,
+    TOPIC_SINK_RATES,
+    ConsumerEnvironment,
+)
 from fairpoll.contract.events import Tail
 from fairpoll.contract.records import DEAD_LETTERS
 from fairpoll.contract.subject import MOST_RESTARTS, Subject
@@ -234,7 +240,8 @@ class Members:
         return self._launch(f"{self.consumer.name}, second member", self.folder / layout.SECOND_MEMBER)
 
     def _launch(self, name: str, folder: Path) -> ChildProcess:
-        environment = {**self.environment, OUTPUT_FOLDER: str(folder)}
+        member = layout.member_of(folder) or layout.FIRST_MEMBER
+        environment = {**self.environment, OUTPUT_FOLDER: str(folder), MEMBER: member}
         events, log = folder / layout.EVENTS, folder / layout.CLIENT_LOG
         self._tails.setdefault(events, Tail(events))
         self._read_assignments()
