@@ -11,7 +11,7 @@ Test Template     Consumer Should Be Caught
 
 *** Test Cases ***             CONSUMER                      CAUGHT BY                          CONSEQUENCES
 Warms Up 8 S At Each Start     warms up 8 s at each start    delivers_again                     every_partition_served no_stall
-Cleans Up 8 S On Revoke        cleans up 8 s on revoke       delivers_again                     every_partition_served no_stall
+Cleans Up 8 S On Revoke        cleans up 8 s on revoke       every_partition_served             delivers_again no_stall
 The Built-In Async Consumer    [Template]                    Consumer Should Pass Everything
                                async
 Starts In A Second             [Template]                    Consumer Should Pass Everything
