@@ -375,11 +375,14 @@ class TestCommits:
         [
             ((0, 1, 4), 2, 2, "pass"),
             ((0, 1, 4), 2, 4, "pass"),  # behind the gap at 2 and 3
-            ((0, 1, 4), 2, 5, "fail"),
+            ((0, 1, 4), 2, 1, "fail"),
+            ((0, 1, 4), 2, 5, "pass"),  # the last one was read and not delivered
             ((0, 1, 4), 3, 5, "pass"),
             ((0, 1, 4), 3, 7, "pass"),  # the end of a transaction
             ((0, 1, 4), 3, 8, "fail"),
             ((0, 1, 2), 3, 4, "fail"),
+            ((0, 1, 2), 1, 3, "pass"),
+            ((0, 1, 2), 1, 4, "fail"),
         ],
     )
     def test_the_next_offset_to_read_may_lie_behind_a_gap(self, offsets, read, final, status):

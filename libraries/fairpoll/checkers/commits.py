@@ -167,7 +167,8 @@ def _by(history: ConsumerHistory) -> str:
 def commits_caught_up(recording: Recording, consumer: str) -> Finding:
     """When all consumers had stopped, each partition's committed offset was the next one to read.
 
-    That is one after the last record in the sink, or behind a gap there: transactions and compaction leave
+    That is one after the last record in the sink or beyond it, up to the end of the log: a consumer may have
+    read records that it did not deliver, which `nothing_lost` judges, and transactions and compaction leave
     offsets without a record. The committed offsets are the broker's. Inconclusive where these were not
     recorded.
     """
@@ -207,15 +208,11 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
 
 
 def _is_next_to_read(recording: Recording, partition: Partition, last: int, committed: int | None) -> bool:
-    """Whether a consumer that has read everything up to `last` continues at this offset.
+    """Whether a consumer that has read everything up to `last` or beyond it continues at this offset.
 
-    It may lie behind a gap: at most at the next message, and after the last message at most as far on as the
-    widest gap of the partition.
+    The log may end behind a gap after its last message, at most as wide as the widest gap before it.
     """
     if committed is None or committed <= last:
         return False
     offsets = recording.acked.offset[recording.acked.by_partition.get(partition, slice(0, 0))]
-    following = offsets[offsets > last]
-    if len(following):
-        return bool(committed <= following[0])
-    return bool(committed - last <= np.diff(offsets).max(initial=1))
+    return bool(committed <= offsets.max(initial=last) + np.diff(offsets).max(initial=1))

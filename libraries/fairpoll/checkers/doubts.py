@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fairpoll.checkers.budgets import UNSCALED_SECONDS
+from fairpoll.checkers.budgets import UNSCALED_SECONDS, seconds_text
 from fairpoll.checkers.sink_rate import rate_ignored
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
@@ -116,7 +116,7 @@ def _host_paused(recording: Recording) -> str | None:
     pause = recording.longest_pause_seconds
     if pause <= HOST_PAUSE_SECONDS:
         return None
-    return f"the host paused for {pause:.1f} s (allowed {HOST_PAUSE_SECONDS:g} s)"
+    return f"the host paused for {seconds_text(pause, HOST_PAUSE_SECONDS)} (allowed {HOST_PAUSE_SECONDS:g} s)"
 
 
 def dropped_by_the_broker(recording: Recording) -> str | None:
@@ -134,7 +134,8 @@ def _broker_slow(recording: Recording) -> str | None:
     longest = float(np.fmax.reduce(took, initial=0.0, where=~recording.acked.backlog)) / recording.speed
     if longest <= SLOW_ACK_SECONDS:
         return None
-    return f"the broker took {longest:.1f} s to ack a message (allowed {SLOW_ACK_SECONDS:g} s)"
+    took_text = seconds_text(longest, SLOW_ACK_SECONDS)
+    return f"the broker took {took_text} to ack a message (allowed {SLOW_ACK_SECONDS:g} s)"
 
 
 def _control_served(recording: Recording) -> str | None:
