@@ -166,7 +166,7 @@ def test_a_consumer_that_cannot_be_had(mode: str, yours: dict[str, str], message
         ("java -cp a.jar:b.jar -Xmx1g com.acme.Main x", "com.acme.Main"),
         ("node --require ./x.js app.mjs", "app.mjs"),
         ("env -u C A=b ./mine x", "mine"),
-        ("A=b nohup ./mine x", "mine"),
+        ("env A=b nohup ./mine x", "mine"),
         ("sh -c 'exec mine >/dev/null'", "mine"),
         ("bash -ec 'cd there && A=b exec ./mine | tee log'", "mine"),
         ("bash ./mine.sh value", "mine.sh"),

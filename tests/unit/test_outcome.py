@@ -155,3 +155,27 @@ def test_what_cannot_be_run_has_an_exit_code_of_its_own(arguments: list[str], me
     done = CliRunner().invoke(command.test, arguments)
     assert message in done.output
     assert done.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            "FAIL_EVERY=50 TOKEN=hunter2 ./run --fast",
+            "CONSUMER begins with a variable, which only a shell sets; write: "
+            "env FAIL_EVERY=50 TOKEN=*** ./run --fast",
+        ),
+        (
+            "./no-such-program --fast",
+            "CONSUMER: './no-such-program' cannot be started: no executable file of this name is in this "
+            "folder or on the PATH",
+        ),
+    ],
+)
+def test_a_command_that_cannot_be_started_is_reported_before_anything_is_run(
+    given: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(command, "_run", lambda _arguments: pytest.fail("Robot Framework was started"))
+    done = CliRunner().invoke(command.test, ["--output-folder", str(tmp_path / "results"), given])
+    assert (done.exit_code, done.output) == (3, f"fairpoll: {message}\n")
+    assert not (tmp_path / "results").exists()

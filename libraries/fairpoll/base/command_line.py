@@ -18,7 +18,8 @@ SHORTEST = 4
 _NAME = r"(?:pass(?:word|wd|phrase)|pwd|secret|token|credentials?|(?:api|access|private)[-_.]?key)"
 _OPTION = re.compile(rf"-[\w.-]*{_NAME}[\w.-]*", re.IGNORECASE)
 _ASSIGNED = re.compile(rf"{_NAME}[\w.-]*[=:](?P<value>.+)|://[^/:@]*:(?P<login>[^@]+)@", re.IGNORECASE)
-_VARIABLE = re.compile(r"\w+=.*", re.DOTALL)
+# An assignment before a command.
+VARIABLE = re.compile(r"\w+=.*", re.DOTALL)
 
 _PREFIXES = {"env", "exec", "nohup", "time", "nice", "sudo", "setsid"}
 _SHELL = re.compile(r"(?:ba|da|k|z)?sh")
@@ -41,7 +42,7 @@ def program_of(command: Sequence[str]) -> str:
 
     `app.py` for `env A=b python3 -X dev my/app.py --flag value` and for `sh -c "exec my/app.py"`.
     """
-    words = list(dropwhile(_VARIABLE.fullmatch, command))
+    words = list(dropwhile(VARIABLE.fullmatch, command))
     if not words or words[0].startswith("-"):
         return ""
     program, arguments = PurePath(words[0]).name, words[1:]

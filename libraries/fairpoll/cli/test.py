@@ -15,7 +15,7 @@ from fairpoll.base.disk import writing_to
 from fairpoll.base.errors import FairpollError
 from fairpoll.cli.options import NEW_FOLDER, POSITIVE, SERVERS, checked_servers, option, subject_options
 from fairpoll.cluster import KINDS
-from fairpoll.contract.subject import ATTRIBUTES, Subject
+from fairpoll.contract.subject import ATTRIBUTES, Subject, check_program
 from fairpoll.evidence import layout
 from fairpoll.reports.outcome import EXIT_CODES, outcome
 from fairpoll.scenarios.file import load_scenario
@@ -138,6 +138,7 @@ def test(**options: Any) -> None:
     try:
         folder: Path = options["output_folder"]
         arguments = robot_arguments(options)
+        check_program(_subject(options).command)
         with writing_to(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for name in (layout.VERDICT, "summary.html"):  # an earlier verdict is not this run's
@@ -152,9 +153,13 @@ def test(**options: Any) -> None:
     sys.exit(EXIT_CODES.get(verdict, COULD_NOT_RUN))
 
 
+def _subject(options: Mapping[str, Any]) -> Subject:
+    return Subject.parse("yours", {name: options[name] for name in ATTRIBUTES})
+
+
 def robot_arguments(options: Mapping[str, Any]) -> list[str]:
     """The command line of `robot` for these options. Raises FairpollError if they cannot be run."""
-    Subject.parse("yours", {name: options[name] for name in ATTRIBUTES})  # raises for an invalid value
+    _subject(options)  # raises for an invalid value
     scenario = find_scenario(options["scenario"]).resolve() if options["scenario"] else None
     if scenario:
         load_scenario(scenario)

@@ -6,12 +6,13 @@ keywords and of the pytest fixture, what run.json and verdict.json record, and t
 
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from fairpoll.base.command_line import program_of, shown
+from fairpoll.base.command_line import VARIABLE, program_of, shown
 from fairpoll.base.errors import ConsumerError
 from fairpoll.base.text import quoted
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
@@ -72,7 +73,20 @@ def _command(text: str, _texts: Mapping[str, str]) -> tuple[str, ...]:
         raise ConsumerError(f"CONSUMER cannot be read as a command: {error}") from None
     if not command or not command[0]:
         raise ConsumerError("CONSUMER is empty; write the command, or leave the variable out")
+    if VARIABLE.fullmatch(command[0]):
+        raise ConsumerError(
+            f"CONSUMER begins with a variable, which only a shell sets; write: {shown(('env', *command))}"
+        )
     return command
+
+
+def check_program(command: Sequence[str]) -> None:
+    """Raise ConsumerError if the command's program cannot be started from this folder."""
+    if shutil.which(command[0]) is None:
+        raise ConsumerError(
+            f"CONSUMER: {quoted(command[0])} cannot be started: no executable file of this name is in this "
+            "folder or on the PATH"
+        )
 
 
 def _name(text: str, texts: Mapping[str, str]) -> str:
