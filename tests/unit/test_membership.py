@@ -85,16 +85,23 @@ def test_a_killed_member_disappears_when_its_session_ends():
 
 @pytest.mark.parametrize(
     ("fields", "held_until"),
-    [({"at_once": True}, 9), ({"static": ["a"]}, 5), ({}, None)],
+    [({"at_once": True}, 9), ({"static": ["b"]}, 5), ({}, None)],
     ids=["consumer protocol", "static", "classic"],
 )
 def test_an_ended_member_holds_its_partitions(fields: dict, held_until: float | None):
     """Until the record of its end; a classic group writes it late, so that a session bounds it."""
-    ended = replace(FIRST, asked_to_stop=2.0, ended=2.0)
-    successor = RunningProcess("", 2.5, math.inf, math.inf)
-    membership = Membership((ended, successor), 1.0, session_seconds=3.0)
-    membership.take([{**taken, **fields} for taken in (members(0, a=[P0]), members(9, b=[P0]))])
+    second = RunningProcess("member-2", -4.0, 2.0, 2.0)
+    membership = Membership((FIRST, second), 1.0, session_seconds=3.0)
+    events = (members(0, b=[P0]), members(0.1, b=[P0], a=[P1]), members(9, a=[P0, P1]))
+    membership.take([{**taken, **fields} for taken in events])
     assert membership.held == ([Held(P0, 2.0, held_until)] if held_until else [])
+
+
+def test_a_static_member_whose_successor_takes_its_place_over_held_nothing():
+    ended = replace(FIRST, asked_to_stop=2.0, ended=2.0)
+    membership = Membership((ended, RunningProcess("", 2.5, math.inf, math.inf)), 1.0, session_seconds=3.0)
+    membership.take([{**taken, "static": ["a", "b"]} for taken in (members(0, a=[P0]), members(4, b=[P0]))])
+    assert membership.held == []
 
 
 def test_partitions_go_to_a_second_process_and_come_back():

@@ -45,6 +45,22 @@ class TestStaysAlive:
         )
         assert finding.figures == {"ended": 1, "at_seconds": 4.2, "exit_code": 3}
 
+    @pytest.mark.parametrize(
+        "logged",
+        [
+            "Fatal error: Broker: The instance ID is still used by another member in the consumer group",
+            "kafka.common.errors.UnreleasedInstanceIdException: Static member m with instance id i",
+        ],
+        ids=["librdkafka", "Java"],
+    )
+    def test_a_static_member_that_was_refused_is_named(self, logged: str):
+        sentence = judged("stays_alive", {**DIED, "last_output": logged}).sentence
+        assert (
+            "refused as a static member (UnreleasedInstanceId: the session of an earlier member" in sentence
+        )
+        assert logged in sentence
+        assert "refused" not in judged("stays_alive", DIED).sentence
+
     def test_the_second_is_in_the_time_of_the_scenario(self):
         assert "at second 42.0" in judged("stays_alive", DIED, speed=10).sentence
 

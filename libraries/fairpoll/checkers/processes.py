@@ -12,12 +12,16 @@ from fairpoll.contract.subject import MOST_RESTARTS
 from fairpoll.evidence.facts import LeftProcess, Process
 from fairpoll.evidence.history import Recording
 
+# What clients log when a static member is refused: the error's name, and librdkafka's text for it.
+REFUSED = ("unreleasedinstanceid", "unreleased_instance_id", "instance id is still used by another member")
+
 
 @criterion("stays alive", keyword="Consumer Should Stay Alive")
 def stays_alive(recording: Recording, consumer: str) -> Finding:
     """No process of the consumer ended in the traffic or the drain before Fairpoll stopped it.
 
-    With RESTART, as under a supervisor, a process may end up to five times and is started again.
+    With RESTART, as under a supervisor, a process may end up to five times and is started again. The sentence
+    names a static member that the coordinator refused (UnreleasedInstanceId).
     """
     processes = recording.processes_of(consumer)
     restarted = [process for process in processes if process.restarted]
@@ -108,9 +112,19 @@ def _end_of(recording: Recording, process: Process) -> str:
     left = int(np.count_nonzero((recording.first(process.consumer) > at) & ~recording.acked.poison))
     member = "second member " if process.member > 1 else ""
     return (
-        f"{member}ended on its own with {_exit_text(process)} at second {at:.1f}, with "
+        f"{member}ended on its own with {_exit_text(process)} at second {at:.1f}{_refusal(process)}, with "
         f"{count_text(left, 'message')} of the run not delivered (its last output: "
         f"{plain(process.last_output)})"
+    )
+
+
+def _refusal(process: Process) -> str:
+    """The reason if the coordinator refused it as a static member; "" for any other end."""
+    if not any(text in process.last_output.lower() for text in REFUSED):
+        return ""
+    return (
+        ", refused as a static member (UnreleasedInstanceId: the session of an earlier member with its "
+        "group.instance.id had not ended)"
     )
 
 

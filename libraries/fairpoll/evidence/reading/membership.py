@@ -80,8 +80,14 @@ class Membership:
     def _take(self, event: Event) -> None:
         at, members = event["at"], [str(member) for member in event["members"]]
         self.joined = self.joined or bool(members)
+        # The successor of a static member takes its place over in one record, without waiting for a session.
+        static = set() if {*members} - self._members.keys() else self._static
         for member in [member for member in self._members if member not in members]:
-            self._leave(member, self._members.pop(member), at, at_once=bool(event.get("at_once")))
+            process, at_once = self._members.pop(member), bool(event.get("at_once"))
+            if process and (at_once or member in static):
+                session_end = at if at_once else process.ended + self.session_seconds
+                self._hold(member, process.ended, min(at, session_end))
+            self._leave(member, process, at)
         self._static = frozenset(event.get("static", ()))
         for member in members:
             if member not in self._members:
@@ -94,12 +100,16 @@ class Membership:
         for member, partitions in owned.items():
             self._assign(member, partitions, since)
 
-    def _leave(self, member: str, process: RunningProcess | None, at: float, *, at_once: bool) -> None:
+    def _hold(self, member: str, since: float, until: float) -> None:
+        """Note that the member had its partitions from the end of its process until its removal.
+
+        A classic group writes that removal only when all other members have joined the rebalance.
+        """
+        if since < until:
+            self.held += [Held(p, since, until) for p, (owner, _) in self._owners.items() if owner == member]
+
+    def _leave(self, member: str, process: RunningProcess | None, at: float) -> None:
         mine = [partition for partition, (owner, _) in self._owners.items() if owner == member]
-        if process and process.ended < at and (at_once or member in self._static):
-            # A classic group's record is written only when all other members have joined the rebalance.
-            until = at if at_once else min(at, process.ended + self.session_seconds)
-            self.held += [Held(partition, process.ended, until) for partition in mine]
         if process and process.asked_to_stop > at + CLOCK_SLACK_SECONDS * self.speed:
             self.departures.append(Departure(at, process.member))
         else:
