@@ -1,5 +1,6 @@
 """Keywords that start a Kafka cluster and identify it."""
 
+import os
 from typing import Literal
 
 from robot import result, running
@@ -9,6 +10,7 @@ from robot.api.types import Secret
 
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster import ClusterOptions
+from fairpoll.contract import client_config
 from fairpoll.keywords.session import NO_CLUSTER, SESSION
 from fairpoll.reports.tables import html_table
 
@@ -49,6 +51,9 @@ class ClusterLibrary:
             sasl_password: the password, as a Secret from an environment variable.
             ssl_ca_location: a file with the certificates to trust.
 
+        Any other property of an external cluster's clients is taken from an environment variable, such as
+        `ssl.certificate.location` from `FAIRPOLL_KAFKA_SSL_CERTIFICATE_LOCATION`.
+
         Fails if the cluster does not answer within 90 seconds, or cannot run here; the message has the
         reason and what to do about it.
 
@@ -67,7 +72,8 @@ class ClusterLibrary:
             brokers=brokers or 1,
             keep=keep == "yes",
             bootstrap_servers=bootstrap_servers,
-            security={name: value for name, value in security.items() if value},
+            security=client_config.from_environment(os.environ)
+            | {name: value for name, value in security.items() if value},
         )
         SESSION.ensure_cluster(kind, options)
 
@@ -94,6 +100,18 @@ class ClusterLibrary:
         if SESSION.cluster is None:
             raise ClusterError(NO_CLUSTER)
         return SESSION.cluster.description
+
+    @keyword(tags=["cluster"])
+    def get_bootstrap_servers(self) -> str:
+        """Returns the addresses of the cluster's brokers, `host:port[,...]`, for other Kafka libraries.
+
+        Fails if no cluster runs.
+
+        Example: `${servers} =    Get Bootstrap Servers`
+        """
+        if SESSION.cluster is None:
+            raise ClusterError(NO_CLUSTER)
+        return SESSION.cluster.client_config["bootstrap.servers"]
 
     @keyword(tags=["cluster"])
     def require_real_broker(self, reason: str) -> None:
