@@ -35,6 +35,20 @@ def test_a_lost_last_message_makes_the_stall():
     assert finding.sentence.endswith(FOLLOWS)
 
 
+def test_too_few_deliveries_follow_from_the_loss_and_an_altered_record_does_not():
+    """Any criterion: no list of them to forget one in."""
+    lost = run(0, 2, 3, commits=(Committed(9.0, *HIGH, 4),))
+    few = judge("delivered_at_least", lost, "async", volume="high", records=4)
+    assert (
+        few.sentence == f"async delivered 3 of 4 acked messages of high (75.0%), expected at least 4{FOLLOWS}"
+    )
+    delivered_again = [*lost.consumers["async"].delivered, delivered("high", 3, 9.0, checksum=2)]
+    altered = recording(acked("high", 0, 1, 2, 3), consumer("async", *delivered_again))
+    for name in ("content_intact", "no_forbidden_duplicates"):
+        finding = judge(name, altered, "async")
+        assert (finding.status, "follows" in finding.sentence) == ("fail", False)
+
+
 def test_a_stall_that_left_messages_unread_has_its_own_cause():
     history = consumer("async", *(delivered("high", n, n + 0.5) for n in (0, 1)))
     stalled = recording(acked("high", 0, 1, 2, 3), replace(history, final_offsets={HIGH: 2}))

@@ -16,17 +16,6 @@ from fairpoll.checkers.unreadable import judge_past_unreadable, would_pass
 from fairpoll.contract.subject import EVIDENCE, Evidence
 from fairpoll.evidence.history import ConsumerHistory, Recording
 
-# Criteria that may fail only because messages were lost.
-FOLLOW_FROM_A_LOSS = (
-    "order_kept",
-    "commits_never_ahead",
-    "commits_caught_up",
-    "oldest_wait_at_most",
-    "due_messages_delivered",
-    "no_stall",
-    "every_partition_served",
-)
-
 
 def judge(criterion: str, recording: Recording, consumer: str, **thresholds: Any) -> Finding:
     """Judge one criterion by its name; inconclusive if the consumer left no evidence for it.
@@ -103,7 +92,7 @@ def lacks(
 def _after_a_loss(criterion: Criterion, recording: Recording, finding: Finding) -> Finding:
     """The failure; if it would not be one with the lost messages delivered in time, it names the loss."""
     drained = recording.scenario.drain and recording.complete
-    if finding.status != "fail" or criterion.name not in FOLLOW_FROM_A_LOSS or not drained:
+    if finding.status != "fail" or criterion.name == "nothing_lost" or not drained:
         return finding
     lost = Losses.of(recording, finding.consumer).good
     if not len(lost) or not would_pass(criterion, recording, finding, lost):
