@@ -7,7 +7,7 @@ import numpy as np
 
 from fairpoll.base.text import count_text
 from fairpoll.checkers.assignment import Gap, assigned_between, assignments_of, common_gaps, unassigned
-from fairpoll.checkers.budgets import budget_at_speed, budget_text, seconds_text
+from fairpoll.checkers.budgets import seconds_text, within
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import Seconds, criterion
 from fairpoll.contract.records import Partition
@@ -23,7 +23,6 @@ def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Findin
     Measured from the start of the live traffic to the end of the drain, without the time that a rebalance
     needs, in which no partition can be assigned to any member (see `assignment.unassigned`).
     """
-    budget = budget_at_speed(recording, seconds)
     partitions = recording.acked.by_partition
     read = [partition for partition, rows in partitions.items() if rows.start < rows.stop]
     gaps = common_gaps(unassigned(recording, consumer), read)
@@ -31,18 +30,18 @@ def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Findin
     numbers = np.unique(recording.acked.partition_numbers(silence.waiting))
     waiting = sorted(recording.acked.partitions[number] for number in numbers)
     named = partitions_text(recording, consumer, waiting, silence.until)
-    return Finding(
-        expected=f"silent {budget_text(recording, seconds)} with lag",
-        measured=seconds_text(silence.seconds, budget),
-        sentence=f"{consumer} delivered nothing for {silence.text(budget)} while "
+    finding = Finding(
+        expected=f"silent at most {seconds:g} s with lag",
+        measured=seconds_text(silence.seconds, seconds),
+        sentence=f"{consumer} delivered nothing for {silence.text(seconds)} while "
         f"{count_text(len(silence.waiting), 'message')} waited in {named}, "
-        f"expected {budget_text(recording, seconds)}",
-        status="pass" if silence.seconds <= budget else "fail",
+        f"expected at most {seconds:g} s",
         figures={
             "longest_silence_seconds": round(silence.seconds, 3),
             "since_seconds": round(silence.since, 3),
         },
     )
+    return within(recording, finding, silence.seconds, seconds)
 
 
 @criterion("every partition served", keyword="Every Partition Should Be Served Within")
@@ -52,24 +51,23 @@ def every_partition_served(recording: Recording, consumer: str, *, seconds: Seco
     Time that a rebalance needs, in which the partition can be assigned to no member, is left out (see
     `assignment.unassigned`).
     """
-    budget = budget_at_speed(recording, seconds)
     gaps = unassigned(recording, consumer)
     silences = {
         p: _longest_silence(recording, consumer, [p], gaps.get(p, ())) for p in recording.acked.by_partition
     }
-    silent = sorted(p for p, silence in silences.items() if silence.seconds > budget)
+    silent = sorted(p for p, silence in silences.items() if silence.seconds > seconds)
     partition, worst = max(silences.items(), key=lambda item: item[1].seconds)
     named = partitions_text(recording, consumer, silent or [partition], worst.until)
     of = count_text(len(silences), "partition")
     served = f"delivered nothing from {len(silent):,} of {of} for up to" if silent else f"served {of} within"
-    return Finding(
-        expected=f"silent {budget_text(recording, seconds)} with lag",
-        measured=seconds_text(worst.seconds, budget),
-        sentence=f"{consumer} {served} {worst.text(budget)} while messages waited, "
-        f"expected {budget_text(recording, seconds)}: {named}",
-        status="fail" if silent else "pass",
+    finding = Finding(
+        expected=f"silent at most {seconds:g} s with lag",
+        measured=seconds_text(worst.seconds, seconds),
+        sentence=f"{consumer} {served} {worst.text(seconds)} while messages waited, "
+        f"expected at most {seconds:g} s: {named}",
         figures={"silent_partitions": len(silent), "longest_silence_seconds": round(worst.seconds, 3)},
     )
+    return within(recording, finding, worst.seconds, seconds)
 
 
 @criterion(
@@ -83,7 +81,6 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> 
     rebalance needs, in which the partition can be assigned to no member, is left out: as much as the built-in
     consumers of the run needed after the same step (see `assignment.unassigned`).
     """
-    budget = budget_at_speed(recording, seconds)
     worst = _Restart(0.0, 0.0, 0.0, "")
     late: list[str] = []
     steps = _steps_that_count(recording)
@@ -100,16 +97,15 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> 
             counted = float(assigned_between(free, at, until))
             restart = _Restart(counted, until - at, _held_seconds(recording, consumer, partition, at), verb)
             worst = max(worst, restart, key=lambda restart: restart.seconds)
-            if restart.seconds > budget:
+            if restart.seconds > seconds:
                 late.append(f"{partition[0]}/{partition[1]} {restart}")
-    return Finding(
-        expected=f"within {budget:g} s",
+    finding = Finding(
+        expected=f"within {seconds:g} s",
         measured=str(worst),
-        sentence=f"{consumer} needed {worst} to deliver again, expected at most {budget:g} s"
+        sentence=f"{consumer} needed {worst} to deliver again, expected at most {seconds:g} s"
         + (f": {'; '.join(late[:20])}" if late else "")
         if steps
         else "the scenario's timeline has no step after which a consumer must deliver again",
-        status="inconclusive" if not steps else "fail" if late else "pass",
         figures={
             "worst_seconds": round(worst.seconds, 3),
             "unassigned_seconds": round(worst.unserved_seconds - worst.seconds, 3),
@@ -117,6 +113,7 @@ def delivers_again(recording: Recording, consumer: str, *, seconds: Seconds) -> 
             "late": len(late),
         },
     )
+    return within(recording, finding, worst.seconds, seconds) if steps else finding
 
 
 @dataclass(frozen=True)

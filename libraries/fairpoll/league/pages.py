@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from fairpoll.base.text import plain
-from fairpoll.checkers.budgets import UNSCALED_SECONDS
 from fairpoll.league.bars import Bar, bar_chart
 from fairpoll.league.rows import CONDITIONS, STALL_SECONDS, WAIT_SECONDS, Condition, Row
 from fairpoll.reports.page import html_page, wide
@@ -84,7 +83,7 @@ def markdown(rows: Sequence[Row], setting: Setting) -> str:
     parts.append(markdown_table(*_summary(rows)))
     for condition in CONDITIONS:
         parts += [f"## {condition.title.capitalize()}", markdown_table(DETAILS, _details(rows, condition))]
-    parts.append("\n".join(f"- {markdown_text(line)}" for line in _remarks(rows, setting.speed)))
+    parts.append("\n".join(f"- {markdown_text(line)}" for line in _remarks(rows)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -102,7 +101,7 @@ def html(rows: Sequence[Row], setting: Setting) -> str:
     body += wide(html_table(*_summary(rows), caption="All conditions"))
     for condition in CONDITIONS:
         body += wide(html_table(DETAILS, _details(rows, condition), caption=condition.title.capitalize()))
-    remarks = "".join(f"<li>{escape(line)}</li>" for line in _remarks(rows, setting.speed))
+    remarks = "".join(f"<li>{escape(line)}</li>" for line in _remarks(rows))
     return html_page(HEADING, f"{body}<ul>{remarks}</ul>")
 
 
@@ -112,19 +111,13 @@ def console(rows: Sequence[Row]) -> str:
     return aligned([head, *([plain(cell) for cell in row] for row in body)])
 
 
-def _allowed_seconds(speed: float) -> float:
-    """The longest wait of a served topic, with the delays that speed does not scale."""
-    return WAIT_SECONDS + UNSCALED_SECONDS * max(speed - 1, 0)
-
-
 def _prose(setting: Setting) -> list[str]:
-    allowed = _allowed_seconds(setting.speed)
     return [
         f"Scenario: {setting.scenario}. Made on {setting.made} with Fairpoll {version('fairpoll')} at speed "
         f"{setting.speed:g} on {setting.cluster}, {setting.cores} cores. To make it again: "
         f"`{setting.command}`",
         f"A contestant starves the low-volume topic if one of its messages waits longer than "
-        f"{WAIT_SECONDS:g} s; at this speed, with the delays that speed does not scale, {allowed:g} s. "
+        f"{WAIT_SECONDS:g} s; up to the delays that speed does not divide more, that is inconclusive. "
         "All times are the scenario's. Each contestant follows its client's documentation; tuned, it has the "
         "smallest prefetch that the client offers and, if possible, handles partitions side by side "
         "(Fairpoll's own two have nothing to tune). The low-volume topic's name sorts last, and first where "
@@ -162,16 +155,7 @@ def _summary(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 def _cell(row: Row | None) -> str:
     if row is None:
         return NOTHING
-    return f"{_outcome(row)}, {row.figures.oldest_wait_seconds:.1f} s" if row.figures else row.outcome
-
-
-def _depends_on_speed(row: Row) -> bool:
-    """Whether it is served only because of the allowance for delays that speed does not scale."""
-    return row.outcome == "served" and bool(row.figures and row.figures.oldest_wait_seconds > WAIT_SECONDS)
-
-
-def _outcome(row: Row) -> str:
-    return row.outcome + ("*" if _depends_on_speed(row) else "")
+    return f"{row.outcome}, {row.figures.oldest_wait_seconds:.1f} s" if row.figures else row.outcome
 
 
 def _details(rows: Sequence[Row], condition: Condition) -> list[list[str]]:
@@ -184,7 +168,7 @@ def _detail(row: Row) -> list[str]:
         return [row.contestant.name, row.outcome, *[NOTHING] * (len(DETAILS) - 2)]
     return [
         row.contestant.name,
-        _outcome(row),
+        row.outcome,
         f"{f.oldest_wait_seconds:.1f}",
         f"{f.low_delivered:,} of {f.low_acked:,}",
         f"{f.high_delivered:,}",
@@ -197,18 +181,13 @@ def _detail(row: Row) -> list[str]:
     ]
 
 
-def _remarks(rows: Sequence[Row], speed: float) -> list[str]:
-    """The reasons for missing verdicts, and the verdicts that depend on the speed."""
+def _remarks(rows: Sequence[Row]) -> list[str]:
+    """The reasons for missing verdicts."""
     found = []
     for row in rows:
         where = f"{row.contestant.name}, {row.condition.title}"
         if row.outcome in ("inconclusive", "failed"):
             found.append(f"{where}: {row.outcome}: {plain(row.why)}")
-        elif _depends_on_speed(row):
-            found.append(
-                f"* {where}: waited more than {WAIT_SECONDS:g} s, but no more than the "
-                f"{_allowed_seconds(speed):g} s allowed at speed {speed:g}; --speed 1 decides"
-            )
     found += _by_name(rows)
     unable = {row.contestant.name: row.why for row in rows if row.outcome == "not run"}
     return found + [f"{name}: not run: {plain(why)}" for name, why in unable.items()]

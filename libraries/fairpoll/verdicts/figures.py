@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fairpoll.checkers.budgets import budget_at_speed
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import (
     cumulative,
@@ -56,7 +55,6 @@ def conditions(recording: Recording) -> RunSeries:
         high=tuple(recording.topics_of("high")),
         low=tuple(recording.topics_of("low")),
         complete=recording.complete,
-        allowance_seconds=budget_at_speed(recording, 0),
     )
 
 

@@ -55,8 +55,7 @@ class TopicCurves:
 class RunSeries:
     """The conditions of a run, and its curves once they have been computed.
 
-    `began_ms` is the start of the live traffic (Unix time); `allowance_seconds` is added to every budget, for
-    the delays that SPEED does not scale and the error of the clocks.
+    `began_ms` is the start of the live traffic (Unix time).
     """
 
     began_ms: float | None
@@ -68,7 +67,6 @@ class RunSeries:
     high: tuple[str, ...]
     low: tuple[str, ...]
     complete: bool
-    allowance_seconds: float
     curves: tuple[TopicCurves, ...] = ()
 
     @property
@@ -100,7 +98,7 @@ class StoredRun:
             if finding.check == OLDEST_WAIT
             and self.series.topics_of(finding.thresholds["volume"]) == tuple(topics)
         ]
-        return min(budgets) + self.series.allowance_seconds if budgets else None
+        return min(budgets, default=None)
 
     def write_series(self) -> None:
         """Write series.json into the folder."""
