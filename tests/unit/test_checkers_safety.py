@@ -626,6 +626,19 @@ class TestStalls:
         late = [delivered("high", n, 40 + n) for n in range(3)]
         assert judge("no_stall", *late, seconds=10).status == "fail"
 
+    @pytest.mark.parametrize("check", ["no_stall", "every_partition_served"])
+    def test_a_silence_in_the_drain_is_judged_in_real_time(self, check: str):
+        """At SPEED 10, a consumer that commits each record was silent for 1.96 s there, "19.6 s"."""
+        facts: dict = {"start_ms": 0, "drain_ms": 6_000, "drained_ms": 10_000, "stopped_ms": 10_000}
+        facts["waits_since"] = "ack"
+        records = [delivered("high", 0, 60), delivered("high", 1, 62), delivered("high", 2, 92)]
+        messages = acked("high", 58, 58, 58)
+        found = judge(check, *records, messages=messages, facts=facts, speed=10.0, seconds=5)
+        assert (found.status, found.measured) == ("pass", "3.0 s")
+        facts["drain_ms"] = 9_900
+        found = judge(check, *records, messages=messages, facts=facts, speed=10.0, seconds=5)
+        assert (found.status, found.measured) == ("fail", "30.0 s")
+
     def test_a_consumer_that_never_delivers_stalls(self):
         assert judge("no_stall", seconds=10).status == "fail"
 

@@ -1,32 +1,32 @@
 """Criteria of liveness: a consumer with lag delivers, restarts in time and stays in its group."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fairpoll.base.text import count_text
-from fairpoll.checkers.assignment import Gap, assigned_between, assignments_of, common_gaps, unassigned
+from fairpoll.checkers.assignment import assigned_between, assignments_of, common_gaps, unassigned
 from fairpoll.checkers.budgets import seconds_text, within
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import Seconds, criterion
+from fairpoll.checkers.silences import allowed_text, longest_silence
 from fairpoll.contract.records import Partition
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import acked_at, passed_at
-from fairpoll.evidence.records import NEVER, Array
 
 
 @criterion("no stall", keyword="Consumer Should Not Stall")
 def no_stall(recording: Recording, consumer: str, *, seconds: Seconds) -> Finding:
     """While messages waited, the time without a single delivery was never longer than `seconds`.
 
-    Measured from the start of the live traffic to the end of the drain, without the time that a rebalance
-    needs, in which no partition can be assigned to any member (see `assignment.unassigned`).
+    Measured from the start of the live traffic to the end of the drain, there in real time, without the time
+    that a rebalance needs, in which no partition can be assigned to any member (see `assignment.unassigned`).
     """
     partitions = recording.acked.by_partition
     read = [partition for partition, rows in partitions.items() if rows.start < rows.stop]
     gaps = common_gaps(unassigned(recording, consumer), read)
-    silence = _longest_silence(recording, consumer, list(partitions), gaps)
+    silence = longest_silence(recording, consumer, list(partitions), gaps)
     numbers = np.unique(recording.acked.partition_numbers(silence.waiting))
     waiting = sorted(recording.acked.partitions[number] for number in numbers)
     named = partitions_text(recording, consumer, waiting, silence.until)
@@ -53,7 +53,7 @@ def every_partition_served(recording: Recording, consumer: str, *, seconds: Seco
     """
     gaps = unassigned(recording, consumer)
     silences = {
-        p: _longest_silence(recording, consumer, [p], gaps.get(p, ())) for p in recording.acked.by_partition
+        p: longest_silence(recording, consumer, [p], gaps.get(p, ())) for p in recording.acked.by_partition
     }
     silent = sorted(p for p, silence in silences.items() if silence.seconds > seconds)
     partition, worst = max(silences.items(), key=lambda item: item[1].seconds)
@@ -132,34 +132,8 @@ class _Restart:
     def __str__(self) -> str:
         if not self.step:
             return f"{self.seconds:.1f} s"
-        allowed = _allowed_text(self.unserved_seconds - self.seconds, self.held_seconds)
+        allowed = allowed_text(self.unserved_seconds - self.seconds, self.held_seconds)
         return f"{self.seconds:.1f} s after {self.step}{allowed}"
-
-
-@dataclass(frozen=True)
-class _Silence:
-    """A time without a delivery while messages waited; `waiting` are their rows.
-
-    `seconds` is its length without the gaps in which no member was assigned the partitions.
-    """
-
-    seconds: float
-    since: float
-    until: float
-    waiting: Array
-
-    def text(self, budget: float) -> str:
-        """Length and beginning, for a verdict's sentence."""
-        free = _allowed_text(self.until - self.since - self.seconds)
-        return f"{seconds_text(self.seconds, budget)}{free} from second {self.since:.1f} on"
-
-
-def _allowed_text(seconds: float, held_seconds: float = 0.0) -> str:
-    """The time that does not count, and how much of it the session of an ended member took."""
-    if seconds <= SHORTEST_GAP_SECONDS:
-        return ""
-    held = f", {held_seconds:.1f} s of them in the session of a member that had ended" if held_seconds else ""
-    return f" (and {seconds:.1f} s allowed without an assignment{held})"
 
 
 def _held_seconds(recording: Recording, consumer: str, partition: Partition, since: float) -> float:
@@ -244,64 +218,3 @@ def partitions_text(recording: Recording, consumer: str, partitions: Sequence[Pa
     paused = {partition for _, partition in assignments_of(recording, consumer, at).paused}
     named = [f"{t}/{p}{' (paused)' if (t, p) in paused else ''}" for t, p in partitions[:20]]
     return ", ".join(named) or "no partition"
-
-
-# Shorter ones are rounding.
-SHORTEST_GAP_SECONDS = 0.05
-# Messages sorted at once, so that ten million need not be held twice.
-SLAB_MESSAGES = 1 << 18
-
-
-def _longest_silence(
-    recording: Recording, consumer: str, partitions: Collection[Partition], gaps: Sequence[Gap]
-) -> _Silence:
-    """The longest time with lag and without a delivery, without the time in these gaps.
-
-    A silence begins with a delivery, or with the first ack among the messages that are delivered at its end
-    or later, whichever is later. The ack counts because the broker has no message to deliver before it.
-    """
-    end = recording.watched_until
-    times = [passed_at(recording, consumer, partition) for partition in partitions]
-    acked = [acked_at(recording, rows) for _, rows in times]
-    slabs = _slabs([passed for passed, _ in times], end)
-    still = [sent[passed >= end].min(initial=NEVER) for (passed, _), sent in zip(times, acked, strict=True)]
-    sent_first = float(min(still, default=NEVER))
-    following = end
-    # Length, beginning and end of the longest silence of each slab.
-    silences: list[tuple[float, float, float]] = []
-    # Backwards, so that the first ack among all later deliveries is known.
-    for spans in reversed(slabs):
-        moments = np.concatenate([passed[span] for (passed, _), span in zip(times, spans, strict=True)])
-        sent = np.concatenate([column[span] for column, span in zip(acked, spans, strict=True)])
-        order = np.argsort(moments, kind="stable")
-        moments, sent = np.append(moments[order], following), np.append(sent[order], sent_first)
-        sent = np.minimum.accumulate(sent[::-1])[::-1]
-        begins = np.maximum(sent[1:], moments[:-1])
-        if len(begins):
-            lengths = assigned_between(gaps, begins, moments[1:])
-            worst = int(lengths.argmax())
-            silences.append((float(lengths[worst]), float(begins[worst]), float(moments[worst + 1])))
-        following, sent_first = float(moments[0]), float(sent[0])
-    begin = max(0.0, sent_first)
-    if begin < following:
-        silences.append((float(assigned_between(gaps, begin, following)), begin, following))
-    length, since, until = max(reversed(silences), key=lambda silence: silence[0], default=(0.0, 0.0, 0.0))
-    if length <= 0:
-        return _Silence(0.0, 0.0, 0.0, np.empty(0, np.int64))
-    waiting = [
-        rows[(passed >= until) & (sent < until)] for (passed, rows), sent in zip(times, acked, strict=True)
-    ]
-    return _Silence(length, since, until, np.concatenate(waiting))
-
-
-def _slabs(times: Sequence[Array], end: float) -> list[list[slice]]:
-    """Cut the time from 0 to `end` into slabs of about SLAB_MESSAGES; for each slab, its slices of `times`.
-
-    Each of `times` is sorted.
-    """
-    step = max(1, SLAB_MESSAGES // max(1, len(times)))
-    some = np.sort(np.concatenate([np.empty(0), *(moments[::step] for moments in times)]))
-    some = some[:: max(1, len(times))]
-    edges = [0.0, *some[(some > 0) & (some < end)].tolist(), end]
-    cuts = [np.searchsorted(moments, edges).tolist() for moments in times]
-    return [[slice(cut[n], cut[n + 1]) for cut in cuts] for n in range(len(edges) - 1)]

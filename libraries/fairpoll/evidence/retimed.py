@@ -140,7 +140,7 @@ def _facts(recording: Recording, time: Callable[[Any], Any]) -> RunFacts:
     def moved(entry: Any, *names: str) -> Any:
         return replace(entry, **{name: ms(getattr(entry, name)) for name in names})
 
-    moved_facts: RunFacts = moved(facts, "assigned_ms", "end_ms", "drained_ms", "stopped_ms")
+    moved_facts: RunFacts = moved(facts, "assigned_ms", "end_ms", "drain_ms", "drained_ms", "stopped_ms")
     return replace(
         moved_facts,
         timeline=tuple(moved(step, "at_ms") for step in facts.timeline),
