@@ -44,7 +44,7 @@ def test_an_example_fails_for_starvation_by_name(installed: Installed):
 
 def test_a_command_that_does_not_start_could_not_be_judged(installed: Installed):
     done = installed.run("fairpoll", "test", *MOCK, "./no-such-consumer", code=3)
-    assert "no-such-consumer cannot be started: ./no-such-consumer: No such file or directory" in done.stderr
+    assert "'./no-such-consumer' cannot be started: no executable file of this name" in done.stderr
 
 
 def test_a_project_of_ones_own(installed: Installed):

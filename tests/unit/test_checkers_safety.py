@@ -694,6 +694,12 @@ class TestStalls:
         # The gap of the built-in consumer after another step excuses nothing.
         assert self.beside_async(late, gap=(1.6, 9.6), async_gap=(0.5, 1.5)).status == "fail"
 
+    def test_the_brokers_heartbeat_interval_delays_a_group_of_the_consumer_protocol(self):
+        late = [delivered("high", 0, 0.5), delivered("high", 1, 10)]
+        for consumers, allowed in (((), 1.5), (("c",), 5.0)):
+            finding = self.beside_async(late, gap=(1.6, 9.6), async_gap=(1.5, 3.0), brokers_session=consumers)
+            assert f"(and {allowed} s allowed without an assignment)" in finding.measured
+
     def test_without_a_built_in_consumer_a_gap_counts_as_long_as_the_slowest_correct_one_needed(self):
         late = [delivered("high", 0, 0.5), delivered("high", 1, 17)]
         finding = self.beside_async(late, gap=(1.6, 16.6))
@@ -718,7 +724,7 @@ class TestStalls:
             "member that had ended)"
         )
 
-    def beside_async(self, records, *, gap, async_gap=None, held=(), processes=()) -> Finding:
+    def beside_async(self, records, *, gap, async_gap=None, held=(), **facts) -> Finding:
         """`delivers_again` of a consumer with this gap in HIGH, beside async with another, if any."""
 
         def with_gap(name: str, since: float, until: float):
@@ -727,11 +733,12 @@ class TestStalls:
                 event("partitions_revoked", since, HIGH),
                 event("partitions_assigned", until, HIGH),
             ]
-            group = ObservedGroup(joined=True, held=held if name == "c" else ())
+            mine = name == "c"
+            group = ObservedGroup(joined=True, held=held if mine else (), consumer_protocol=mine)
             return replace(consumer(name, *records, events=events), group=group)
 
         built_in = [with_gap("async", *async_gap)] if async_gap else []
-        facts = {**self.STEPS["facts"], "processes": [*processes]}
+        facts = {**self.STEPS["facts"], **facts}
         made = recording(THREE[:2], with_gap("c", *gap), *built_in, facts=facts)
         return CRITERIA["delivers_again"](made, "c", seconds=5)
 

@@ -21,6 +21,9 @@ CONTROLS = (CONTROL, "async")
 # What correct consumers needed after a step on the mock cluster, where a rebalance takes 2 s and a
 # cooperative consumer needed three of them (real seconds).
 REBALANCE_SECONDS = 6.0
+# In the consumer protocol a member learns of its partitions with its next heartbeat; this is the broker's
+# default interval (group.consumer.heartbeat.interval.ms, real seconds).
+BROKERS_HEARTBEAT_SECONDS = 5.0
 
 
 def unassigned(recording: Recording, consumer: str) -> dict[Partition, list[Gap]]:
@@ -33,8 +36,9 @@ def unassigned(recording: Recording, consumer: str) -> dict[Partition, list[Gap]
 
     A consumer that delays its own assignment makes a gap longer. So from each step or fault to the next one,
     a partition's gaps count only up to the longest that the built-in consumers needed meanwhile; without any
-    in the run, up to REBALANCE_SECONDS and, after a kill, a session timeout. Two times count in full: while
-    no process of the consumer was running, and while an ended member held the partition by the coordinator's
+    in the run, up to REBALANCE_SECONDS and, after a kill, a session timeout. With the broker's heartbeat
+    interval in the consumer protocol they count at least up to that. Two times count in full: while no
+    process of the consumer was running, and while an ended member held the partition by the coordinator's
     word.
     """
     controls = [name for name in CONTROLS if name in recording.consumers]
@@ -48,6 +52,9 @@ def unassigned(recording: Recording, consumer: str) -> dict[Partition, list[Gap]
         session_seconds = recording.scenario.settings.session_timeout_ms / 1000
         for kill in (at for at, verb, _ in recording.steps if verb == "kill"):
             needed[bisect_right(edges, kill) :] += session_seconds * recording.speed
+    group = recording.consumers[consumer].group
+    if group and group.consumer_protocol and consumer in recording.facts.brokers_session:
+        needed = np.maximum(needed, BROKERS_HEARTBEAT_SECONDS * recording.speed)
     shortened: dict[Partition, list[Gap]] = {}
     for partition, gaps in _gaps(recording, consumer).items():
         left, shortened[partition] = needed.copy(), []

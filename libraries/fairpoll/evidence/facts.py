@@ -142,8 +142,10 @@ class RunFacts:
     `groups` map the scenario's topics and the consumers to their names on the cluster; `fields` maps
     consumers to declared fields.
     `waits_since` is `ack` if messages wait from their ack on; recordings of earlier versions, which do not
-    have it, count from the due time. `drain` is the reason if the drain was cut off. `shards`, `clocks` (by
-    machine part) and `incomplete` (a reason) exist for runs spread over machines.
+    have it, count from the due time. `drain` is the reason if the drain was cut off.
+    `brokers_session` has the consumers whose groups have the broker's session timeout and heartbeat interval
+    in the consumer protocol. `shards`, `clocks` (by machine part) and `incomplete` (a reason) exist for runs
+    spread over machines.
     """
 
     run_id: str
@@ -170,6 +172,7 @@ class RunFacts:
     shards: int | None = None
     clocks: dict[str, ClockOffset] = field(default_factory=dict)
     incomplete: str = ""
+    brokers_session: tuple[str, ...] = ()
     judged: dict[str, JudgedConsumer] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 

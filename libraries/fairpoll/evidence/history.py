@@ -84,12 +84,14 @@ class Held:
 class ObservedGroup:
     """What the coordinator has of the consumer's group: whether it ever had a member, and who departed.
 
-    `held` has the partitions of members whose sessions went on after their processes.
+    `held` has the partitions of members whose sessions went on after their processes. The group was seen to
+    use the `consumer_protocol` (KIP-848).
     """
 
     joined: bool
     departures: Sequence[Departure] = ()
     held: Sequence[Held] = ()
+    consumer_protocol: bool = False
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,7 @@ class ConsumerGroups:
         self._brokers_session = {
             name for name, group in self.names.items() if not self.set_session(group, session_ms)
         }
+        self.note(brokers_session=sorted(self._brokers_session))
         for group in self.members.values():
             group.start()
         self.progress(f"waiting for the partitions of {', '.join(self.members)}")

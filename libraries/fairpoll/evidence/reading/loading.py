@@ -16,7 +16,7 @@ from fairpoll.contract.subject import Evidence
 from fairpoll.evidence import layout
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import RunFacts, read_facts
-from fairpoll.evidence.history import Committed, ConsumerHistory, ObservedGroup, Recording
+from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
 from fairpoll.evidence.reading.gathering import Gatherer, content_of, read_member_events
 from fairpoll.evidence.reading.ledger import gather_ledger
 from fairpoll.evidence.reading.lines import Lines
@@ -217,7 +217,7 @@ class _Reader:
             gatherer.unreadable,
             times.stamps,
             samples.source,
-            ObservedGroup(membership.joined, membership.departures, membership.held) if membership else None,
+            membership.observed() if membership else None,
         )
 
     def _observations(self, consumer: str) -> Observations:

@@ -12,7 +12,7 @@ import numpy as np
 from fairpoll.contract.events import Event
 from fairpoll.contract.records import Partition, partitions_of
 from fairpoll.evidence.facts import RunFacts
-from fairpoll.evidence.history import Departure, Held
+from fairpoll.evidence.history import Departure, Held, ObservedGroup
 from fairpoll.evidence.reading.gathering import OBSERVED_MS
 
 # Processes and brokers have clocks of their own (real seconds).
@@ -63,6 +63,7 @@ class Membership:
     assignments: list[Event] = field(default_factory=list)
     departures: list[Departure] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
+    consumer_protocol: bool = False
     _static: frozenset[str] = frozenset()
     _members: dict[str, RunningProcess | None] = field(default_factory=dict)
     _owners: dict[Partition, tuple[str, str]] = field(default_factory=dict)
@@ -76,6 +77,11 @@ class Membership:
             self._gone |= {str(member): float(following["at"]) for member in left}
         for event in events:
             self._take(event)
+        self.consumer_protocol = any(event.get("at_once") for event in events)
+
+    def observed(self) -> ObservedGroup:
+        """What a recording keeps of it, besides the assignments."""
+        return ObservedGroup(self.joined, self.departures, self.held, self.consumer_protocol)
 
     def _take(self, event: Event) -> None:
         at, members = event["at"], [str(member) for member in event["members"]]

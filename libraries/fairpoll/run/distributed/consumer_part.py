@@ -126,7 +126,7 @@ class _ConsumerPart:
             elif name == "host" and isinstance(value, dict):
                 self.facts[name] = {**value, "pauses": [*map(self._at_the_broker, value["pauses"])]}
             elif isinstance(value, list):
-                self.facts[name] = [self._at_the_broker(entry) for entry in value]
+                self.facts[name] = [self._at_the_broker(e) if isinstance(e, dict) else e for e in value]
             else:
                 self.facts[name] = value
 

@@ -52,7 +52,8 @@ def facts_of(run: RunNotes, cut_off: Sequence[str] = ()) -> dict[str, Any]:
         # A step waits for the members it concerns, so it may come later in one consumer than in another.
         together = zip(*timelines, strict=False)
         facts["timeline"] = [max(steps, key=lambda step: step["at_ms"]) for steps in together]
-    facts["processes"] = [process for end in ends for process in end.get("processes", [])]
+    for name in ("processes", "brokers_session"):
+        facts[name] = [entry for end in ends for entry in end.get(name, [])]
     hosts = [done["host"]["longest_pause_seconds"] for done in run.done.values() if "host" in done]
     # A producer's pauses delay its messages, for which the ledger has the times.
     pauses = [
