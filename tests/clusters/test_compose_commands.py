@@ -137,13 +137,13 @@ def test_a_whole_run_in_containers(settings: Mapping[str, str], tmp_path: Path):
         **settings,
         "FAIRPOLL_RUN_ID": "in-containers",
         "FAIRPOLL_SHARDS": "2",
-        "FAIRPOLL_SPEED": "10",
+        "FAIRPOLL_SPEED": "5",
     }
     done = run("--profile judged up -d --scale test-producer=2", environment)
     assert done.returncode == 0, done.stderr
     with engine() as client:
         (judge,) = [one for one in containers_of(client, PROJECT) if "judge" in one.name]
-        code = judge.wait(timeout=120)["StatusCode"]
+        code = judge.wait(timeout=180)["StatusCode"]
         said = judge.logs().decode()
     assert code == 0, said
     assert "run in-containers, 4 of 4 parts" in said

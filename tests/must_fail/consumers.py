@@ -841,7 +841,10 @@ class AGroupForEachTopic(OneConsumerPerTopic):
 
 
 def a_process_for_each_topic():
-    """A process for each topic, in one group; that of the busy topic has nine tenths of the sink's rate."""
+    """A process for each topic, in one group; that of the busy topic has nine tenths of the sink's rate.
+
+    For a real broker: on the mock, two members that join at once may wait for 40 s.
+    """
     rate = float(os.environ["FAIRPOLL_SINK_RATE"])
     children = []
     for topic, share in zip(os.environ["FAIRPOLL_TOPICS"].split(), (0.9, 0.1), strict=True):

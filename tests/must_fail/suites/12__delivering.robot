@@ -23,7 +23,5 @@ Begins At The End Of The Log           begins at the end of the log           no
 Reads Only Partition 0                 reads only partition 0                 nothing_lost                       every_partition_served no_stall throughput_at_least
 One Consumer Per Topic                 [Template]                             Consumer Should Pass Everything
                                        one consumer per topic
-A Process For Each Topic               [Template]                             Consumer Should Pass Everything
-                                       a process for each topic
 Commits At The End Of A Batch          [Template]                             Consumer Should Pass Everything
                                        commits at the end of a batch

@@ -22,6 +22,8 @@ No Assignment Events          [Template]                    Consumer Should Pass
                               no assignment events
 Assigns Itself                [Template]                    Consumer Should Pass What It Shows
                               assigns itself                commits_never_ahead                   commits_never_back                                                         commits_caught_up
+A Process For Each Topic      [Template]                    Consumer Should Pass Everything
+                              a process for each topic
 A Group For Each Topic        [Template]                    Consumer Should Pass What It Shows
                               a group for each topic        commits_never_ahead                   commits_never_back                                                         commits_caught_up
 
@@ -39,3 +41,4 @@ Run The Observed Consumers
     ...    no assignment events
     ...    assigns itself
     ...    a group for each topic
+    ...    a process for each topic
