@@ -42,6 +42,34 @@ def test_a_look_tells_what_has_changed_and_the_last_one_all(tmp_path: Path, regi
     assert looks == [{(0, 7), (1, 1)}, set(), {(1, 2)}, {(0, 7), (1, 2)}, {(0, 0), (1, 0), (2, 0)}]
 
 
+def test_the_last_look_is_repeated_until_each_partition_is_answered(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+):
+    """After a broker was frozen, the coordinator refused the connection once: nothing was recorded."""
+    cluster, _ = opened("mock", tmp_path, registry)
+    samples = tmp_path / "samples.jsonl"
+    try:
+        cluster.create_topics({"t": 2})
+        client = Consumer({**cluster.client_config, "group.id": "g"})
+        client.commit(offsets=[TopicPartition("t", 0, 7), TopicPartition("t", 1, 8)], asynchronous=False)
+        client.close()
+        sampler = Sampler(samples, cluster.client_config, {"c": "g"}, {"t": 2})
+        ask, answers = sampler._committed, [0]
+
+        def refused_at_first(name: str) -> list[TopicPartition] | None:
+            answers[0] += 1
+            return None if answers[0] < 3 else ask(name)
+
+        monkeypatch.setattr(sampler, "_committed", refused_at_first)
+        sampler.finish()
+    finally:
+        cluster.stop()
+    first = json.loads(samples.read_text("utf-8").splitlines()[0])
+    assert {(o["partition"], o["offset"]) for o in first["offsets"]} == {(0, 7), (1, 8)}
+    assert first["final"]
+    assert answers == [3]
+
+
 def test_no_sample_is_taken_while_the_log_is_closed(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ):

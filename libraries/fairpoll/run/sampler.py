@@ -1,6 +1,7 @@
 """Samples the offsets that the running consumers have committed, from the broker."""
 
 import logging
+import time
 from collections.abc import Mapping
 from io import TextIOWrapper
 from pathlib import Path
@@ -16,6 +17,8 @@ from fairpoll.run.offsets_log import OffsetsLog
 # Often enough to record a commit ahead of its deliveries; a request takes about a millisecond.
 INTERVAL_SECONDS = 0.25
 REQUEST_SECONDS = 5.0
+# The last look is repeated for so long: after a fault, a broker may refuse connections or not yet coordinate.
+LAST_LOOK_SECONDS = 10.0
 
 
 class Sampler(Repeating):
@@ -106,10 +109,13 @@ class Sampler(Repeating):
 
     def _sample_commits(self, name: str, *, final: bool) -> bool:
         """Write the committed offsets of a consumer's group; False if no broker answered."""
-        try:
-            committed = self._clients[name].committed(self._partitions, timeout=REQUEST_SECONDS)
-        except KafkaException:
-            return False  # the next sample may get an answer
+        deadline = time.monotonic() + (LAST_LOOK_SECONDS if final else 0.0)
+        while (committed := self._committed(name)) is None or (final and any(c.error for c in committed)):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(INTERVAL_SECONDS)
+        if committed is None:
+            return False
         now = {(c.topic, c.partition): c.offset for c in committed if c.error is None and c.offset >= 0}
         seen, self._seen[name] = self._seen[name], now
         offsets = [
@@ -119,6 +125,13 @@ class Sampler(Repeating):
         ]
         self._emit("committed_offsets", consumer=name, offsets=offsets, final=final)
         return True
+
+    def _committed(self, name: str) -> list[TopicPartition] | None:
+        """The committed offset of each partition, or its error; None without an answer."""
+        try:
+            return self._clients[name].committed(self._partitions, timeout=REQUEST_SECONDS)
+        except KafkaException:
+            return None
 
     def _sample_log_start(self) -> None:
         """Write the first offset that the broker still holds of each partition."""
