@@ -98,10 +98,7 @@ def _pieces(
 
 def _excused(recording: Recording, consumer: str, partition: Partition) -> list[Gap]:
     """The times in which no process of the consumer was running, or an ended member held the partition."""
-    group = recording.consumers[consumer].group
-    excused = [
-        (held.since, held.until) for held in (group.held if group else ()) if held.partition == partition
-    ]
+    excused = held_by_ended(recording, consumer, partition)
     ended = -math.inf
     for process in recording.processes_of(consumer):
         started = recording.seconds(process.started_ms)
@@ -109,6 +106,12 @@ def _excused(recording: Recording, consumer: str, partition: Partition) -> list[
             excused.append((ended, started))
         ended = max(ended, math.inf if process.over_ms is None else recording.seconds(process.over_ms))
     return excused
+
+
+def held_by_ended(recording: Recording, consumer: str, partition: Partition) -> list[Gap]:
+    """The times in which a member whose process had ended held the partition by the coordinator's word."""
+    group = recording.consumers[consumer].group
+    return [(held.since, held.until) for held in (group.held if group else ()) if held.partition == partition]
 
 
 def _gaps(recording: Recording, consumer: str) -> dict[Partition, list[Gap]]:

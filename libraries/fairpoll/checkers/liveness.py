@@ -6,7 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from fairpoll.base.text import count_text
-from fairpoll.checkers.assignment import assigned_between, assignments_of, common_gaps, unassigned
+from fairpoll.checkers.assignment import (
+    assigned_between,
+    assignments_of,
+    common_gaps,
+    held_by_ended,
+    unassigned,
+)
 from fairpoll.checkers.budgets import seconds_text, within
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.registry import Seconds, criterion
@@ -138,10 +144,7 @@ class _Restart:
 
 def _held_seconds(recording: Recording, consumer: str, partition: Partition, since: float) -> float:
     """For how long after this moment an ended member held the partition."""
-    group = recording.consumers[consumer].group
-    spans = [
-        (held.since, held.until) for held in (group.held if group else ()) if held.partition == partition
-    ]
+    spans = held_by_ended(recording, consumer, partition)
     return sum(max(0.0, until - max(start, since)) for start, until in spans)
 
 

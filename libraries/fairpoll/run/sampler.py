@@ -17,7 +17,7 @@ from fairpoll.run.offsets_log import OffsetsLog
 # Often enough to record a commit ahead of its deliveries; a request takes about a millisecond.
 INTERVAL_SECONDS = 0.25
 REQUEST_SECONDS = 5.0
-# The last look is repeated for so long: after a fault, a broker may refuse connections or not yet coordinate.
+# The last sample is repeated for at most this long: after a fault, a coordinator may not answer yet.
 LAST_LOOK_SECONDS = 10.0
 
 

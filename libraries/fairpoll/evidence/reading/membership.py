@@ -77,7 +77,8 @@ class Membership:
             self._gone |= {str(member): float(following["at"]) for member in left}
         for event in events:
             self._take(event)
-        self.consumer_protocol = any(event.get("at_once") for event in events)
+        # A coordinator that was asked (`lag_ms`) does not state the protocol.
+        self.consumer_protocol = any(event.get("at_once") and not event.get("lag_ms") for event in events)
 
     def observed(self) -> ObservedGroup:
         """What a recording keeps of it, besides the assignments."""

@@ -1,6 +1,5 @@
 """Assembles the recording of a distributed run from the files that its parts handed in."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -97,7 +96,8 @@ def awaited_run(
         if run:
             missing, now = run.missing(run.done), time.monotonic()
             for who in missing:
-                if seen.get(who, (math.nan, now))[0] != (at := run.seen.get(who, 0.0)):
+                at = run.seen.get(who, 0.0)
+                if who not in seen or seen[who][0] != at:
                     seen[who] = (at, now)
             if run.start_ms is not None and all(now - seen[w][1] > SILENT_SECONDS for w in missing):
                 say(f"given up after {SILENT_SECONDS:g} s without a sign of life: {', '.join(missing)}")
