@@ -12,7 +12,7 @@ from fairpoll.base.waiting import wait_until
 from fairpoll.checkers import CRITERIA, Finding
 from fairpoll.checkers.doubts import void_doubts
 from fairpoll.evidence.history import Departure, ObservedGroup
-from fairpoll.evidence.retimed import paused_spans
+from fairpoll.evidence.retimed import hindered_spans
 from histories import SCENARIO, acked, consumer, delivered, event, recording
 
 LOW = ("low", 0)
@@ -94,11 +94,11 @@ def test_two_seconds_at_speed_10_are_twenty_of_the_scenario():
     ("span", "until"), [((2, 32), 42), ((2, 7), 12), ((2, 4), 7), ((2, 3), 6), ((2, 2.75), 3.5)]
 )
 def test_the_time_to_catch_up(span: tuple[float, float], until: float):
-    assert paused_spans(paused(served(), pauses=(span,)), "async") == [(2, until)]
+    assert hindered_spans(paused(served(), pauses=(span,)), "async") == [(2, until)]
 
 
 def test_pauses_that_touch_are_one():
-    assert paused_spans(paused(served(), pauses=((20, 22), (23, 26), (40, 41))), "async") == [
+    assert hindered_spans(paused(served(), pauses=((20, 22), (23, 26), (40, 41))), "async") == [
         (20, 29),
         (40, 44),
     ]
@@ -108,12 +108,12 @@ def test_an_eviction_by_a_pause_lasts_until_the_next_assignment():
     lost = {**event("partitions_revoked", 31, LOW), "lost": True}
     events = [event("partitions_assigned", -1, LOW), lost, event("partitions_assigned", 44, LOW)]
     run = paused(served(silent=(20, 45), events=events))
-    assert paused_spans(run, "async") == [(20, 44)]
+    assert hindered_spans(run, "async") == [(20, 44)]
     assert judge("every_partition_served", run, seconds=5).status == "inconclusive"
     assert judge("membership_kept", run).status == "inconclusive"
     left = [Departure(31.0, "m")]
     gone = replace(served(silent=(20, 45), events=[events[0], events[2]]), group=ObservedGroup(True, left))
-    assert paused_spans(paused(gone), "async") == [(20, 44)]
+    assert hindered_spans(paused(gone), "async") == [(20, 44)]
     assert judge("membership_kept", paused(gone)).status == "inconclusive"
     late = [events[0], {**lost, "at": 41}, events[2]]
     assert judge("membership_kept", paused(served(events=late))).status == "fail"
@@ -158,6 +158,33 @@ def test_recovery_and_a_step_of_the_timeline_leave_the_pause_out():
 def test_a_pause_of_another_consumers_machine_excuses_nothing():
     host = {"longest_pause_seconds": 10.0, "pauses": [pause(20, 30, part="sync")]}
     assert judge("no_stall", paused(served(), host=host), seconds=5).status == "fail"
+
+
+def throttled(at: float, seconds: float) -> dict[str, object]:
+    return {"name": "throttled", "at": at, "seconds": seconds, "broker": 1}
+
+
+@pytest.mark.parametrize("check", TIMED)
+def test_a_silence_under_a_client_quota_accuses_nobody(check: str):
+    quota = [throttled(20.0, 7.0), throttled(26.0, 4.0)]
+    finding = judge(check, paused(served(events=quota), pauses=()), **TIMED[check])
+    assert finding.status == "inconclusive"
+    assert finding.sentence.startswith(
+        "a client quota throttled async for 10.0 s at second 20.0, without which the limit is kept (async "
+    )
+    longer = paused(served(silent=(20, 47), events=quota), pauses=())
+    assert judge(check, longer, **TIMED[check]).status == "fail"
+    over = [throttled(20.0, 0.0)]  # how a client reports that it is throttled no longer
+    assert judge(check, paused(served(events=over), pauses=()), **TIMED[check]).status == "fail"
+
+
+def test_a_quota_does_not_make_a_control_starve():
+    starve = replace(PLAN, control_wait_seconds=9.0)
+    quota = replace(served(events=[throttled(20.0, 10.0)]), name="sync")
+    assert any(
+        "the control did not starve" in doubt
+        for doubt in void_doubts(replace(paused(quota, pauses=()), scenario=starve))
+    )
 
 
 FROZEN = """

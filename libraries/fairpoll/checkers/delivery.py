@@ -35,7 +35,7 @@ def nothing_lost(recording: Recording, consumer: str) -> Finding:
     partition. Otherwise it never read the message. Messages that the broker itself did not have any more
     (retention, the mock's small memory) are not the consumer's loss. Inconclusive when the scenario has no
     drain, or when the drain was cut off (after 300 s) while the consumer still delivered and had passed over
-    nothing: missing messages may only be late.
+    nothing, or ended while a client quota held it up: missing messages may only be late.
     """
     losses, total = Losses.of(recording, consumer), len(recording.acked)
     dropped = len(losses.dropped)

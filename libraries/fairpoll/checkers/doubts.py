@@ -7,7 +7,7 @@ from fairpoll.checkers.sink_rate import rate_ignored
 from fairpoll.evidence import layout
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import oldest_wait
-from fairpoll.evidence.retimed import paused_spans, seconds_paused, without_spans
+from fairpoll.evidence.retimed import hindered_spans, seconds_of, without_spans
 from fairpoll.scenarios.model import CONTROL
 
 # A late producer makes messages look older. The p99 may be at most half of the time that budgets already
@@ -144,8 +144,8 @@ def _control_served(recording: Recording) -> str | None:
     if needed is None or CONTROL not in recording.consumers:
         return None
     oldest, _ = oldest_wait(recording, CONTROL, recording.topics_of("low"))
-    spans = paused_spans(recording, CONTROL)
-    if spans and needed <= oldest < needed + seconds_paused(spans):
+    spans = hindered_spans(recording, CONTROL)
+    if spans and needed <= oldest < needed + seconds_of(spans):
         awake = without_spans(recording, CONTROL, spans)
         oldest, _ = oldest_wait(awake, CONTROL, recording.topics_of("low"))
     if oldest >= needed:

@@ -16,7 +16,7 @@ from fairpoll.checkers.finding import Finding
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import acked_at, oldest_wait
 from fairpoll.evidence.records import Array
-from fairpoll.evidence.retimed import Span, paused_spans, pauses_text, without_spans
+from fairpoll.evidence.retimed import Span, hindered_spans, hindrance_text, without_spans
 
 Judge = Callable[[Recording, Mapping[str, Any]], Finding]
 
@@ -35,10 +35,10 @@ def excused(recording: Recording, finding: Finding, judge: Judge, *, of_load: bo
     """
     consumer, thresholds, reasons = finding.consumer, finding.thresholds, []
     awake = recording
-    if spans := paused_spans(recording, consumer):
+    if spans := hindered_spans(recording, consumer):
         awake = without_spans(recording, consumer, spans)
         thresholds = _scaled(thresholds, awake.duration / recording.duration)
-        reasons.append(pauses_text(recording.pauses_of(consumer), recording))
+        reasons.append(hindrance_text(recording, consumer))
         if judge(awake, thresholds).status != "fail":
             return _inconclusive(finding, reasons)
     if not recording.waits_from_ack:
@@ -96,7 +96,7 @@ def _outages_text(recording: Recording, outages: Sequence[Span]) -> str:
 
 
 def _scaled(thresholds: Mapping[str, Any], awake: float) -> dict[str, Any]:
-    """The thresholds; numbers and shares of records are reduced to the part of the traffic without pauses."""
+    """The thresholds; numbers and shares of records are reduced to the unhindered part of the traffic."""
     scaled = dict(thresholds)
     if "records" in scaled:
         scaled["records"] = math.floor(scaled["records"] * awake)

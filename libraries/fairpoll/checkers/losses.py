@@ -11,6 +11,7 @@ from fairpoll.checkers.finding import examples
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.measures import acked_at, held_since, missing
 from fairpoll.evidence.records import Array
+from fairpoll.evidence.retimed import hindrance_text, throttled_spans
 
 # A consumer that delivered nothing for this long has stalled, as in the drain (real seconds).
 STILL_DELIVERING_SECONDS = 10.0
@@ -85,13 +86,16 @@ class Losses:
     def cut_off(self) -> str:
         """Why the consumer may only have been late: the drain ended while it still delivered; otherwise "".
 
-        That excuses no message that it passed over.
+        Or while a client quota kept it from delivering. That excuses no message that it passed over.
         """
         recording, facts = self.recording, self.recording.facts
-        if not facts.drain or len(self.unread) < self.count or self.delivered_nothing:
+        if len(self.unread) < self.count or self.delivered_nothing:
             return ""
         since = recording.drained_until - STILL_DELIVERING_SECONDS * recording.speed
-        if recording.consumers[self.consumer].delivered.at.max(initial=-np.inf) < since:
+        if any(until >= since for _, until in throttled_spans(recording, self.consumer)):
+            return hindrance_text(recording, self.consumer)
+        delivered = recording.consumers[self.consumer].delivered.at
+        if not facts.drain or delivered.max(initial=-np.inf) < since:
             return ""
         took = ((facts.drained_ms or 0.0) - (facts.drain_ms or 0.0)) / 1000
         return f"the drain was cut off after {took:.0f} s"

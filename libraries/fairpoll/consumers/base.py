@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import confluent_kafka
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, ThrottleEvent, TopicPartition
 
 from fairpoll.base.clock import now_ms
 from fairpoll.base.errors import ConsumerError
@@ -78,6 +78,7 @@ class Consumer:
             **config.client_config,
             **self.client_properties(),
             "on_commit": self._on_commit,
+            "throttle_cb": self._on_throttle,
         }
         if properties.get("group.protocol") == "consumer":
             # In this protocol they are the broker's, and the client refuses its own.
@@ -255,6 +256,11 @@ class Consumer:
             offsets=[{"topic": o.topic, "partition": o.partition, "offset": o.offset} for o in offsets],
             **({"error": error.str()} if error else {}),
         )
+
+    def _on_throttle(self, throttle: ThrottleEvent) -> None:
+        """Report that a client quota was exceeded; the client gets an event with 0 s when that is over."""
+        if throttle.throttle_time > 0:
+            self.emit("throttled", seconds=throttle.throttle_time, broker=throttle.broker_id)
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()

@@ -7,7 +7,7 @@ producer: startup_complete, producer_send_success, producer_send_error, backlog_
           shutdown_complete
 consumer: startup_complete, partitions_assigned, partitions_revoked, partitions_paused,
           partitions_resumed, buffer_levels, records_consumed, record_rejected, offsets_committed,
-          shutdown_complete
+          throttled, shutdown_complete
 
 `records_consumed` reports records that the sink holds, not those that a poll returned.
 """

@@ -1,4 +1,4 @@
-"""The same recording with other times: without the host's pauses, or up to the moment of its last sample."""
+"""The same recording with other times: without pauses of the host, or up to the moment of its last sample."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fairpoll.base.errors import HistoryError
-from fairpoll.evidence.facts import HostPause, Process, RunFacts
+from fairpoll.evidence.facts import Process, RunFacts
 from fairpoll.evidence.history import ConsumerHistory, Recording
 
 Span = tuple[float, float]
@@ -23,31 +23,55 @@ LONG_PAUSE_SECONDS = 1.0
 UNSURE_SECONDS = 1.0
 
 
-def paused_spans(recording: Recording, consumer: str) -> list[Span]:
-    """The times (scenario seconds) in which the host's pauses kept this consumer from delivering.
+def hindered_spans(recording: Recording, consumer: str) -> list[Span]:
+    """The times (scenario seconds) in which the host's pauses or a client quota kept it from delivering.
 
-    Each pause with its time to catch up; if a member was evicted in it, up to the group's next assignment. In
-    order, without overlaps.
+    Each with a time to catch up; if a member was evicted in it, up to the group's next assignment. In order,
+    without overlaps.
     """
     events, group = recording.consumers[consumer].events, recording.consumers[consumer].group
     evicted = [event["at"] for event in events if event.get("lost")]
     evicted += [departure.at for departure in group.departures] if group else []
     assigned = [event["at"] for event in events if event.get("name") == "partitions_assigned"]
     spans: list[Span] = []
-    for pause in recording.pauses_of(consumer):
-        since, until = recording.seconds(pause.from_ms), recording.seconds(pause.until_ms)
-        until += _catch_up((pause.until_ms - pause.from_ms) / 1000) * recording.speed
+    for since, over in sorted([*_pauses(recording, consumer), *throttled_spans(recording, consumer)]):
+        until = over + _catch_up((over - since) / recording.speed) * recording.speed
         for at in evicted:
             if since <= at <= until:
                 until = max(until, min((again for again in assigned if again >= at), default=at))
-        if spans and since <= spans[-1][1]:
-            since, until = spans[-1][0], max(until, spans.pop()[1])
-        spans.append((since, until))
+        _join(spans, (since, until))
     return spans
 
 
+def throttled_spans(recording: Recording, consumer: str) -> list[Span]:
+    """The times (scenario seconds) in which brokers held their answers to this consumer back, by a quota.
+
+    By its own word, which can excuse a failure and makes nothing pass. In order, without overlaps.
+    """
+    spans: list[Span] = []
+    for event in recording.consumers[consumer].events_named("throttled"):
+        if event["seconds"] > 0:
+            _join(spans, (event["at"], event["at"] + event["seconds"] * recording.speed))
+    return spans
+
+
+def _pauses(recording: Recording, consumer: str) -> list[Span]:
+    return [
+        (recording.seconds(pause.from_ms), recording.seconds(pause.until_ms))
+        for pause in recording.pauses_of(consumer)
+    ]
+
+
+def _join(spans: list[Span], span: Span) -> None:
+    """Append this span, or lengthen the last one if they overlap."""
+    since, until = span
+    if spans and since <= spans[-1][1]:
+        since, until = spans[-1][0], max(until, spans.pop()[1])
+    spans.append((since, until))
+
+
 def _catch_up(pause_seconds: float) -> float:
-    """The real seconds to catch up after a pause of this length."""
+    """The real seconds to catch up after a pause or a quota's delay of this length."""
     least = LEAST_CATCH_UP_SECONDS if pause_seconds >= LONG_PAUSE_SECONDS else 0.0
     return min(max(pause_seconds, least), MOST_CATCH_UP_SECONDS)
 
@@ -84,17 +108,24 @@ def without_spans(recording: Recording, consumer: str, spans: Sequence[Span]) ->
     return _retimed(replace(recording, consumers=consumers), shortened)
 
 
-def seconds_paused(spans: Sequence[Span]) -> float:
+def seconds_of(spans: Sequence[Span]) -> float:
     """The length of all spans together."""
     return sum(until - since for since, until in spans)
 
 
-def pauses_text(pauses: Sequence[HostPause], recording: Recording) -> str:
-    """The longest pause with its place, and how many there were, for a verdict's sentence."""
-    longest = max(pauses, key=lambda pause: pause.until_ms - pause.from_ms)
-    length = (longest.until_ms - longest.from_ms) / 1000
-    more = f" and {len(pauses) - 1:,} more times" if len(pauses) > 1 else ""
-    return f"the host paused for {length:.1f} s at second {recording.seconds(longest.from_ms):.1f}{more}"
+def hindrance_text(recording: Recording, consumer: str) -> str:
+    """The longest pause of the host and the longest time under a quota, with their places."""
+    found = []
+    for what, spans in (
+        ("the host paused", _pauses(recording, consumer)),
+        (f"a client quota throttled {consumer}", throttled_spans(recording, consumer)),
+    ):
+        if spans:
+            since, until = max(spans, key=lambda span: span[1] - span[0])
+            length = (until - since) / recording.speed
+            more = f" and {len(spans) - 1:,} more times" if len(spans) > 1 else ""
+            found.append(f"{what} for {length:.1f} s at second {since:.1f}{more}")
+    return "; ".join(found)
 
 
 def _retimed(recording: Recording, time: Callable[[Any], Any]) -> Recording:

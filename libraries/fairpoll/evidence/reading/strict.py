@@ -47,6 +47,7 @@ _NEEDED: Mapping[str, Kinds] = {
     "buffer_levels": {"partitions": list},
     "records_consumed": {"records": list},
     "record_rejected": {"records": list},
+    "throttled": {"seconds": float},
     "offsets_committed": {"success": bool, "offsets": list},
     "committed_offsets": {"consumer": str, "offsets": list, "final": bool},
     "memory": {"consumer": str, "rss_bytes": int},
