@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from brokers import LOGIN, SASL
+from brokers import LOGIN, SASL, mutual_tls
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import KINDS, ClusterOptions
 from fairpoll.cluster.leftovers import Registry
@@ -184,6 +184,43 @@ def test_an_external_cluster_with_a_login_whose_password_stands_nowhere(tmp_path
             assert not path.is_file() or password.encode() not in path.read_bytes(), path
     finally:
         real.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.local
+def test_an_external_cluster_that_asks_for_a_certificate(tmp_path: Path, registry: Registry):
+    of_broker, of_client = mutual_tls(tmp_path)
+    options = ClusterOptions(tmp_path / "broker")
+    real = LocalCluster(options, registry, server_properties=of_broker, login=of_client)
+    real.start()
+    servers = real.client_config["bootstrap.servers"]
+    # A file for all programs has the address of another cluster, too.
+    mine = {name: of_client[name] for name in ("ssl.certificate.location", "ssl.key.location")}
+    lines = [f"{name}={value}" for name, value in {**mine, "bootstrap.servers": "other:9093"}.items()]
+    (tmp_path / "client.properties").write_text("\n".join(["# mine", *lines]), "utf-8")
+    arguments = [
+        "--variable", "CLUSTER:external",
+        "--variable", f"BOOTSTRAP_SERVERS:{servers}",
+        "--variable", "SECURITY_PROTOCOL:SSL",
+        "--variable", f"SSL_CA_LOCATION:{of_client['ssl.ca.location']}",
+        "--variable", "SPEED:10",
+    ]  # fmt: skip
+    try:
+        for file, code in (("client.properties", 0), ("", 1)):
+            run = subprocess.run(
+                command(tmp_path / f"out{code}", "--include", "specified", *arguments, str(SUITES)),
+                check=False,
+                capture_output=True,
+                text=True,
+                cwd=tmp_path,
+                env={**os.environ, "FAIRPOLL_PROPERTIES_FILE": file},
+                timeout=300,
+            )
+            assert (run.returncode == 0) == (code == 0), run.stdout
+    finally:
+        real.stop()
+    output = (tmp_path / "out1" / "output.xml").read_text("utf-8")
+    assert f"{servers} did not answer as a Kafka broker within 6 s" in output
 
 
 def arguments_below(pid: int) -> list[list[str]]:

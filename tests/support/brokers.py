@@ -1,13 +1,21 @@
-"""Clusters opened for a test, a round trip through one, and a login that a broker can ask for."""
+"""Clusters opened for a test, a round trip through one, and the logins that a broker can ask for."""
 
 from pathlib import Path
 
+import trustme
 from confluent_kafka import Consumer, Producer
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster import ClusterOptions, open_cluster
 from fairpoll.cluster.compose.engine import PROJECT_LABEL, engine
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.cluster.ports import HOST
 
 SASL = {
     "listener.security.protocol.map": "PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
@@ -25,6 +33,42 @@ LOGIN = {
     "sasl.username": "u",
     "sasl.password": "secret-1",
 }
+
+
+def mutual_tls(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Properties of a broker and of its clients, which ask each other for a certificate."""
+    authority = trustme.CA()
+    broker, client = authority.issue_cert(HOST, "localhost"), authority.issue_cert("judge@example.org")
+    parts = {
+        "authority": [authority.cert_pem.bytes()],
+        "broker": [_pkcs8(broker), *(blob.bytes() for blob in broker.cert_chain_pems)],
+        "client": [blob.bytes() for blob in client.cert_chain_pems],
+        "client-key": [_pkcs8(client)],
+    }
+    files = {name: folder / f"{name}.pem" for name in parts}
+    for name, part in parts.items():
+        files[name].write_bytes(b"".join(part))
+    of_broker = {
+        "listener.security.protocol.map": "PLAINTEXT:SSL,CONTROLLER:PLAINTEXT",
+        "ssl.client.auth": "required",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(files["broker"]),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(files["authority"]),
+    }
+    of_client = {
+        "security.protocol": "SSL",
+        "ssl.ca.location": str(files["authority"]),
+        "ssl.certificate.location": str(files["client"]),
+        "ssl.key.location": str(files["client-key"]),
+    }
+    return of_broker, of_client
+
+
+def _pkcs8(certificate: trustme.LeafCert) -> bytes:
+    """Its private key in the one form that Kafka's brokers read."""
+    key = load_pem_private_key(certificate.private_key_pem.bytes(), None)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def opened(kind: str, tmp_path: Path, registry: Registry, **options):

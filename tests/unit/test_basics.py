@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fairpoll.base import clock
-from fairpoll.base.errors import DeadlineError, HistoryError
+from fairpoll.base.errors import DeadlineError, FairpollError, HistoryError
 from fairpoll.base.waiting import wait_until
 from fairpoll.contract import client_config
 from fairpoll.contract.events import EventWriter, Tail, read_events
@@ -102,6 +102,54 @@ def test_connection_properties_travel_in_the_environment():
     environment = client_config.to_environment(properties)
     assert environment["FAIRPOLL_KAFKA_SASL_PASSWORD"] == "x"
     assert client_config.from_environment({**environment, "PATH": "/bin"}) == properties
+
+
+FILE = """\
+# as a provider hands it out
+bootstrap.servers=other:9092
+security.protocol = SASL_SSL
+sasl.password=a=b#c
+  session.timeout.ms=45000
+
+ssl.ca.location: /etc/ca.pem
+"""
+
+
+def test_connection_properties_come_from_a_file_and_a_variable_has_precedence(tmp_path: Path):
+    file = tmp_path / "client.properties"
+    file.write_text(FILE, "utf-8")
+    environment = {"FAIRPOLL_PROPERTIES_FILE": str(file), "FAIRPOLL_KAFKA_SSL_CA_LOCATION": "/mine.pem"}
+    assert client_config.from_environment(environment) == {
+        "security.protocol": "SASL_SSL",
+        "sasl.password": "a=b#c",
+        "ssl.ca.location": "/mine.pem",
+    }
+    assert client_config.from_environment({"FAIRPOLL_PROPERTIES_FILE": ""}) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a=1\nsecret-word", "line 2: not name=value, with a name of small letters, digits and dots"),
+        ("Sasl_Password=secret-word", "line 1: not name=value"),
+        (
+            "sasl.jaas.config=secret-word",
+            "line 1: sasl.jaas.config is the Java client's; write sasl.username",
+        ),
+        (None, "cannot be read: No such file or directory"),
+        (b"\xff\xfe", "not UTF-8 text"),
+    ],
+)
+def test_a_wrong_file_of_properties_is_named_by_its_line_and_never_by_a_value(
+    text: str | bytes | None, reason: str, tmp_path: Path
+):
+    file = tmp_path / "client.properties"
+    if text is not None:
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(FairpollError) as error:
+        client_config.from_environment({"FAIRPOLL_PROPERTIES_FILE": str(file)})
+    assert str(error.value).startswith(f"FAIRPOLL_PROPERTIES_FILE: {file}: {reason}")
+    assert "secret-word" not in str(error.value)
 
 
 def test_the_age_of_the_oldest_waiting_message_is_a_sawtooth():

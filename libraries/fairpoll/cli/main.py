@@ -54,7 +54,8 @@ def command(name: str) -> click.Command:
     context_settings={"show_default": True, "max_content_width": 100},
     epilog="Each option can be given as the environment variable named beside it; several values have a "
     "space between. Further Kafka client properties, passwords among them, are taken from the environment "
-    "only: FAIRPOLL_KAFKA_SECURITY_PROTOCOL sets security.protocol.",
+    "only: FAIRPOLL_KAFKA_SECURITY_PROTOCOL sets security.protocol, FAIRPOLL_PROPERTIES_FILE names a file "
+    "of name=value lines.",
 )
 @click.version_option(package_name="fairpoll")
 def main() -> None:

@@ -10,7 +10,7 @@ from fairpoll.contract import client_config
 
 
 def connection(bootstrap_servers: str) -> dict[str, str]:
-    """The Kafka client's properties: these servers, and what FAIRPOLL_KAFKA_* in the environment sets."""
+    """The Kafka client's properties: these servers, and what the environment sets."""
     return {**client_config.from_environment(os.environ), "bootstrap.servers": bootstrap_servers}
 
 

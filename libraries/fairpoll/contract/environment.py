@@ -18,7 +18,9 @@ TOPIC_SINK_RATES = "FAIRPOLL_TOPIC_SINK_RATES"
 def connection_variables(config: Mapping[str, str]) -> dict[str, str]:
     """The environment variables that pass on these properties of a Kafka client."""
     servers = config["bootstrap.servers"]
-    return {**client_config.to_environment(config), BOOTSTRAP_SERVERS: servers}
+    # The file is read once, so that its name, relative to another folder, need not be right elsewhere.
+    read = {client_config.PROPERTIES_FILE: ""}
+    return {**client_config.to_environment(config), BOOTSTRAP_SERVERS: servers, **read}
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class ClusterLibrary:
             ssl_ca_location: a file with the certificates to trust.
 
         Any other property of an external cluster's clients is taken from an environment variable, such as
-        `ssl.certificate.location` from `FAIRPOLL_KAFKA_SSL_CERTIFICATE_LOCATION`.
+        `ssl.certificate.location` from `FAIRPOLL_KAFKA_SSL_CERTIFICATE_LOCATION`, or from the file of
+        `name=value` lines that `FAIRPOLL_PROPERTIES_FILE` names.
 
         Fails if the cluster does not answer within 90 seconds, or cannot run here; the message has the
         reason and what to do about it.
