@@ -465,6 +465,10 @@ class CommitsOnReceipt(FairConsumer):
                 self.uncommitted[partition] = received
 
 
+class RoundsAndCommitsOnReceipt(RoundsItsTimes, CommitsOnReceipt):
+    """Commits before the sink has the record; that its times are rounded to seconds does not explain it."""
+
+
 class CommitsOneAhead(SingleThreadRoundRobin):
     """Commits records for which its sink still needs 5 ms, as auto-commit does (ag2ai/faststream#2610)."""
 
@@ -906,6 +910,7 @@ CONSUMERS = {
     "commits before it flushes": CommitsBeforeItFlushes,
     "flushes before it commits": FlushesBeforeItCommits,
     "rounds its times": RoundsItsTimes,
+    "rounds and commits on receipt": RoundsAndCommitsOnReceipt,
     "states a batch's end": StatesABatchsEnd,
     "serves in the order of names": ServesInTheOrderOfNames,
     "newest first": NewestFirst,

@@ -85,8 +85,9 @@ def test_every_defect_is_caught_and_every_control_passes(
         if not failed or not all(message.startswith(INCONCLUSIVE) for message in failed.values()):
             break
     assert failed == {}
-    assert sum(row["expected"] != "passes everything" for row in rows) >= 20
-    assert sum(row["expected"] == "passes everything" for row in rows) >= 3
+    if not ONLY:
+        assert sum(row["expected"] != "passes everything" for row in rows) >= 20
+        assert sum(row["expected"] == "passes everything" for row in rows) >= 3
 
 
 @pytest.mark.slow

@@ -86,7 +86,6 @@ def test_a_bad_cell_is_found_by_a_dry_run(tmp_path: Path, right: str, wrong: str
         ("BROKERS:2", "a cluster has 1 or 3 brokers, not 2"),
         ("LIVE:maybe", "got value 'maybe' that cannot be converted to 'yes' or 'no'"),
         ("CONSUMER:my 'consumer", "CONSUMER cannot be read as a command: No closing quotation"),
-        ("CONSUMER:/no/such", "such cannot be started: /no/such: No such file or directory"),
         ("CONSUMER:/bin/false", "false (/bin/false) ended on its own with exit code 1"),
     ],
 )
@@ -95,6 +94,14 @@ def test_a_wrong_variable_gets_one_clear_message(tmp_path: Path, variable: str, 
     done = run(tmp_path, "--include", "smoke", *arguments, str(SUITES))
     assert done.returncode != 0
     assert message in done.stdout
+
+
+def test_a_consumer_that_cannot_be_started_is_known_before_the_cluster_is_there(tmp_path: Path):
+    arguments = ["--variable", "CLUSTER:mock", "--variable", "CONSUMER:/no/such"]
+    done = run(tmp_path, "--include", "smoke", *arguments, str(SUITES))
+    assert done.returncode != 0
+    assert "CONSUMER: '/no/such' cannot be started: no executable file of this name" in done.stdout
+    assert not list(tmp_path.rglob("evidence"))
 
 
 @pytest.mark.slow

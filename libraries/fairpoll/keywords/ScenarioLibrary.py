@@ -8,6 +8,7 @@ from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 
 from fairpoll.consumers.bizon import NOT_INSTALLED
+from fairpoll.contract.subject import check_program
 from fairpoll.keywords.judging import log_charts
 from fairpoll.keywords.session import SESSION
 from fairpoll.keywords.subject_arguments import with_subject
@@ -47,6 +48,22 @@ class ScenarioLibrary:
         SESSION.live = bool(sys.__stdout__ and sys.__stdout__.isatty())
         if not SESSION.live:
             logger.console("\nLIVE needs a terminal, and this console is not one: no table is shown")
+
+    @keyword(tags=["scenario"])
+    @with_subject
+    def check_consumer(self, **yours: str) -> None:
+        """Fails if the consumer under test is described wrongly or its program cannot be started.
+
+        That costs no time, and is known before a cluster and a backlog are there. Does nothing without a
+        consumer.
+
+        Args:
+            **yours
+
+        Example: `Check Consumer    consumer=./my-consumer --flag`
+        """
+        if yours.get("command"):
+            check_program(consumer_of("yours", yours).command)
 
     @keyword(tags=["scenario", RECORDS])
     @with_subject
