@@ -18,6 +18,7 @@ from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.base import Cluster, ClusterOptions
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.local.cluster import LocalCluster
+from fairpoll.contract.events import EventWriter
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence.reading.strict import read_samples
 from fairpoll.run.offsets_log import OffsetsLog
@@ -86,6 +87,30 @@ def test_every_commit_and_every_member_is_read_from_the_log(broker: Cluster, pro
     assert (summary["problem"], summary["exact"]) == ("", True)
     final = [event["offsets"] for event in observed(path, "committed_offsets") if event["final"]]
     assert final == [[{"topic": TOPIC, "partition": 0, "offset": 5}]]
+
+
+@pytest.mark.local
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_coordinator_that_is_asked_states_members_and_protocol(
+    broker: Cluster, protocol: str, tmp_path: Path
+):
+    path, group = tmp_path / "samples.jsonl", f"asked-{protocol}"
+    client = member(broker, group, **{"group.protocol": protocol})
+    with path.open("w", encoding="utf-8") as file:
+        log = OffsetsLog(
+            EventWriter(file),
+            broker.client_config,
+            {"c": group},
+            [TOPIC],
+            tmp_path / "log",
+            same_clock=True,
+        )
+        log.describe("c")
+        log.describe("c")  # without a change nothing is written
+        log.finish()
+    client.close()
+    (event,) = observed(path, "group_members")
+    assert (len(event["members"]), len(event["partitions"]), event["kind"]) == (1, 2, protocol)
 
 
 @pytest.mark.local

@@ -141,7 +141,13 @@ def test_a_coordinator_that_was_asked_gave_the_partitions_since_it_was_asked_bef
     assert changes(folded(asked, speed=10.0)) == [("partitions_assigned", 1.0, "", [0])]
 
 
-def test_only_the_log_shows_that_a_group_uses_the_consumer_protocol():
+def test_the_coordinator_states_the_protocol():
+    event = {**members(4.0, a=[P0]), "at_once": True, "lag_ms": 300.0}
+    for kind in ("consumer", "classic"):
+        assert folded({**event, "kind": kind}).observed().consumer_protocol == (kind == "consumer")
+
+
+def test_of_earlier_versions_only_the_log_shows_that_a_group_uses_the_consumer_protocol():
     event = {**members(4.0, a=[P0]), "at_once": True}
     assert folded(event).observed().consumer_protocol
     assert not folded({**event, "lag_ms": 300.0}).observed().consumer_protocol

@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import (
     ConsumerGroupState,
     ConsumerGroupTopicPartitions,
+    ConsumerGroupType,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -45,6 +47,14 @@ REBALANCING = (ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMP
 MIN_HEARTBEAT_MS, MOST_HEARTBEAT_MS = 100, 5000
 # By default the client retries a starting broker at growing intervals of up to 10 s.
 RECONNECT = {"reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "500"}
+
+
+@dataclass(frozen=True)
+class GroupMembers:
+    """A consumer group by its coordinator's word: its members' partitions, and whether it uses KIP-848."""
+
+    partitions: Mapping[str, frozenset[tuple[str, int]]]
+    consumer_protocol: bool
 
 
 class Admin:
@@ -189,19 +199,20 @@ class Admin:
         ]
         return f"{len(behind)} partitions without all replicas: {', '.join(behind[:5])}" if behind else ""
 
-    def members(self, group: str) -> dict[str, set[tuple[str, int]]] | None:
+    def members(self, group: str) -> GroupMembers | None:
         """The group's members now, with their partitions; None during a rebalance. Raises ClusterError."""
         asked = self._client.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
         described = _result_of(asked[group], f"group {group}")
         if described.state in REBALANCING:
             return None
-        return {
-            member.member_id: {
+        partitions = {
+            member.member_id: frozenset(
                 (p.topic, p.partition)
                 for p in (member.assignment.topic_partitions if member.assignment else ())
-            }
+            )
             for member in described.members
         }
+        return GroupMembers(partitions, described.type == ConsumerGroupType.CONSUMER)
 
     def committed_offsets(self, group: str) -> dict[tuple[str, int], int]:
         """The group's committed offsets, by topic and partition. Raises ClusterError."""

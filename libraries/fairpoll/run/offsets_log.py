@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from fairpoll.base import clock
 from fairpoll.base.background import Repeating, abandon_after
 from fairpoll.base.errors import ClusterError
-from fairpoll.cluster.admin import CLOSE_SECONDS, Admin
+from fairpoll.cluster.admin import CLOSE_SECONDS, Admin, GroupMembers
 from fairpoll.contract.events import EventWriter, dump
 from fairpoll.contract.records import Partition
 from fairpoll.run.group_records import (
@@ -72,7 +72,7 @@ class OffsetsLog(Repeating):
         # When the coordinator was asked last; a change came after that.
         self._begun_ms = clock.now_ms()
         self._asked_ms: dict[str, float] = {}
-        self._described: dict[str, Mapping[str, Collection[Partition]]] = {}
+        self._described: dict[str, GroupMembers] = {}
         self._open_at = 0.0
         self._set_at = time.time() - clock.now_seconds()
         # Partition -> the offset of the next record; a topic that does not exist yet is read as a whole.
@@ -103,19 +103,23 @@ class OffsetsLog(Repeating):
         group = self._groups[consumer]
         asked_ms, before_ms = clock.now_ms(), self._asked_ms.get(group)
         try:
-            members = self._admin.members(group)
+            found = self._admin.members(group)
         except ClusterError:
             return  # no broker answers, or it does not describe groups, as the mock
-        if members is not None and members != self._described.get(group):
-            self._described[group] = members
+        if found is not None and found != self._described.get(group):
+            self._described[group] = found
             now_ms = clock.now_ms()
-            lag_ms = now_ms - (before_ms or self._begun_ms)
-            self._write_members(group, now_ms, 0, members, lag_ms=lag_ms, at_once=True)
+            fields = {"lag_ms": now_ms - (before_ms or self._begun_ms), "at_once": True}
+            kind = "consumer" if found.consumer_protocol else "classic"
+            self._write_members(group, now_ms, 0, found.partitions, kind=kind, **fields)
         self._asked_ms[group] = asked_ms
 
     def finish(self) -> None:
         """Read to the present end, and write how complete the record is."""
         deadline = time.monotonic() + FINISH_SECONDS
+        if not (self._client or self._failed):
+            self._open_at = 0.0  # a short run may end before the next attempt
+            self._open()
         try:
             ends = self._ends() if self._client and not self._failed else None
             while ends and self._client and not self._failed and self._behind(ends):
@@ -226,6 +230,7 @@ class OffsetsLog(Repeating):
             state.generation,
             state.members,
             static=state.static,
+            kind=state.kind,
             at_once=state.kind == "consumer",
         )
 

@@ -103,8 +103,9 @@ def wait_until_assigned(
                 # The group does not exist yet, or the broker (the mock) cannot describe groups.
                 with contextlib.suppress(ClusterError):
                     described = admin.members(consumers[name][0])
-                    asked[name] = set().union(*(described or {}).values())
-                    (empty.discard if described else empty.add)(name)
+                    owned_by = described.partitions if described else {}
+                    asked[name] = set().union(*owned_by.values())
+                    (empty.discard if owned_by else empty.add)(name)
             ask_at = time.monotonic() + ASK_SECONDS
         for name, (_, members) in consumers.items():
             members.assigned |= wanted <= owned(name)

@@ -77,8 +77,11 @@ class Membership:
             self._gone |= {str(member): float(following["at"]) for member in left}
         for event in events:
             self._take(event)
-        # A coordinator that was asked (`lag_ms`) does not state the protocol.
-        self.consumer_protocol = any(event.get("at_once") and not event.get("lag_ms") for event in events)
+        # Earlier versions stated no kind, and `at_once` of a coordinator that was asked shows none.
+        self.consumer_protocol = any(
+            event.get("kind", event.get("at_once") and not event.get("lag_ms")) in ("consumer", True)
+            for event in events
+        )
 
     def observed(self) -> ObservedGroup:
         """What a recording keeps of it, besides the assignments."""
