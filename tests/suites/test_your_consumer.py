@@ -71,6 +71,27 @@ def test_it_is_judged_by_the_evidence_that_it_leaves(evidence: str, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.local
+def test_one_that_renames_its_group_is_judged_by_its_records(tmp_path: Path):
+    """As NestJS does, which appends "-server"; nobody reports an assignment."""
+    consumers = ROOT / "tests" / "must_fail" / "consumers.py"
+    fair = shlex.join([sys.executable, str(consumers), "no assignment events"])
+    command = shlex.join(["sh", "-c", f'FAIRPOLL_GROUP="$FAIRPOLL_GROUP-server" exec {fair}'])
+    variables = ["CLUSTER:local", "SPEED:5", f"CONSUMER:{command}", "CONSUMER_NAME:renamer"]
+    done = run(tmp_path, *(word for v in variables for word in ("--variable", v)), str(SUITE))
+    assert done.returncode == 0, done.stdout
+    found = judged(tmp_path)
+    assert found["not_shown"] == {
+        "renamer": {
+            "assignments": ["only_while_assigned"],
+            "commits": ["commits_never_ahead", "commits_never_back", "commits_caught_up"],
+        }
+    }
+    page = (tmp_path / "summary.html").read_text("utf-8")
+    assert "what it commits, as nobody joined the group that it was given (commits never ahead" in page
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("declared", ["SHOWS:records contents", "CONSUMER_FIELDS:offset=at.offset"])
 def test_declared_evidence_that_is_hidden_is_inconclusive(declared: str, tmp_path: Path):
     """The fair consumer writes its files elsewhere: it serves well, and is not let off what it declared."""

@@ -33,10 +33,14 @@ TAKEN = {*MODES[:-1], "producer", "run", "charts", "ledger", "samples", "observe
 
 @dataclass(frozen=True)
 class EvidenceKind:
-    """`what` completes "the consumer does not show"; `source` is what a consumer leaves to show it."""
+    """`what` completes "the consumer does not show", with `absent`, the cause where that is always the same.
+
+    `source` is what a consumer leaves to show it.
+    """
 
     what: str
     source: str
+    absent: str = ""
 
 
 EVIDENCE: Mapping[Evidence, EvidenceKind] = {
@@ -47,7 +51,11 @@ EVIDENCE: Mapping[Evidence, EvidenceKind] = {
         "which partitions were assigned to it", "events, or its group's coordinator on a real broker"
     ),
     "buffers": EvidenceKind("how many records it buffers", "events, or its memory"),
-    "commits": EvidenceKind("what it commits", "its group's coordinator, if it joins its group or commits"),
+    "commits": EvidenceKind(
+        "what it commits",
+        "its group's coordinator, if it joins its group or commits",
+        ", as nobody joined the group that it was given",
+    ),
 }
 
 

@@ -155,6 +155,13 @@ class Members:
         return [process for process in (self.first, self.second) if process]
 
     @property
+    def has_written(self) -> bool:
+        """Whether the first member has written to a file of its own in its folder."""
+        ours = (layout.EVENTS, layout.CLIENT_LOG)
+        files = [path for path in self.folder.iterdir() if path.is_file() and path.name not in ours]
+        return any(path.stat().st_size for path in files)
+
+    @property
     def lost_a_process(self) -> bool:
         """Whether any process was killed or has ended on its own."""
         return any(process.killed_ms or process.ended_on_its_own for process in self._started)

@@ -71,10 +71,11 @@ def wait_until_assigned(
 ) -> None:
     """Wait until each consumer (name -> its group, its members) is assigned all wanted partitions.
 
-    Assignments are taken from a consumer's events, or from the group coordinator if it prints none. `check`
-    raises an error that ends the wait, also for the end of a consumer that has not been assigned yet. Lines
-    that are not events are ignored. Raises DeadlineError, and HistoryError if a consumer without its
-    partitions has printed such lines only.
+    Assignments are taken from a consumer's events, or from the group coordinator if it prints none. One that
+    delivers though nobody has joined its group assigns itself its partitions, or has another group: it is
+    ready with its first record. `check` raises an error that ends the wait, also for the end of a consumer
+    that has not been assigned yet. Lines that are not events are ignored. Raises DeadlineError, and
+    HistoryError if a consumer without its partitions has printed such lines only.
     """
     tails = {
         name: Tail(members.folder / layout.EVENTS, check_event) for name, (_, members) in consumers.items()
@@ -82,8 +83,11 @@ def wait_until_assigned(
     assignments = {name: Assignments.of([{"name": "started", "at": 0.0}]) for name in tails}
     # What the coordinator has answered about those that report no assignments.
     asked: dict[str, set[Partition]] = {}
-    # Those whose group has no member.
+    # Those whose group has no member, and those of them that deliver nevertheless.
     empty: set[str] = set()
+    outside: set[str] = set()
+    # Those that have reported a record.
+    reporting: set[str] = set()
     (_, some_members) = next(iter(consumers.values()))
     admin = Admin(client_config, some_members.folder.parent / "admin.log")
     ask_at = time.monotonic() + ASK_SECONDS
@@ -97,22 +101,27 @@ def wait_until_assigned(
             for event in tail.read():
                 assignments[name].take(event)
                 consumers[name][1].assigned |= wanted <= owned(name)
+                if event["name"] == "records_consumed":
+                    reporting.add(name)
         silent = [name for name in tails if not assignments[name].reported]
         if silent and time.monotonic() >= ask_at:
             for name in silent:
+                delivers = name in reporting or consumers[name][1].has_written
                 # The group does not exist yet, or the broker (the mock) cannot describe groups.
                 with contextlib.suppress(ClusterError):
                     described = admin.members(consumers[name][0])
                     owned_by = described.partitions if described else {}
                     asked[name] = set().union(*owned_by.values())
                     (empty.discard if owned_by else empty.add)(name)
+                    if delivers and not owned_by:
+                        outside.add(name)
             ask_at = time.monotonic() + ASK_SECONDS
         for name, (_, members) in consumers.items():
-            members.assigned |= wanted <= owned(name)
+            members.assigned |= wanted <= owned(name) or name in outside
         check()
         # One that has ended after its assignment is left to the judge.
         return all(
-            wanted <= owned(name) or (members.assigned and not members.alive)
+            wanted <= owned(name) or name in outside or (members.assigned and not members.alive)
             for name, (_, members) in consumers.items()
         )
 

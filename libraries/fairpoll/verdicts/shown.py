@@ -32,8 +32,8 @@ def not_shown(criterion: str, recording: Recording, consumer: str) -> str | None
 
 def cannot_show(consumer: str, kinds: Mapping[str, list[str]]) -> str:
     """`x does not show how many records it buffers (buffers bounded); ...`: one sentence a consumer."""
-    kinds_with_criteria = [
-        f"{EVIDENCE[cast(Evidence, kind)].what} ({', '.join(name.replace('_', ' ') for name in criteria)})"
-        for kind, criteria in kinds.items()
-    ]
+    kinds_with_criteria = []
+    for kind, criteria in kinds.items():
+        evidence, names = EVIDENCE[cast(Evidence, kind)], ", ".join(criteria).replace("_", " ")
+        kinds_with_criteria.append(f"{evidence.what}{evidence.absent} ({names})")
     return f"{consumer} does not show {'; '.join(kinds_with_criteria)}; these criteria were not judged"
