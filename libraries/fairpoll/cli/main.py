@@ -29,6 +29,7 @@ COMMANDS = (
     "summary",
     "test",
     "trend",
+    "watch",
 )
 
 

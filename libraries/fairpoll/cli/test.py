@@ -13,11 +13,12 @@ import click
 
 from fairpoll.base.disk import writing_to
 from fairpoll.base.errors import FairpollError
+from fairpoll.cli.judging import COULD_NOT_RUN, EXIT_CODES, JudgingCommand
 from fairpoll.cli.options import NEW_FOLDER, POSITIVE, SERVERS, checked_servers, option, subject_options
 from fairpoll.cluster import KINDS
 from fairpoll.contract.subject import ATTRIBUTES, Subject, check_program
 from fairpoll.evidence import layout
-from fairpoll.reports.outcome import EXIT_CODES, outcome
+from fairpoll.reports.outcome import outcome
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import NAME_ORDERS
 from fairpoll.scenarios.packaged import SPECIFIED, find_scenario
@@ -25,25 +26,12 @@ from fairpoll.verdicts.expectation import THRESHOLDS, Threshold, Thresholds
 
 SUITES = Path(__file__).parents[1] / "suites"
 SUITE = "your_consumer"
-COULD_NOT_RUN = 3
 # Robot's own exit codes from here on mean that it was interrupted or had nothing to run.
 ROBOTS_OWN = 251
 
 
-class _NotRun(click.UsageError):
-    exit_code = COULD_NOT_RUN
-
-
-class _Judging(click.Command):
-    """A command whose wrong options have the exit code COULD_NOT_RUN."""
-
-    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
-        try:
-            return super().make_context(*arguments, **extra)
-        except click.UsageError as error:
-            hint = " Is it the consumer's? Then put the command into quotes."
-            more = hint if isinstance(error, click.NoSuchOption) else ""
-            raise _NotRun(error.format_message() + more, error.ctx) from None
+class _Judging(JudgingCommand):
+    unknown_hint = " Is it the consumer's? Then put the command into quotes."
 
 
 def _servers(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:

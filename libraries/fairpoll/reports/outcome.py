@@ -9,7 +9,6 @@ from fairpoll.evidence import layout
 from fairpoll.verdicts.shown import cannot_show
 from fairpoll.verdicts.verdict_json import JudgedRun, NotJudged, read_verdict, unmet
 
-EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
 # verdict.json has all sentences.
 MOST_SENTENCES = 10
 PAGES = ("summary.html", "log.html")

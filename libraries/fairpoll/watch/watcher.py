@@ -1,0 +1,66 @@
+"""Watches a group: sample after sample, until the time is over or it is stopped."""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+from confluent_kafka.admin import AdminClient
+
+from fairpoll.base.errors import ClusterError
+from fairpoll.cluster.connection import require_broker
+from fairpoll.watch.group import Follower, State
+from fairpoll.watch.oldest import Oldest
+from fairpoll.watch.position import Positions
+from fairpoll.watch.waiting import Waits
+
+# A cluster that has answered may be without an answer for this long, as while a broker starts again.
+PATIENCE_SECONDS = 120.0
+# The first answer of a cluster that was never reached.
+FIRST_SECONDS = 10.0
+
+
+def watch(
+    client_config: Mapping[str, str],
+    group: str,
+    topics: Collection[str],
+    interval_seconds: float,
+    stop: threading.Event,
+    warn: Callable[[str], None] = lambda _text: None,
+) -> Iterator[State]:
+    """The state of the group at each sample, until `stop` is set. Raises ClusterError.
+
+    A sample that fails is passed over, and `warn` gets the reason; the error is raised if the cluster does not
+    answer for PATIENCE_SECONDS. At the beginning, it must answer for FIRST_SECONDS, and the group exist.
+    """
+    require_broker(client_config)
+    logger = logging.Logger("fairpoll.watch")
+    logger.addHandler(logging.NullHandler())
+    client = AdminClient({**client_config, "client.id": "fairpoll-watch"}, logger=logger)
+    positions, follower = Positions(client, group, topics), Follower()
+    with contextlib.ExitStack() as stack:
+        waits = Waits(
+            stack.enter_context(Oldest(client_config)),
+            stack.enter_context(Oldest(client_config, "read_uncommitted")),
+        )
+        answered = due = time.monotonic()
+        patience = FIRST_SECONDS
+        while not stop.is_set():
+            try:
+                sample = positions.sample()
+            except ClusterError as error:
+                if time.monotonic() - answered > patience:
+                    raise
+                if patience == PATIENCE_SECONDS:
+                    warn(str(error))
+            else:
+                if not (sample.offsets or sample.members):
+                    raise ClusterError(
+                        f"group {group} has no member and has committed nothing: it does not exist, or is no "
+                        "consumer group (a share group?); name its topics to watch them nevertheless"
+                    )
+                yield follower.take(sample, waits.answer(sample))
+                answered, patience = time.monotonic(), PATIENCE_SECONDS
+            due = max(due + interval_seconds, time.monotonic())
+            stop.wait(due - time.monotonic())
