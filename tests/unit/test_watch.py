@@ -13,7 +13,7 @@ from fairpoll.contract.records import Partition
 from fairpoll.watch.arrivals import MOST_ENDS, Ends
 from fairpoll.watch.budgets import Budgets
 from fairpoll.watch.group import Follower, State
-from fairpoll.watch.position import Sample, Offsets
+from fairpoll.watch.position import Offsets, Sample
 from fairpoll.watch.waiting import Waiting
 
 P, Q = ("t", 0), ("q", 0)

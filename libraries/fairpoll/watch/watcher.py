@@ -31,8 +31,9 @@ def watch(
 ) -> Iterator[State]:
     """The state of the group at each sample, until `stop` is set. Raises ClusterError.
 
-    A sample that fails is passed over, and `warn` gets the reason; the error is raised if the cluster does not
-    answer for PATIENCE_SECONDS. At the beginning, it must answer for FIRST_SECONDS, and the group exist.
+    A sample that fails is passed over, and `warn` gets the reason; the error is raised if the cluster does
+    not answer for PATIENCE_SECONDS. At the beginning it must answer within FIRST_SECONDS, and the group must
+    exist.
     """
     require_broker(client_config)
     logger = logging.Logger("fairpoll.watch")
