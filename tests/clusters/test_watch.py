@@ -2,13 +2,18 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
+import yaml
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -17,6 +22,7 @@ from fairpoll.base.errors import ClusterError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.cluster.ports import HOST, free_ports
 from fairpoll.watch.oldest import Oldest
 from fairpoll.watch.position import Positions
 from fairpoll.watch.waiting import Waiting, Waits
@@ -217,3 +223,52 @@ def test_a_cluster_that_does_not_answer_and_a_group_that_does_not_exist_are_one_
     assert "group nobody has no member and has committed nothing" in refused(
         broker.client_config["bootstrap.servers"]
     )
+
+
+@pytest.mark.skipif(not shutil.which("prometheus"), reason="no prometheus on the PATH")
+def test_a_real_prometheus_scrapes_the_metrics(watched: Watched, tmp_path: Path):
+    watched.produce(5)
+    watched.commit(2)
+    metrics, prometheus = free_ports(2)
+    job = {
+        "job_name": "watch",
+        "scrape_interval": "1s",
+        "static_configs": [{"targets": [f"{HOST}:{metrics}"]}],
+    }
+    config = tmp_path / "prometheus.yml"
+    config.write_text(yaml.safe_dump({"scrape_configs": [job]}))
+    watch = [sys.executable, "-m", "fairpoll", "watch", "--group", watched.group, "--json"]
+    watch += ["--bootstrap-servers", watched.config["bootstrap.servers"], "--metrics-port", str(metrics)]
+    server = [
+        "prometheus",
+        f"--config.file={tmp_path}/prometheus.yml",
+        f"--storage.tsdb.path={tmp_path}/data",
+    ]
+    server += [f"--web.listen-address={HOST}:{prometheus}"]
+    labels = f'{{group="{watched.group}",topic="{watched.topic}",partition="0"}}'
+
+    def asked(metric: str, more: str = "") -> float | None:
+        query = urlencode({"query": f"{metric}{labels[:-1]}{more}}}"})
+        with (
+            suppress(OSError),
+            urlopen(f"http://{HOST}:{prometheus}/api/v1/query?{query}", timeout=5) as answer,
+        ):
+            found = json.load(answer)["data"]["result"]
+            return float(found[0]["value"][1]) if found else None
+        return None
+
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    processes = [subprocess.Popen(command, **quiet) for command in (watch, server)]
+    try:
+        wait_until(lambda: asked("fairpoll_lag_records") == 3, 60, "the lag in a query")
+        assert asked("fairpoll_answer", ',answer="age"') == 1
+        first = asked("fairpoll_oldest_message_age_seconds")
+        wait_until(
+            lambda: (asked("fairpoll_oldest_message_age_seconds") or 0) > (first or 0) + 1,
+            30,
+            "a longer wait",
+        )
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait(20)

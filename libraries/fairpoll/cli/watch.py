@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import click
 from rich.console import Console
@@ -20,6 +20,7 @@ from fairpoll.cli.process import connection, stop_on_signals
 from fairpoll.scenarios.units import parse_duration
 from fairpoll.watch.budgets import Budgets, Judgement
 from fairpoll.watch.group import Row, State
+from fairpoll.watch.metrics import served
 from fairpoll.watch.watcher import watch as samples
 
 MOST_ROWS = 30
@@ -87,13 +88,22 @@ Example: fairpoll watch --bootstrap-servers broker:9092 --group billing --topic 
 @option(
     "--json", "as_json", is_flag=True, help="Print an object for each sample, one a line, and one verdict."
 )
+@option(
+    "--metrics-port",
+    type=click.IntRange(1, 65_535),
+    help="Serve Prometheus metrics at this port.  [default: no metrics]",
+)
+@option("--metrics-host", default="127.0.0.1", help="The address at which metrics are served.")
 def watch(
+    *,
     bootstrap_servers: str,
     group: str,
     topics: Mapping[str, float | None],
     interval: float,
     duration: float | None,
     as_json: bool,
+    metrics_port: int | None,
+    metrics_host: str,
 ) -> None:
     """Sample the group until the time is over, show each sample, and give the verdict."""
     budgets = Budgets({topic: budget for topic, budget in topics.items() if budget is not None})
@@ -104,10 +114,13 @@ def watch(
         timer.daemon = True
         timer.start()
     try:
-        with _shown(as_json) as show:
+        with ExitStack() as stack:
+            receivers: list[Callable[[State], object]] = [budgets.take, stack.enter_context(_shown(as_json))]
+            if metrics_port:
+                receivers.append(stack.enter_context(served(group, metrics_port, metrics_host)).show)
             for state in samples(connection(bootstrap_servers), group, topics, interval, stop, _warn):
-                budgets.take(state)
-                show(state)
+                for receive in receivers:
+                    receive(state)
     except FairpollError as error:
         click.echo(f"fairpoll: {error}", err=True)
         sys.exit(COULD_NOT_RUN)
@@ -134,7 +147,7 @@ def _fields(judgement: Judgement) -> dict[str, object]:
 
 
 @contextmanager
-def _shown(as_json: bool) -> Iterator["Show"]:
+def _shown(as_json: bool) -> Iterator[Callable[[State], object]]:
     """A function that shows one state: as a line of JSON, in a table on the terminal, or now and then."""
     if as_json:
         yield lambda state: click.echo(_dumped(_state(state)))
@@ -227,6 +240,3 @@ def _state(state: State) -> dict[str, object]:
 
 def _dumped(data: object) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-
-
-Show = Callable[[State], object]
