@@ -23,8 +23,8 @@ from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.ports import HOST, free_ports
-from fairpoll.watch.oldest import Oldest
 from fairpoll.watch.position import Positions
+from fairpoll.watch.reader import Reader
 from fairpoll.watch.waiting import Waiting, Waits
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]
@@ -50,11 +50,14 @@ class Watched:
         self.admin = AdminClient(self.config)
         new = NewTopic(self.topic, num_partitions=1, config=topic_config)
         self.admin.create_topics([new])[self.topic].result(20)
-        self.positions = Positions(self.admin, self.group, [self.topic])
-        isolations = ("read_committed", "read_uncommitted")
+        readers = [
+            stack.enter_context(Reader(self.config, isolation))
+            for isolation in ("read_committed", "read_uncommitted")
+        ]
+        self.positions = Positions(self.admin, *readers, self.group, [self.topic])
         # A new coordinator loads its groups first.
         wait_until(self.coordinated, 30, "the coordinator")
-        self.waits = Waits(*(stack.enter_context(Oldest(self.config, one)) for one in isolations))
+        self.waits = Waits(*readers)
 
     def coordinated(self) -> bool:
         with suppress(ClusterError):

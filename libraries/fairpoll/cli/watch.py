@@ -1,12 +1,12 @@
 """`fairpoll watch`: how long messages wait for a live group, without taking part in it."""
 
-import json
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 import click
+import orjson
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -239,4 +239,4 @@ def _state(state: State) -> dict[str, object]:
 
 
 def _dumped(data: object) -> str:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return orjson.dumps(data).decode()

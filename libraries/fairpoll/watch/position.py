@@ -1,26 +1,22 @@
 """One sample of a group: the offsets of its partitions, and who owns them."""
 
+import math
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    IsolationLevel,
-    KafkaException,
-    TopicCollection,
-    TopicPartition,
-)
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    OffsetSpec,
-)
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
 
 from fairpoll.base import clock
 from fairpoll.base.errors import ClusterError
 from fairpoll.contract.records import Partition
+from fairpoll.watch.reader import Reader
 
 REQUEST_SECONDS = 10.0
+# How old the list of partitions and the log starts may be.
+REFRESH_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +56,24 @@ class Positions:
     another such partition: a topic that was never committed is seen from the first sample on.
     """
 
-    def __init__(self, client: AdminClient, group: str, topics: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        client: AdminClient,
+        committed: Reader,
+        everything: Reader,
+        group: str,
+        topics: Collection[str] = (),
+    ) -> None:
+        """`committed` reads with read_committed, `everything` with read_uncommitted."""
         self._client, self._group = client, group
+        self._committed_reader, self._reader = committed, everything
         self._topics: set[str] = set(topics)
         self._named = frozenset(topics)
+        # The partitions with their topics' ids, the log starts, and when they were asked for.
+        self._ids: dict[Partition, str] = {}
+        self._starts: dict[Partition, int] = {}
+        self._known_topics: set[str] = set()
+        self._asked_at = -math.inf
 
     def sample(self) -> Sample:
         """Raises ClusterError if the cluster does not answer, or a topic that was named does not exist."""
@@ -76,11 +86,10 @@ class Positions:
             for p in assigned:
                 owners[(p.topic, p.partition)] = f"{member.client_id} on {member.host.lstrip('/')}"
         self._topics |= {topic for topic, _ in (*owners, *committed)}
-        ids = self._partitions()
+        self._refresh()
+        ids, starts = self._ids, self._starts
         # The committed offset is asked for before the ends: it cannot be beyond them.
-        starts = self._listed(ids, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-        stable = self._listed(ids, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)  # type: ignore[no-untyped-call]
-        ends = self._listed(ids, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        stable, ends = self._committed_reader.ends(ids), self._reader.ends(ids)
         offsets = {
             p: Offsets(committed.get(p), starts[p], stable[p], max(ends[p], stable[p]), topic_id)
             for p, topic_id in ids.items()
@@ -88,6 +97,14 @@ class Positions:
         }
         members = [member.member_id for member in described.members]
         return Sample(asked_ms, clock.now_ms(), described.state.name.lower(), offsets, owners, members)
+
+    def _refresh(self) -> None:
+        """Ask for what seldom changes: partitions, ids and log starts."""
+        if self._topics == self._known_topics and time.monotonic() - self._asked_at < REFRESH_SECONDS:
+            return
+        self._known_topics, self._asked_at = set(self._topics), time.monotonic()
+        self._ids = self._partitions()
+        self._starts = self._reader.starts(self._ids)
 
     def _described(self) -> Any:
         asked = self._client.describe_consumer_groups([self._group], request_timeout=REQUEST_SECONDS)
@@ -118,25 +135,6 @@ class Positions:
                     raise ClusterError(f"topic {name}: {error.args[0].str()}") from None
                 continue
             found |= {(name, p.id): str(described.topic_id) for p in described.partitions}
-        return found
-
-    def _listed(
-        self,
-        partitions: Collection[Partition],
-        spec: OffsetSpec,
-        isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
-    ) -> dict[Partition, int]:
-        """The offsets that the brokers answer; a partition without a leader is left out."""
-        asked = {TopicPartition(*partition): spec for partition in partitions}
-        if not asked:
-            return {}
-        futures = self._client.list_offsets(asked, isolation_level=isolation, request_timeout=REQUEST_SECONDS)
-        found: dict[Partition, int] = {}
-        for partition, future in futures.items():
-            try:
-                found[(partition.topic, partition.partition)] = future.result(REQUEST_SECONDS).offset
-            except KafkaException:
-                continue
         return found
 
 

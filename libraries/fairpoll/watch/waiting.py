@@ -6,8 +6,8 @@ from typing import Literal, get_args
 
 from fairpoll.contract.records import Partition
 from fairpoll.watch.arrivals import Ends
-from fairpoll.watch.oldest import Found, Nothing, Oldest
 from fairpoll.watch.position import Sample
+from fairpoll.watch.reader import Found, Nothing, Reader
 
 # The kinds of answers. none: nothing waits. age: the oldest waiting record was read. blocked: it stands
 # behind an open transaction. deleted: the broker deleted records before the group read them. uncommitted: the
@@ -39,8 +39,8 @@ class Waiting:
 class Waits:
     """Answers for each sample of one group, in the order of time."""
 
-    committed_records: Oldest
-    all_records: Oldest
+    committed: Reader
+    everything: Reader
     _ends: dict[tuple[Partition, str], Ends] = field(default_factory=dict)
 
     def answer(self, sample: Sample) -> dict[Partition, Waiting]:
@@ -53,13 +53,13 @@ class Waits:
         positions = {p: max(o.committed or 0, o.start) for p, o in sample.offsets.items()}
         ids = {p: o.topic_id for p, o in sample.offsets.items()}
         stable = {p: at for p, at in positions.items() if at < sample.offsets[p].stable}
-        read = self.committed_records.read(stable, ids)
+        read = self.committed.read(stable, ids)
         blocked = {
             p: max(at, sample.offsets[p].stable)
             for p, at in positions.items()
             if sample.offsets[p].stable < sample.offsets[p].end and not isinstance(read.get(p), Found)
         }
-        behind = self.all_records.read(blocked, ids)
+        behind = self.everything.read(blocked, ids)
         return {
             p: self._of(p, sample, positions[p], read.get(p), behind.get(p), asked=p in stable)
             for p in sample.offsets

@@ -1,6 +1,5 @@
 """Watches a group: sample after sample, until the time is over or it is stopped."""
 
-import contextlib
 import logging
 import threading
 import time
@@ -11,12 +10,14 @@ from confluent_kafka.admin import AdminClient
 from fairpoll.base.errors import ClusterError
 from fairpoll.cluster.connection import require_broker
 from fairpoll.watch.group import Follower, State
-from fairpoll.watch.oldest import Oldest
 from fairpoll.watch.position import Positions
+from fairpoll.watch.reader import Reader
 from fairpoll.watch.waiting import Waits
 
 # A cluster that has answered may be without an answer for this long, as while a broker starts again.
 PATIENCE_SECONDS = 120.0
+# The share of one core that watching may take: with very many partitions, samples are taken less often.
+MOST_CPU = 0.05
 # The first answer of a cluster that was never reached.
 FIRST_SECONDS = 10.0
 
@@ -31,6 +32,8 @@ def watch(
 ) -> Iterator[State]:
     """The state of the group at each sample, until `stop` is set. Raises ClusterError.
 
+    Samples are `interval_seconds` apart, or as far as MOST_CPU allows.
+
     A sample that fails is passed over, and `warn` gets the reason; the error is raised if the cluster does
     not answer for PATIENCE_SECONDS. At the beginning it must answer within FIRST_SECONDS, and the group must
     exist.
@@ -39,14 +42,12 @@ def watch(
     logger = logging.Logger("fairpoll.watch")
     logger.addHandler(logging.NullHandler())
     client = AdminClient({**client_config, "client.id": "fairpoll-watch"}, logger=logger)
-    positions, follower = Positions(client, group, topics), Follower()
-    with contextlib.ExitStack() as stack:
-        waits = Waits(
-            stack.enter_context(Oldest(client_config)),
-            stack.enter_context(Oldest(client_config, "read_uncommitted")),
-        )
+    follower = Follower()
+    with Reader(client_config) as committed, Reader(client_config, "read_uncommitted") as everything:
+        positions = Positions(client, committed, everything, group, topics)
+        waits = Waits(committed, everything)
         answered = due = time.monotonic()
-        patience = FIRST_SECONDS
+        patience, cpu = FIRST_SECONDS, time.process_time()
         while not stop.is_set():
             try:
                 sample = positions.sample()
@@ -63,5 +64,6 @@ def watch(
                     )
                 yield follower.take(sample, waits.answer(sample))
                 answered, patience = time.monotonic(), PATIENCE_SECONDS
-            due = max(due + interval_seconds, time.monotonic())
+            cpu, before = time.process_time(), cpu
+            due = max(due + max(interval_seconds, (cpu - before) / MOST_CPU), time.monotonic())
             stop.wait(due - time.monotonic())

@@ -1,13 +1,22 @@
-"""Reads the oldest record that waits in a partition: the first that is delivered from a position on."""
+"""Reads from a cluster without a group: the ends of partitions, and the first record from a position on."""
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    TIMESTAMP_LOG_APPEND_TIME,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from fairpoll.base.background import abandon_after
 from fairpoll.contract.records import Partition
@@ -21,6 +30,7 @@ ANSWER_SECONDS = (1.0, 5.0)
 POLL_SECONDS = 0.1
 MOST_MESSAGES = 500
 CLOSE_SECONDS = 1.0
+REQUEST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +52,15 @@ class Nothing:
     before: int
 
 
-class Oldest:
-    """Reads single records as this isolation level delivers them. Use as a context.
+class Reader:
+    """Sees a cluster as a consumer of this isolation level does. Use as a context.
 
     It assigns itself the partitions, so that it joins no group, and commits nothing. What a position has
     answered is known until the position moves; that there was nothing is known up to the end seen then.
     """
 
     def __init__(self, client_config: Mapping[str, str], isolation: Isolation = "read_committed") -> None:
-        self._logger = logging.Logger("fairpoll.watch.oldest")
+        self._logger = logging.Logger("fairpoll.watch.reader")
         self._logger.addHandler(logging.NullHandler())
         self._clients = [
             Consumer(
@@ -73,7 +83,7 @@ class Oldest:
         ]
         self._known: dict[tuple[Partition, str, int], Found] = {}
 
-    def __enter__(self) -> "Oldest":
+    def __enter__(self) -> "Reader":
         return self
 
     def __exit__(
@@ -81,6 +91,23 @@ class Oldest:
     ) -> None:
         for client in self._clients:
             abandon_after(CLOSE_SECONDS, client.close)
+
+    def starts(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """The first offset that the brokers hold; partitions without an answer are left out."""
+        return self._listed(partitions, OFFSET_BEGINNING)
+
+    def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """The offset of the next record, with read_committed that before the first open transaction."""
+        return self._listed(partitions, OFFSET_END)
+
+    def _listed(self, partitions: Collection[Partition], which: int) -> dict[Partition, int]:
+        # One request for each broker, without a Python object for each answer, as the admin client has.
+        asked = [TopicPartition(*partition, which) for partition in partitions]
+        try:
+            answered = self._clients[0].offsets_for_times(asked, timeout=REQUEST_SECONDS) if asked else []
+        except KafkaException:
+            return {}
+        return {(p.topic, p.partition): p.offset for p in answered if p.error is None and p.offset >= 0}
 
     def read(
         self, positions: Mapping[Partition, int], topic_ids: Mapping[Partition, str]
