@@ -210,6 +210,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _state(state: State) -> dict[str, object]:
     shares = state.shares()
     return {
+        "timestamp": round(state.at_ms, 3),
         "seconds": round(state.seconds, 3),
         "state": state.state,
         "members": state.members,

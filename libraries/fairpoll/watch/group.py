@@ -32,12 +32,13 @@ class Row:
 
 @dataclass(frozen=True)
 class State:
-    """The group at one sample. `seconds` since the first sample; the counts are since then.
+    """The group at one sample: at `at_ms` since the epoch, `seconds` since the first; the counts since then.
 
     `left` counts members that were gone at a sample, `moved` partitions that had another owner than before,
     `backward` commits that went back.
     """
 
+    at_ms: float
     seconds: float
     state: str
     rows: Sequence[Row]
@@ -89,6 +90,7 @@ class Follower:
         self._members = set(sample.members)
         rows = [self._row(p, sample, answers[p]) for p in sorted(answers)]
         return State(
+            sample.seen_ms,
             (sample.seen_ms - self._began_ms) / 1000,
             sample.state,
             rows,
