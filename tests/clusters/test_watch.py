@@ -275,3 +275,4 @@ def test_a_real_prometheus_scrapes_the_metrics(watched: Watched, tmp_path: Path)
         for process in processes:
             process.terminate()
             process.wait(20)
+    assert processes[0].returncode == 0  # it gives its verdict, without a budget a pass

@@ -1,18 +1,22 @@
 """What is made of the samples of a live group: times of arrival, rates, stalls, and the verdict."""
 
 import math
+import socket
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from prometheus_client import CollectorRegistry, generate_latest
 
 import fairpoll.cli.watch as command
+from fairpoll.base.errors import FairpollError
 from fairpoll.cli.main import main
 from fairpoll.contract.records import Partition
 from fairpoll.watch.arrivals import MOST_ENDS, Ends
 from fairpoll.watch.budgets import Budgets
 from fairpoll.watch.group import Follower, State
+from fairpoll.watch.metrics import Metrics, served
 from fairpoll.watch.position import Offsets, Sample
 from fairpoll.watch.waiting import Waiting
 
@@ -135,6 +139,31 @@ def test_what_may_have_waited_or_was_not_answered_is_inconclusive():
     assert "for 1.0 to 90.0 s at second 0.0, allowed 5 s (never committed)" in sentence
     assert judged((0, Waiting("unknown")))[0] == "inconclusive"
     assert Budgets({"other": 1.0}).judged()[0].sentence == "topic other was not seen"
+
+
+def test_the_metrics_are_those_of_the_last_sample():
+    metrics, registry = Metrics('g"1'), CollectorRegistry()
+    registry.register(metrics)
+    assert b'fairpoll_samples_total{group="g\\"1"} 0.0' in generate_latest(registry)
+    first, last = states((sample(0, {P: 5, Q: 5}), WAITS), (sample(4, {P: 5}), WAITS))
+    metrics.show(first)
+    metrics.show(last)
+    lines = generate_latest(registry).decode().splitlines()
+    labels = '{group="g\\"1",partition="0",topic="t"}'
+    assert f"fairpoll_oldest_message_age_seconds{labels} 3.0" in lines
+    assert f"fairpoll_without_commit_seconds{labels} 4.0" in lines
+    assert 'fairpoll_answer{answer="age",group="g\\"1",partition="0",topic="t"} 1.0' in lines
+    assert 'fairpoll_answer{answer="none",group="g\\"1",partition="0",topic="t"} 0.0' in lines
+    assert 'fairpoll_samples_total{group="g\\"1"} 2.0' in lines
+    assert not [line for line in lines if 'topic="q"' in line]
+
+
+def test_metrics_at_a_port_that_is_taken_are_one_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        message = f"metrics cannot be served at 127.0.0.1:{port}: Address already in use"
+        with pytest.raises(FairpollError, match=message), served("g", port, "127.0.0.1"):
+            pass
 
 
 class TestTheCommand:
