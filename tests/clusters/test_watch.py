@@ -21,6 +21,7 @@ from brokers import opened
 from fairpoll.base.errors import ClusterError
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.base import Cluster
+from fairpoll.cluster.connection import admin_client
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.cluster.ports import HOST, free_ports
 from fairpoll.watch.position import Positions
@@ -54,7 +55,8 @@ class Watched:
             stack.enter_context(Reader(self.config, isolation))
             for isolation in ("read_committed", "read_uncommitted")
         ]
-        self.positions = Positions(self.admin, *readers, self.group, [self.topic])
+        watching = stack.enter_context(admin_client(self.config))
+        self.positions = Positions(watching, *readers, self.group, [self.topic])
         # A new coordinator loads its groups first.
         wait_until(self.coordinated, 30, "the coordinator")
         self.waits = Waits(*readers)

@@ -18,7 +18,8 @@ from fairpoll.cli.judging import COULD_NOT_RUN, EXIT_CODES, JudgingCommand
 from fairpoll.cli.options import POSITIVE, TOPIC, bootstrap_option, option
 from fairpoll.cli.process import connection, stop_on_signals
 from fairpoll.scenarios.units import parse_duration
-from fairpoll.watch.budgets import Budgets, Judgement
+from fairpoll.verdicts.verdict_json import worst
+from fairpoll.watch.budgets import Budgets
 from fairpoll.watch.group import Row, State
 from fairpoll.watch.metrics import served
 from fairpoll.watch.watcher import watch as samples
@@ -29,21 +30,20 @@ LINE_SECONDS = 10.0
 COLUMNS = ("partition", "oldest waits", "answer", "lag", "records/s", "no commit for", "owner", "note")
 
 
-Parameter = click.Parameter
-
-
-def _topics(_context: click.Context, _option: Parameter, texts: Sequence[str]) -> dict[str, float | None]:
+def _topics(
+    context: click.Context, parameter: click.Parameter, texts: Sequence[str]
+) -> dict[str, float | None]:
     """Each topic with its budget in seconds, None without one. Raises click.BadParameter."""
     found: dict[str, float | None] = {}
     for text in texts:
         topic, equals, time = text.partition("=")
         if not TOPIC.fullmatch(topic):
             raise click.BadParameter(f"{quoted(topic)} is not the name of a topic")
-        found[topic] = _duration(_context, _option, time) if equals else None
+        found[topic] = _duration(context, parameter, time) if equals else None
     return found
 
 
-def _duration(_context: click.Context, _option: Parameter, text: str | None) -> float | None:
+def _duration(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
     """The time in seconds. Raises click.BadParameter."""
     try:
         return None if text is None else parse_duration(text)
@@ -57,8 +57,8 @@ def _duration(_context: click.Context, _option: Parameter, text: str | None) -> 
     help="""Watch a live consumer group that is not under test: how long its oldest message has been waiting.
 
 The age is that of the oldest record that the group has not committed, read from its partition and not
-interpolated; nothing is committed, and no group is joined. A topic that the group never committed is shown
-first. With a budget for a topic, as --topic alerts=5s, the verdict is given at the end or on Ctrl-C.
+interpolated; nothing is committed, and no group is joined. A topic that the group never committed is shown,
+too. With a budget for a topic, as --topic alerts=5s, the verdict is given at the end or on Ctrl-C.
 
 Exit code 0: every budget was kept. 1: a message waited longer. 2: it could not be decided. 3: the group could
 not be watched.
@@ -125,25 +125,18 @@ def watch(
         click.echo(f"fairpoll: {error}", err=True)
         sys.exit(COULD_NOT_RUN)
     judgements = budgets.judged()
+    # Without a budget there is nothing to fail.
+    verdict = worst(judgement.status for judgement in judgements) if judgements else "pass"
     if as_json:
-        click.echo(_dumped({"verdict": _verdict(judgements), "judgements": [_fields(j) for j in judgements]}))
+        click.echo(_dumped({"verdict": verdict, "judgements": judgements}))
     else:
         for judgement in judgements:
             click.echo(f"{judgement.status.upper()}: {plain(judgement.sentence)}")
-    sys.exit(EXIT_CODES[_verdict(judgements)])
+    sys.exit(EXIT_CODES[verdict])
 
 
 def _warn(reason: str) -> None:
     click.echo(f"a sample failed: {reason}", err=True)
-
-
-def _verdict(judgements: Sequence[Judgement]) -> str:
-    statuses = [judgement.status for judgement in judgements]
-    return next((status for status in ("fail", "inconclusive") if status in statuses), "pass")
-
-
-def _fields(judgement: Judgement) -> dict[str, object]:
-    return {name: getattr(judgement, name) for name in Judgement.__slots__}
 
 
 @contextmanager
@@ -159,7 +152,7 @@ def _shown(as_json: bool) -> Iterator[Callable[[State], object]]:
 
 
 class _Lines:
-    """Prints a line on the worst partition every LINE_SECONDS, where there is no terminal for a table."""
+    """Without a terminal: prints the partition that waits longest, a line every LINE_SECONDS."""
 
     def __init__(self) -> None:
         self._next = 0.0
@@ -168,8 +161,8 @@ class _Lines:
         if state.seconds < self._next:
             return
         self._next = state.seconds + LINE_SECONDS
-        worst = state.worst
-        cells = ", ".join(filter(None, _cells(worst)[:4])) if worst else "no partitions"
+        longest = state.worst
+        cells = ", ".join(filter(None, _cells(longest)[:4])) if longest else "no partitions"
         click.echo(f"second {state.seconds:.0f}: {state.state}, {state.members} members; longest: {cells}")
 
 

@@ -181,8 +181,12 @@ class Admin:
 
     def coordinator(self, group: str) -> int:
         """The node that coordinates the group now. Raises ClusterError."""
+        return int(self.described(group).coordinator.id)
+
+    def described(self, group: str) -> Any:
+        """The client's ConsumerGroupDescription, by the group's coordinator. Raises ClusterError."""
         asked = self._client.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
-        return int(_result_of(asked[group], f"group {group}").coordinator.id)
+        return _result_of(asked[group], f"group {group}")
 
     def what_is_missing(self, brokers: int) -> str:
         """A message with the brokers that do not answer and the partitions that lack replicas; "" if none."""
@@ -201,8 +205,7 @@ class Admin:
 
     def members(self, group: str) -> GroupMembers | None:
         """The group's members now, with their partitions; None during a rebalance. Raises ClusterError."""
-        asked = self._client.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
-        described = _result_of(asked[group], f"group {group}")
+        described = self.described(group)
         if described.state in REBALANCING:
             return None
         partitions = {
@@ -248,11 +251,22 @@ class Admin:
         futures = self._client.incremental_alter_configs([asked], request_timeout=REQUEST_SECONDS)
         return _error_of(futures[asked]) is None
 
+    def described_topics(self, topics: Collection[str], optional: Collection[str] = ()) -> dict[str, Any]:
+        """The client's TopicDescription of each topic; without those `optional` ones that have an error.
+
+        Raises ClusterError for an error of any other one.
+        """
+        asked = TopicCollection(sorted(topics))
+        futures = self._client.describe_topics(asked, request_timeout=REQUEST_SECONDS) if topics else {}
+        return {
+            name: _result_of(future, f"topic {name}")
+            for name, future in futures.items()
+            if name not in optional or _error_of(future) is None
+        }
+
     def topic_ids(self, topics: Collection[str]) -> dict[bytes, str]:
         """The id of each topic -> its name. Raises ClusterError."""
-        asked = TopicCollection(list(topics))
-        futures = self._client.describe_topics(asked, request_timeout=REQUEST_SECONDS) if topics else {}
-        ids = {name: _result_of(future, f"topic {name}").topic_id for name, future in futures.items()}
+        ids = {name: described.topic_id for name, described in self.described_topics(topics).items()}
         halves = {
             name: (one.get_most_significant_bits(), one.get_least_significant_bits())
             for name, one in ids.items()

@@ -95,6 +95,9 @@ def wait_until_assigned(
     def owned(name: str) -> Set[Partition]:
         return assignments[name].current_assignment() or asked.get(name, set())
 
+    def ready(name: str) -> bool:
+        return wanted <= owned(name) or name in outside
+
     def all_assigned() -> bool:
         nonlocal ask_at
         for name, tail in tails.items():
@@ -117,11 +120,11 @@ def wait_until_assigned(
                         outside.add(name)
             ask_at = time.monotonic() + ASK_SECONDS
         for name, (_, members) in consumers.items():
-            members.assigned |= wanted <= owned(name) or name in outside
+            members.assigned |= ready(name)
         check()
         # One that has ended after its assignment is left to the judge.
         return all(
-            wanted <= owned(name) or name in outside or (members.assigned and not members.alive)
+            ready(name) or (members.assigned and not members.alive)
             for name, (_, members) in consumers.items()
         )
 

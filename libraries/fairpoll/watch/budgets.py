@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from fairpoll.base.text import count_text
+from fairpoll.checkers.finding import Status
 from fairpoll.contract.records import Partition
 from fairpoll.watch.group import Row, State
 
-Status = Literal["pass", "fail", "inconclusive"]
 # Kafka Connect's offset.flush.interval.ms, the longest default of all clients that were measured.
 SLOWEST_COMMITS_SECONDS = 60.0
 

@@ -4,17 +4,12 @@ import math
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
 
 from fairpoll.base import clock
-from fairpoll.base.errors import ClusterError
+from fairpoll.cluster.admin import Admin
 from fairpoll.contract.records import Partition
 from fairpoll.watch.reader import Reader
 
-REQUEST_SECONDS = 10.0
 # How old the list of partitions and the log starts may be.
 REFRESH_SECONDS = 5.0
 
@@ -50,7 +45,7 @@ class Sample:
 
 
 class Positions:
-    """Samples at the group again and again; joins nothing and commits nothing.
+    """Samples the group again and again; joins nothing and commits nothing.
 
     A partition is watched once a member owned it, the group committed in it, or its topic was named or had
     another such partition: a topic that was never committed is seen from the first sample on.
@@ -58,14 +53,14 @@ class Positions:
 
     def __init__(
         self,
-        client: AdminClient,
+        admin: Admin,
         committed: Reader,
         everything: Reader,
         group: str,
         topics: Collection[str] = (),
     ) -> None:
         """`committed` reads with read_committed, `everything` with read_uncommitted."""
-        self._client, self._group = client, group
+        self._admin, self._group = admin, group
         self._committed_reader, self._reader = committed, everything
         self._topics: set[str] = set(topics)
         self._named = frozenset(topics)
@@ -78,8 +73,8 @@ class Positions:
     def sample(self) -> Sample:
         """Raises ClusterError if the cluster does not answer, or a topic that was named does not exist."""
         asked_ms = clock.now_ms()
-        described = self._described()
-        committed = self._committed()
+        described = self._admin.described(self._group)
+        committed = self._admin.committed_offsets(self._group)
         owners: dict[Partition, str] = {}
         for member in described.members:
             assigned = member.assignment.topic_partitions if member.assignment else []
@@ -103,45 +98,11 @@ class Positions:
         if self._topics == self._known_topics and time.monotonic() - self._asked_at < REFRESH_SECONDS:
             return
         self._known_topics, self._asked_at = set(self._topics), time.monotonic()
-        self._ids = self._partitions()
+        # A topic that was not named may have been deleted since.
+        described = self._admin.described_topics(self._topics, optional=self._topics - self._named)
+        self._ids = {
+            (name, partition.id): str(topic.topic_id)
+            for name, topic in described.items()
+            for partition in topic.partitions
+        }
         self._starts = self._reader.starts(self._ids)
-
-    def _described(self) -> Any:
-        asked = self._client.describe_consumer_groups([self._group], request_timeout=REQUEST_SECONDS)
-        return _result(asked[self._group], f"group {self._group}")
-
-    def _committed(self) -> dict[Partition, int]:
-        asked = self._client.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(self._group)],
-            require_stable=False,
-            request_timeout=REQUEST_SECONDS,
-        )
-        answer = _result(asked[self._group], f"the offsets of group {self._group}")
-        return {(p.topic, p.partition): p.offset for p in answer.topic_partitions if p.offset >= 0}
-
-    def _partitions(self) -> dict[Partition, str]:
-        """The partitions of all topics, with the topic's id; a topic that was deleted is left out."""
-        if not self._topics:
-            return {}
-        futures = self._client.describe_topics(
-            TopicCollection(sorted(self._topics)), request_timeout=REQUEST_SECONDS
-        )
-        found: dict[Partition, str] = {}
-        for name, future in futures.items():
-            try:
-                described = future.result(REQUEST_SECONDS)
-            except KafkaException as error:
-                if name in self._named:
-                    raise ClusterError(f"topic {name}: {error.args[0].str()}") from None
-                continue
-            found |= {(name, p.id): str(described.topic_id) for p in described.partitions}
-        return found
-
-
-def _result(future: Any, what: str) -> Any:
-    try:
-        return future.result(REQUEST_SECONDS)
-    except KafkaException as error:
-        raise ClusterError(f"{what}: {error.args[0].name()} {error.args[0].str()}") from None
-    except TimeoutError:
-        raise ClusterError(f"{what}: no answer within {REQUEST_SECONDS:g} s") from None

@@ -1,6 +1,6 @@
 """How long the oldest message of each partition has been waiting for the group."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -126,11 +126,3 @@ class Waits:
         note = f"CreateTime is {abs(off):,.1f} s {'older' if off > 0 else 'newer'}"
         at_most = (now - earliest) / 1000 if earliest > 0 else (now - latest) / 1000
         return max(now - latest, 0.0) / 1000, at_most, note
-
-
-def of_topics(answers: Mapping[Partition, Waiting]) -> dict[str, Sequence[Waiting]]:
-    """The answers for the partitions of each topic."""
-    found: dict[str, list[Waiting]] = {}
-    for (topic, _), waiting in sorted(answers.items()):
-        found.setdefault(topic, []).append(waiting)
-    return dict(found)

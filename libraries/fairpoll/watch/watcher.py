@@ -1,14 +1,11 @@
 """Watches a group: sample after sample, until the time is over or it is stopped."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from confluent_kafka.admin import AdminClient
-
 from fairpoll.base.errors import ClusterError
-from fairpoll.cluster.connection import require_broker
+from fairpoll.cluster.connection import admin_client, require_broker
 from fairpoll.watch.group import Follower, State
 from fairpoll.watch.position import Positions
 from fairpoll.watch.reader import Reader
@@ -39,12 +36,13 @@ def watch(
     exist.
     """
     require_broker(client_config)
-    logger = logging.Logger("fairpoll.watch")
-    logger.addHandler(logging.NullHandler())
-    client = AdminClient({**client_config, "client.id": "fairpoll-watch"}, logger=logger)
     follower = Follower()
-    with Reader(client_config) as committed, Reader(client_config, "read_uncommitted") as everything:
-        positions = Positions(client, committed, everything, group, topics)
+    with (
+        admin_client(client_config) as admin,
+        Reader(client_config) as committed,
+        Reader(client_config, "read_uncommitted") as everything,
+    ):
+        positions = Positions(admin, committed, everything, group, topics)
         waits = Waits(committed, everything)
         answered = due = time.monotonic()
         patience, cpu = FIRST_SECONDS, time.process_time()
