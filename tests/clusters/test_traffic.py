@@ -14,7 +14,7 @@ from brokers import opened
 from fairpoll.base.errors import TrafficError
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.events import Event, EventWriter
-from fairpoll.contract.records import checksum_of
+from fairpoll.contract.records import MESSAGE_ID_HEADER, checksum_of
 from fairpoll.producer.messages import build_message
 from fairpoll.producer.traffic import BACKLOG_BATCH, PIECE, TrafficProducer, deliverable_in, live_plan
 from fairpoll.scenarios.model import Scenario, TopicPlan
@@ -50,7 +50,7 @@ def test_every_acked_message_is_a_line_that_tells_where_it_is_and_what_it_holds(
     names, ledger = {"high": "high.r", "low": "low.r"}, io.StringIO()
     try:
         cluster.create_topics({"high.r": 2, "low.r": 1})
-        producer = TrafficProducer(TRAFFIC, "r", names, cluster.client_config, EventWriter(ledger))
+        producer = TrafficProducer(TRAFFIC, "r%d", names, cluster.client_config, EventWriter(ledger))
         producer.produce_backlog()
         producer.produce_live(0.0, threading.Event())
         *_, complete = (event for event in lines(ledger) if event["name"] == "backlog_complete")
@@ -66,9 +66,12 @@ def test_every_acked_message_is_a_line_that_tells_where_it_is_and_what_it_holds(
         for message in read(cluster.client_config, list(names.values()), len(acked)):
             line = by_offset[message.topic(), message.partition(), message.offset()]
             plan = TRAFFIC.topics[0 if line["topic"] == "high" else 1]
-            sent = (plan, "r", line["sequence"], line["batch"], line["intended_ms"])
+            sent = (plan, "r%d", line["sequence"], line["batch"], line["intended_ms"])
             recorded = (message.key(), message.value(), line["checksum"], line["value_crc32"])
             assert recorded == build_message(*sent)
+            # Also on poison messages, whose body has no id.
+            message_id = f"r%d:{line['topic']}:{line['sequence']}".encode()
+            assert message.headers() == [(MESSAGE_ID_HEADER, message_id)]
             assert line["partition"] == plan.partition_of(line["sequence"])
             assert line["poison"] == (line["sequence"] in plan.poison)
             assert (line["batch"] == BACKLOG_BATCH) == (line["sequence"] < plan.backlog)

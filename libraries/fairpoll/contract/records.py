@@ -13,6 +13,9 @@ RecordId = tuple[str, int, int]
 
 # In a consumer's output folder: the records that are not JSON, under the policy `dead-letter`.
 DEAD_LETTERS = "dead_letters.json"
+# The header with a message's id, `<run id>:<scenario topic>:<sequence>`. It marks the messages of a run on a
+# topic that others write to as well, also messages whose body is not JSON.
+MESSAGE_ID_HEADER = "fairpoll-id"
 
 
 def partitions_of(event: Mapping[str, Any]) -> list[Partition]:

@@ -1,4 +1,4 @@
-"""Message bodies: the specification's fields, the run they belong to, and checksums of the whole."""
+"""Messages: a body with the specification's fields, the run it belongs to and checksums, and a header."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -19,6 +19,8 @@ class Messages:
         self.keys = [dump({"partition_key": f"key-{p}"}).encode() for p in range(topic.partitions)]
         self.poison = frozenset(topic.poison)
         self._id = f"{run_id}:{topic.name}:"
+        # A %-template of the header's value for a sequence; the same text as the body's id.
+        self.id = self._id.replace("%", "%%").encode() + b"%d"
         self._begin = f'{{"id":{_text(self._id)[:-1]}%d","type":{_text(topic.message_type)},"timestamp":"'
         self._data = (
             f'","data":{{"sequence_text":"message %d of {_text(topic.name)[1:]},"value":%d}},"batch_id":'

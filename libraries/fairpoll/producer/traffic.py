@@ -19,6 +19,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from fairpoll.base.clock import now_ms, now_seconds, sleep_until
 from fairpoll.base.errors import TrafficError
 from fairpoll.contract.events import EventWriter, dump, read_events
+from fairpoll.contract.records import MESSAGE_ID_HEADER
 from fairpoll.producer.messages import Messages
 from fairpoll.scenarios.model import Scenario, TopicPlan
 
@@ -218,15 +219,18 @@ class TrafficProducer:
         sound = f'"topic":{messages.topic},"batch":{burst.batch},{times},{SOUND},"sequence":'
         poisoned = sound.replace(SOUND, POISON)
         produce, report, keys, poison = self._producer.produce, self._report, messages.keys, messages.poison
+        header, message_id = MESSAGE_ID_HEADER, messages.id
         # The partition is chosen here, not by a hash, so that the load is even.
         for sequence, partition, value, checksums in messages.spell(
             burst.batch, intended_ms, self._ours(burst)
         ):
             line = poisoned if poison and sequence in poison else sound
             reporter = partial(report, line, sequence, partition, checksums)
+            headers: list[tuple[str, str | bytes | None]] = [(header, message_id % sequence)]
             while True:
                 try:
-                    produce(on_cluster, value, keys[partition], partition, reporter)
+                    # By position (callback, its other name, time, headers): names take a tenth longer.
+                    produce(on_cluster, value, keys[partition], partition, reporter, None, 0, headers)
                     break
                 except BufferError:
                     self._serve(QUEUE_FULL_WAIT_SECONDS)
