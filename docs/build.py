@@ -83,7 +83,7 @@ def criteria_page() -> str:
 
 def _criterion(criterion: Criterion) -> str:
     marks = ["guarantee"] * criterion.guarantee + ["load"] * criterion.depends_on_load
-    kinds = [EVIDENCE[kind] for kind in (criterion.needs, criterion.also_needs) if kind]
+    kinds = [EVIDENCE[kind] for kind in criterion.all_needs]
     needs = "; needs " + " and ".join(f"{kind.what} ({kind.source})" for kind in kinds) if kinds else ""
     head = f"`{criterion.keyword}`{needs}{''.join(f'; *{mark}*' for mark in marks)}"
     paragraphs = [" ".join(part.split()) for part in criterion.documentation.split("\n\n")]

@@ -81,6 +81,10 @@ It Should Put Records In The Right Place
 It Should Repeat Nothing Without Need
     No Forbidden Duplicates Should Be Delivered    yours
 
+It Should Deliver Each Message Once
+    Skip If    $DELIVERY != 'exactly-once'    it promises delivery at least once, not exactly once
+    Each Message Should Be Delivered Once    yours
+
 It Should Keep The Order
     Order Should Be Kept    yours
 

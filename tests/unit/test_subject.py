@@ -19,7 +19,9 @@ KEYWORDS = ("run_scenario", "run_scenarios_side_by_side", "start_scenario")
 
 
 def test_every_attribute_of_a_consumer_but_its_mode_is_declared_by_its_user():
-    assert {field.name for field in fields(Subject)} == {*ATTRIBUTES, "mode"}
+    # Where its records are seen takes two texts.
+    declared = {*ATTRIBUTES, "source"} - {"evidence", "query"}
+    assert {field.name for field in fields(Subject)} == {*declared, "mode"}
 
 
 def test_the_command_has_an_option_for_each_attribute():

@@ -5,7 +5,7 @@ Load excuses none of these failures.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -16,9 +16,9 @@ from fairpoll.checkers.assignment import assigned_at, assignments_of, between
 from fairpoll.checkers.finding import Finding, violations
 from fairpoll.checkers.losses import Losses
 from fairpoll.checkers.registry import criterion
+from fairpoll.checkers.repeats import committed_at, committed_by_partition, repeated
 from fairpoll.contract.records import Partition, RecordId
-from fairpoll.evidence.deliveries import Deliveries
-from fairpoll.evidence.history import ConsumerHistory, Recording
+from fairpoll.evidence.history import Recording
 from fairpoll.evidence.records import NOT_REPORTED, Array
 
 # Unreadable lines that a sentence quotes; each quote is a line of its own length.
@@ -173,14 +173,14 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
     """
     history = recording.consumers[consumer]
     assigned = assigned_at(recording, consumer)
-    committed = _committed_by_partition(history)
+    committed = committed_by_partition(history)
     delivered = history.delivered
 
     def forbidden(record_id: RecordId, before: float, again: float) -> bool:
         partition = record_id[:2]
         since = between(assigned[partition], before, again)
         # Only records that were uncommitted at the first assignment in between may be redelivered.
-        return since is None or record_id[2] < _committed_at(committed[partition], since)
+        return since is None or record_id[2] < committed_at(committed[partition], since)
 
     rows = [
         again
@@ -204,14 +204,22 @@ def no_forbidden_duplicates(recording: Recording, consumer: str) -> Finding:
     )
 
 
-def repeated(delivered: Deliveries) -> Iterator[tuple[int, int]]:
-    """The rows of redeliveries, each after the row of the delivery before it."""
-    record, first = delivered.record, delivered.first_row
-    again = delivered.where(lambda rows: first[record[rows]] != np.arange(rows.start, rows.stop))
-    some = np.concatenate((np.unique(first[record[again]]), again))
-    some = some[np.lexsort((some, record[some]))]
-    same = record[some[1:]] == record[some[:-1]]
-    return zip(some[:-1][same].tolist(), some[1:][same].tolist(), strict=True)
+@criterion(
+    "each message delivered once",
+    keyword="Each Message Should Be Delivered Once",
+    needs="records",
+    rests_on_steps=True,
+)
+def delivered_once(recording: Recording, consumer: str) -> Finding:
+    """No record was delivered twice, not even after a crash, a restart or a rebalance.
+
+    Only exactly-once delivery promises that. In a topic, committed transactions count.
+    """
+    delivered = recording.consumers[consumer].delivered
+    rows = [again for _, again in repeated(delivered)]
+    return violations(
+        consumer, "redelivered", delivered.record_ids(sorted(rows)), len(rows), "that {was} delivered before"
+    )
 
 
 @criterion(
@@ -243,7 +251,7 @@ def order_kept(recording: Recording, consumer: str) -> Finding:
     "delivered only while assigned",
     keyword="Records Should Be Delivered Only While Assigned",
     needs="assignments",
-    also_needs="records",
+    also_needs=("records", "lines"),
     guarantee=True,
     rests_on_steps=True,
 )
@@ -296,15 +304,3 @@ def _within(periods: Sequence[tuple[float, float]], moments: Array) -> Array:
     since, until = np.array([(-math.inf, -math.inf), *periods]).T
     within: Array = moments < until[np.searchsorted(since, moments, side="right") - 1]
     return within
-
-
-def _committed_by_partition(history: ConsumerHistory) -> dict[Partition, list[tuple[float, int]]]:
-    found: dict[Partition, list[tuple[float, int]]] = defaultdict(list)
-    for commit in history.commits:
-        found[(commit.topic, commit.partition)].append((commit.at, commit.offset))
-    return found
-
-
-def _committed_at(commits: Sequence[tuple[float, int]], moment: float) -> int:
-    """The highest offset known to be committed by then; 0 without a commit."""
-    return max((offset for at, offset in commits if at <= moment), default=0)

@@ -89,7 +89,7 @@ class Criterion:
     thresholds: Mapping[str, Threshold]
     keyword: str
     needs: Evidence | None = None
-    also_needs: Evidence | None = None
+    also_needs: tuple[Evidence, ...] = ()
     guarantee: bool = False
     subject: Subject = "consumer"
     depends_on_load: bool = False
@@ -104,7 +104,12 @@ class Criterion:
 
     def lacks(self, evidence: Collection[Evidence]) -> Evidence | None:
         """The first kind of evidence that it needs and that is missing; None if it can be judged."""
-        return next((kind for kind in (self.needs, self.also_needs) if kind and kind not in evidence), None)
+        return next((kind for kind in self.all_needs if kind not in evidence), None)
+
+    @property
+    def all_needs(self) -> tuple[Evidence, ...]:
+        """The kinds of evidence without any of which it cannot be judged."""
+        return (*((self.needs,) if self.needs else ()), *self.also_needs)
 
     @property
     def family(self) -> str:
@@ -182,7 +187,7 @@ def criterion(
     *,
     keyword: str = "",
     needs: Evidence | None = None,
-    also_needs: Evidence | None = None,
+    also_needs: tuple[Evidence, ...] = (),
     guarantee: bool = False,
     subject: Subject = "consumer",
     depends_on_load: bool = False,
@@ -198,7 +203,7 @@ def criterion(
     Args:
         title: shown to people; a threshold's name in braces stands for its value.
         keyword: the name of the keyword that judges it; default: the function's name and "Should Hold".
-        needs: the kind of evidence without which it is inconclusive; `also_needs` is a second one.
+        needs: the kind of evidence without which it is inconclusive; `also_needs` are further ones.
         guarantee: whether at-least-once delivery promises it under any load.
         subject: whether it judges a consumer, the producer or the run.
         depends_on_load: whether doubts about the load make it inconclusive.

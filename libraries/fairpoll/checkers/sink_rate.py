@@ -34,9 +34,10 @@ def rate_ignored(recording: Recording, consumer: str) -> str | None:
     absolute schedule makes up for lost time, so what counts is the number of records since the beginning.
     """
     worst, sentence = 0.0, None
+    together = _members_in_one_sink(recording, consumer)
     for member in recording.consumers[consumer].delivered.members:
         begun = _begun(recording, consumer, member)
-        for topics, spans in _rates(recording, begun):
+        for topics, spans in _rates(recording, begun, together):
             times = _deliveries(recording, consumer, member, topics)
             for span in spans:
                 excess, count, until = _excess(times, span)
@@ -69,8 +70,17 @@ def _begun(recording: Recording, consumer: str, member: str) -> float:
     return min(next(assigned, NEVER), float(mine[0]) if len(mine) else NEVER, latest)
 
 
-def _rates(recording: Recording, begun: float) -> Iterator[tuple[list[str], list[_Span]]]:
-    """The topics that share a rate, and the spans in which it applied; none for a time without a limit."""
+def _members_in_one_sink(recording: Recording, consumer: str) -> int:
+    """How many members deliver at the same time to one sink that does not know them."""
+    apart = recording.consumers[consumer].seen_in not in ("topic", "sql")
+    return 1 if apart or not any(verb == "join" for _, verb, _ in recording.steps) else 2
+
+
+def _rates(recording: Recording, begun: float, members: int) -> Iterator[tuple[list[str], list[_Span]]]:
+    """The topics that share a rate, and the spans in which it applied; none for a time without a limit.
+
+    So many members have the rate together.
+    """
     scenario, speed = recording.scenario, recording.speed
     changes = [
         (at, None if rate is None else rate / speed) for at, verb, rate in recording.steps if verb == "sink"
@@ -91,7 +101,7 @@ def _rates(recording: Recording, begun: float) -> Iterator[tuple[list[str], list
             if rate is not None:
                 at_once = BURST_SECONDS * speed * max(rate, before)
                 burst = max(at_once, scenario.settings.max_poll_records)
-                spans.append(_Span(max(at, begun), until, rate, burst))
+                spans.append(_Span(max(at, begun), until, rate * members, burst * members))
             before = rate or 0.0
         if topics:
             yield topics, spans

@@ -23,7 +23,12 @@ _STEADY_MS = 500.0
 _SENT_MS = 100.0
 
 
-@criterion("own times agree with the observation", keyword="Clock Should Be Honest", needs="records")
+@criterion(
+    "own times agree with the observation",
+    keyword="Clock Should Be Honest",
+    needs="records",
+    also_needs=("lines",),
+)
 def clock_honest(recording: Recording, consumer: str) -> Finding:
     """Each line that states a time was written at that time, as far as its file was observed from outside.
 

@@ -88,9 +88,10 @@ class Cluster(Protocol):
     def stop(self) -> None:
         """Stop everything `start` started and remove its data; logs stay. Safe to call twice."""
 
-    def create_topics(self, partitions: Mapping[str, int]) -> None:
+    def create_topics(self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None) -> None:
         """Create topics (name -> number of partitions) and wait until clients see them.
 
+        `settings` are topic properties, such as `message.timestamp.type`; the mock has none.
         Raises ClusterError, for one, when a topic exists with another number of partitions.
         """
 

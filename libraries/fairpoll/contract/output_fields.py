@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,8 +27,11 @@ class Fields:
     id: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> "Fields":
-        """From text such as `topic=meta.topic offset=meta.offset`, with defaults. Raises ValueError."""
+    def parse(cls, text: str, default: "Fields | None" = None) -> "Fields":
+        """From text such as `topic=meta.topic offset=meta.offset`, with defaults. Raises ValueError.
+
+        A default id gives way to `topic`, `partition` or `offset`.
+        """
         pairs = [pair.partition("=") for pair in text.split()]
         known = [field.name for field in fields(cls)]
         for name, equals, path in pairs:
@@ -36,7 +39,10 @@ class Fields:
                 raise ValueError(
                     f"'{name}{equals}{path}' is not one of {', '.join(known)} with =path.to.field"
                 )
-        return cls(**{name: path for name, _, path in pairs})
+        given = {name: path for name, _, path in pairs}
+        if given.keys() & {"topic", "partition", "offset"}:
+            given.setdefault("id", "")
+        return replace(default or cls(), **given)
 
     def read(self, line: Mapping[str, Any]) -> dict[str, Any]:
         """The line in the built-in consumers' format, without the fields that may be missing.

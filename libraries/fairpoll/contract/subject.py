@@ -16,9 +16,10 @@ from fairpoll.base.command_line import VARIABLE, program_of, shown
 from fairpoll.base.errors import ConsumerError
 from fairpoll.base.text import quoted
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.contract.source import SQL_PASSWORD, Source, fields_of
 
 # A kind of evidence that a consumer can be judged by; EVIDENCE describes each.
-Evidence = Literal["records", "contents", "places", "assignments", "buffers", "commits"]
+Evidence = Literal["records", "contents", "places", "lines", "assignments", "buffers", "commits"]
 ALL_EVIDENCE: frozenset[Evidence] = frozenset(get_args(Evidence))
 # The word for a consumer in suites.
 Mode = Literal["sync", "async", "bizon-sync", "bizon-async", "yours"]
@@ -27,6 +28,8 @@ MODES = get_args(Mode)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 # After this many a supervisor gives up, as systemd does by default.
 MOST_RESTARTS = 5
+# What a consumer promises of the delivery of each message.
+AT_LEAST_ONCE, EXACTLY_ONCE = PROMISES = ("at-least-once", "exactly-once")
 # Names with another meaning in a recording or in a suite.
 TAKEN = {*MODES[:-1], "producer", "run", "charts", "ledger", "samples", "observed"}
 
@@ -47,6 +50,9 @@ EVIDENCE: Mapping[Evidence, EvidenceKind] = {
     "records": EvidenceKind("which records it delivered", "events or output files"),
     "contents": EvidenceKind("what the records it delivered hold", "output files"),
     "places": EvidenceKind("which output its records went to", "output files"),
+    "lines": EvidenceKind(
+        "which member delivered each record, and when by its own clock", "events or output files"
+    ),
     "assignments": EvidenceKind(
         "which partitions were assigned to it", "events, or its group's coordinator on a real broker"
     ),
@@ -110,11 +116,15 @@ def _name(text: str, texts: Mapping[str, str]) -> str:
     return text
 
 
-def _fields(text: str, _texts: Mapping[str, str]) -> Fields:
+def _fields(text: str, texts: Mapping[str, str]) -> Fields:
     try:
-        return Fields.parse(text)
+        return Fields.parse(text, fields_of(texts["query"]) if texts["evidence"] else OUR_FIELDS)
     except ValueError as error:
         raise ConsumerError(f"CONSUMER_FIELDS: {error}") from None
+
+
+def _source(text: str, texts: Mapping[str, str]) -> Source | None:
+    return Source.parse(text, texts["query"])
 
 
 def _shows(text: str, texts: Mapping[str, str]) -> tuple[Evidence, ...]:
@@ -124,7 +134,15 @@ def _shows(text: str, texts: Mapping[str, str]) -> tuple[Evidence, ...]:
             known = ", ".join(EVIDENCE)
             raise ConsumerError(f"SHOWS: {quoted(kind)} is not a kind of evidence; one of: {known}")
     files: tuple[Evidence, ...] = ("records", "contents", "places")
-    return cast(tuple[Evidence, ...], tuple(kinds)) or (files if texts["fields"] else ())
+    seen: tuple[Evidence, ...] = ("records",)
+    expected = seen if texts["evidence"] else files if texts["fields"] else ()
+    return cast(tuple[Evidence, ...], tuple(kinds)) or expected
+
+
+def _delivery(text: str, _texts: Mapping[str, str]) -> str:
+    if text and text not in PROMISES:
+        raise ConsumerError(f"DELIVERY: {quoted(text)} is neither {' nor '.join(PROMISES)}")
+    return text or AT_LEAST_ONCE
 
 
 def _restart(text: str, _texts: Mapping[str, str]) -> bool:
@@ -144,8 +162,26 @@ ATTRIBUTES: Mapping[str, Attribute] = {
         "made from the command's program",
         _name,
     ),
+    "evidence": Attribute(
+        "Where its records are seen from outside: `topic[:NAME]`, a topic that it writes to; `sql:URL`, a "
+        f"database (its password in {SQL_PASSWORD}); `http[:PORT]`, a sink that the run serves at the sink's "
+        "rate.",
+        "EVIDENCE",
+        "evidence",
+        "what it prints, writes to files or commits",
+        _source,
+    ),
+    "query": Attribute(
+        "For `sql`: the query for all rows so far, with the column `id`, or `topic`, `partition` and "
+        "`offset`, and if there is one `time`, when the row was written.",
+        "QUERY",
+        "query",
+        "",
+        lambda text, _texts: text,
+    ),
     "fields": Attribute(
-        "The field mapping of its output files, such as `topic=meta.topic offset=meta.offset`.",
+        "The field mapping of its output files, such as `topic=meta.topic offset=meta.offset`, or of the "
+        "records seen from outside, such as `id=value.order.id`.",
         "CONSUMER_FIELDS",
         "fields",
         "the built-in format",
@@ -158,6 +194,14 @@ ATTRIBUTES: Mapping[str, Attribute] = {
         "shows",
         "what it leaves",
         _shows,
+    ),
+    "delivery": Attribute(
+        "What it promises of each message: `at-least-once`, or `exactly-once`, also across crashes and "
+        "rebalances.",
+        "DELIVERY",
+        "delivery",
+        AT_LEAST_ONCE,
+        _delivery,
     ),
     "restart": Attribute(
         "`yes`: start it again when it ends in the traffic, as a supervisor would: after 0.5 s, then after "
@@ -184,6 +228,8 @@ class Subject:
     shows: tuple[Evidence, ...] = ()
     restart: bool = False
     mode: str = ""
+    source: Source | None = None
+    delivery: str = AT_LEAST_ONCE
 
     @classmethod
     def parse(cls, mode: str, texts: Mapping[str, str]) -> "Subject":
@@ -194,7 +240,9 @@ class Subject:
         # The command first: without one nothing else matters.
         command = _command(given["command"], given)
         rest = {name: a.parse(given[name], given) for name, a in ATTRIBUTES.items() if name != "command"}
-        return cls(command=command, mode=mode, **rest)
+        source = rest.pop("evidence")
+        del rest["query"]
+        return cls(command=command, mode=mode, source=source, **rest)
 
     @classmethod
     def built_in(cls, mode: str) -> "Subject":
@@ -208,16 +256,29 @@ class Subject:
     @property
     def recorded(self) -> "JudgedConsumer":
         """What run.json and verdict.json say of it."""
-        return JudgedConsumer(shown(self.command), self.shows, self.restart)
+        evidence = self.source.text if self.source else ""
+        delivery = "" if self.delivery == AT_LEAST_ONCE else self.delivery
+        return JudgedConsumer(shown(self.command), self.shows, self.restart, evidence, delivery)
 
 
 @dataclass(frozen=True)
 class JudgedConsumer:
-    """A consumer that is not built in: its command line, without secrets, and what was declared of it."""
+    """A consumer that is not built in: its command line, without secrets, and what was declared of it.
+
+    `evidence` is where its records were seen from outside, `delivery` its promise if that is more than
+    at-least-once.
+    """
 
     command: str
     shows: tuple[str, ...]
     restart: bool = False
+    evidence: str = ""
+    delivery: str = ""
+
+    @property
+    def seen_in(self) -> str:
+        """The kind of sink in which its records were seen from outside, "" for none."""
+        return self.evidence.partition(":")[0]
 
 
 def name_of_command(command: Sequence[str]) -> str:

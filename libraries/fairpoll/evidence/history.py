@@ -121,6 +121,8 @@ class ConsumerHistory:
     commit_source: CommitSource | None = None
     # None if the coordinator's members were not observed.
     group: ObservedGroup | None = None
+    # The kind of sink in which its records were seen from outside (`contract.source`); "" by its own lines.
+    seen_in: str = ""
 
     @property
     def peak_memory_bytes(self) -> int:

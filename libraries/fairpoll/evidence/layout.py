@@ -10,6 +10,10 @@ SAMPLES = "samples.jsonl"
 OBSERVED = "observed.jsonl"
 EVENTS = "events.jsonl"
 CLIENT_LOG = "client.log"
+# The records that were seen in a consumer's sink from outside, and the events of the process that saw them.
+SEEN = "seen.jsonl"
+COLLECTED = "collected.jsonl"
+COLLECTOR_LOG = "collector.log"
 # In a consumer's folder: the files of a second member.
 FIRST_MEMBER, SECOND_MEMBER = "member-1", "member-2"
 

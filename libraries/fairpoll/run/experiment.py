@@ -33,6 +33,7 @@ from fairpoll.contract.output_fields import OUR_FIELDS
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.producer.traffic import deliverable_in
+from fairpoll.run.collectors import output_topic
 from fairpoll.run.groups import PRODUCED_SECONDS, ConsumerGroups, Progress
 from fairpoll.run.members import Members
 from fairpoll.run.names import group_names, topic_names, topic_suffix
@@ -48,6 +49,7 @@ CLUSTER_CHECK_SECONDS = 2.0
 LEAD_SECONDS = 0.5
 LEAD_SECONDS_A_CONSUMER = 0.1
 BACKLOG_SECONDS = 120.0
+APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
 
 
 @dataclass
@@ -130,6 +132,9 @@ class Experiment:
         )
         with self._processes:
             self.cluster.create_topics({self.topic_names[t.name]: t.partitions for t in scaled.topics})
+            partitions = max(topic.partitions for topic in scaled.topics)
+            # Before an output topic's first record the broker must know that its time counts.
+            self.cluster.create_topics(dict.fromkeys(self.output_topics, partitions), APPEND_TIME)
             self._produce_backlog()
             self._note(produced_ms=clock.now_ms())
             life.run(self._start_traffic, self._wait_until_produced)
@@ -149,6 +154,15 @@ class Experiment:
     def topic_names(self) -> dict[str, str]:
         """The scenario's topic names -> those on the cluster, which carry the run id."""
         return topic_names(self.scenario, self.run_id)
+
+    @property
+    def output_topics(self) -> list[str]:
+        """The topics that the run makes for consumers whose records are seen in a topic without a name."""
+        return [
+            output_topic(consumer.source, self.groups[consumer.name])
+            for consumer in self.consumers
+            if consumer.source and consumer.source.kind == "topic" and not consumer.source.place
+        ]
 
     @property
     def groups(self) -> dict[str, str]:

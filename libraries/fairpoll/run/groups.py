@@ -5,6 +5,7 @@ Start, assignment, observation during the timeline, drain and stop.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from fairpoll.base import clock
@@ -14,6 +15,7 @@ from fairpoll.base.waiting import wait_until
 from fairpoll.contract.environment import connection_variables
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
+from fairpoll.run.collectors import Collectors
 from fairpoll.run.members import Members, environment_of
 from fairpoll.run.names import group_names
 from fairpoll.run.observer import Observer
@@ -67,6 +69,7 @@ class ConsumerGroups:
     outputs: DeliveryCounter | None = None
     members: dict[str, Members] = field(init=False)
     _observer: Observer = field(init=False)
+    _collectors: Collectors = field(init=False)
     _pauses_noted: int = 0
     # The consumers whose session in the consumer protocol is the broker's.
     _brokers_session: set[str] = field(default_factory=set)
@@ -106,8 +109,15 @@ class ConsumerGroups:
             same_clock=self.same_clock,
         )
         usage = UsageSampler(self.folder / layout.SAMPLES, self.members, lambda name: self.members[name].tree)
-        # The processes are stopped before the sampler takes its last sample, also after an error.
-        with self._observer, sampler, usage, self.processes:
+        collectors = self._collectors = Collectors(
+            self.consumers, self.names, self.run_id, self.folder, self.client_config, self.processes.apart()
+        )
+        # The processes are stopped before the collectors read what is left, and the sampler takes its last
+        # sample, also after an error.
+        with self._observer, sampler, usage, collectors, self.processes:
+            for name, given in collectors.start(self.scenario, self.check).items():
+                self.members[name].environment |= given
+                self.members[name].sink_changed = partial(collectors.set_sink, name)
             self._start_members(partitions, sampler)
             self._watch(agree_start())
             to_deliver = wait_until_produced()
@@ -145,6 +155,7 @@ class ConsumerGroups:
         """Raise FairpollError if a process has ended that must not (see `Members.check`), or `check` does."""
         self.check()
         self._check_host()
+        self._collectors.check()
         for group in self.members.values():
             group.check()
 
@@ -222,6 +233,7 @@ class ConsumerGroups:
             nonlocal moved_at
             self.check_cluster()
             self._check_host()
+            self._collectors.check()
             for group in self.members.values():
                 group.watch()
             for name, total in outputs.totals().items():

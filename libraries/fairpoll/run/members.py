@@ -1,6 +1,6 @@
 """The processes of one consumer under test: its first member, and a second one that may join it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from fairpoll.contract.environment import (
 )
 from fairpoll.contract.events import Tail
 from fairpoll.contract.records import DEAD_LETTERS
+from fairpoll.contract.source import SINK_URL
 from fairpoll.contract.subject import MOST_RESTARTS, Subject
 from fairpoll.evidence import layout
 from fairpoll.evidence.facts import Process
@@ -62,6 +63,8 @@ class Members:
     first: ChildProcess | None = None
     second: ChildProcess | None = None
     assigned: bool = False
+    # Passes on a change of the sink's rate to a sink that is served.
+    sink_changed: Callable[[float | None], None] = lambda _rate: None
     _started: list[ChildProcess] = field(default_factory=list)
     _excused: list[ChildProcess] = field(default_factory=list)
     _ended: list[ChildProcess] = field(default_factory=list)
@@ -72,7 +75,7 @@ class Members:
 
     def files(self, scenario: Scenario) -> list[Path]:
         """The files in which its members may leave what they do."""
-        names = {*(topic.output for topic in scenario.topics), layout.EVENTS, DEAD_LETTERS}
+        names = {*(topic.output for topic in scenario.topics), layout.EVENTS, layout.SEEN, DEAD_LETTERS}
         return [
             folder / name for folder in (self.folder, self.folder / layout.SECOND_MEMBER) for name in names
         ]
@@ -146,6 +149,7 @@ class Members:
             self.environment.pop(TOPIC_SINK_RATES, None)
         else:
             self.environment[SINK_RATE] = f"{rate:g}"
+        self.sink_changed(rate)
         for process in self.running:
             process.send_command("drain" if rate is None else f"sink {rate:g}")
 
@@ -157,7 +161,7 @@ class Members:
     @property
     def has_written(self) -> bool:
         """Whether the first member has written to a file of its own in its folder."""
-        ours = (layout.EVENTS, layout.CLIENT_LOG)
+        ours = (layout.EVENTS, layout.CLIENT_LOG, layout.COLLECTED, layout.COLLECTOR_LOG)
         files = [path for path in self.folder.iterdir() if path.is_file() and path.name not in ours]
         return any(path.stat().st_size for path in files)
 
@@ -249,6 +253,8 @@ class Members:
     def _launch(self, name: str, folder: Path) -> ChildProcess:
         member = layout.member_of(folder) or layout.FIRST_MEMBER
         environment = {**self.environment, OUTPUT_FOLDER: str(folder), MEMBER: member}
+        if url := environment.get(SINK_URL):
+            environment[SINK_URL] = f"{url}/{member}"
         events, log = folder / layout.EVENTS, folder / layout.CLIENT_LOG
         self._tails.setdefault(events, Tail(events))
         self._read_assignments()

@@ -5,14 +5,16 @@ from pathlib import Path
 
 from fairpoll.contract.events import Event, Tail
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
-from fairpoll.evidence.layout import EVENTS, SAMPLES, SECOND_MEMBER
+from fairpoll.evidence.layout import EVENTS, SAMPLES, SECOND_MEMBER, SEEN
 from fairpoll.scenarios.model import Scenario
 
 Counts = dict[str, dict[str, int]]
 
 
 class DeliveryCounter:
-    """Distinct records delivered by each consumer, by its output files, else its events, else its commits.
+    """Distinct records delivered by each consumer, by the best evidence of each.
+
+    That is what was seen in its sink, else its output files, else its events, else its commits.
 
     `places` maps a consumer's name to its folder and its output format, `topic_names` the scenario's topics
     to those on the cluster. `sizes` has the size of each of their files by its path, as it was last observed.
@@ -100,7 +102,7 @@ class DeliveryCounter:
 
 
 class _Delivered:
-    """The records of one consumer, by its output files, or by its events if there are no files."""
+    """The records of one consumer, by its sink, its output files, or its events if there are neither."""
 
     def __init__(
         self,
@@ -111,8 +113,8 @@ class _Delivered:
         sizes: Mapping[str, int],
     ) -> None:
         places = (folder, folder / SECOND_MEMBER)
-        files = [place / output for place in places for output in outputs]
-        self._outputs = {str(file): Tail(file) for file in files}
+        self._outputs = {str(place / name): Tail(place / name) for place in places for name in outputs}
+        self._sink = {str(place / SEEN): Tail(place / SEEN) for place in places}
         self._events = [Tail(place / EVENTS) for place in places]
         self._fields = fields
         self._names = names
@@ -123,8 +125,9 @@ class _Delivered:
 
     def count(self) -> dict[str, int]:
         sizes = self._sizes
-        if any(path in sizes for path in self._outputs):
-            for path, tail in self._outputs.items():
+        files = self._sink if any(path in sizes for path in self._sink) else self._outputs
+        if any(path in sizes for path in files):
+            for path, tail in files.items():
                 if sizes.get(path, 0) > tail.offset:
                     lines = tail.read()
                     self._add(lines if self._ours else map(self._in_our_fields, lines))

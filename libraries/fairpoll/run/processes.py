@@ -275,6 +275,10 @@ class ChildProcesses:
             self._registry.add_process(process.pid, process.mark)
         return process
 
+    def apart(self) -> "ChildProcesses":
+        """No processes yet, and the same registry: for those that are stopped after these."""
+        return ChildProcesses(self._registry)
+
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
         """Stop all at the same time, the last one first; kill those that are running after the timeout.
 

@@ -72,7 +72,7 @@ class Recorder(AbstractContextManager["Recorder", None]):
             registry=self.registry,
             only_volume=only_volume or None,
         )
-        self._topics += experiment.topic_names.values()
+        self._topics += [*experiment.topic_names.values(), *experiment.output_topics]
         self._groups += experiment.groups.values()
         return experiment
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from fairpoll.checkers import DELIVERY_GUARANTEES
+from fairpoll.contract.subject import EXACTLY_ONCE
 from fairpoll.scenarios.model import CONTROL
 from fairpoll.scenarios.packaged import SPECIFIED, find_scenario
 from fairpoll.scenarios.units import parse_duration, parse_mebibytes, parse_records, parse_share
@@ -108,5 +109,7 @@ def judge_plainly(verdict: Verdict, consumer: str, thresholds: Thresholds) -> No
         verdict.judge(criterion, consumer, seconds=thresholds.silent_at_most)
     verdict.judge("stops_when_asked", consumer, seconds=thresholds.stops_within)
     verdict.judge("memory_grows_at_most", consumer, mebibytes=thresholds.memory_grows_at_most)
-    for criterion in (*DELIVERY_GUARANTEES, "buffers_bounded", "pauses_pair_up"):
+    judged = verdict.recording.facts.judged.get(consumer)
+    once = ["delivered_once"] if judged and judged.delivery == EXACTLY_ONCE else []
+    for criterion in (*DELIVERY_GUARANTEES, *once, "buffers_bounded", "pauses_pair_up"):
         verdict.judge(criterion, consumer)

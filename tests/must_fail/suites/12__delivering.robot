@@ -15,6 +15,8 @@ Counts Only                            counts only                            no
 Alters The Payload                     alters the payload                     content_intact                     -
 Writes Into The Wrong File             writes into the wrong file             right_place                        -
 Writes Twice                           writes twice                           no_forbidden_duplicates            -
+Delivered Once                         [Template]                             Criterion Should Fail
+                                       delivered_once                         writes twice                       async
 Tears A Line                           tears a line                           output_readable                    -
 Prints Its Log                         prints its log                         output_readable                    -
 Invents Records                        invents records                        only_acked_delivered               order_kept commits_caught_up no_forbidden_duplicates

@@ -87,8 +87,8 @@ class MockCluster(Cluster):
             log = self._options.log_folder / "mock.log"
             raise ClusterError(f"the mock cluster ended on its own; its log ({log}):\n{last_lines(log)}")
 
-    def create_topics(self, partitions: Mapping[str, int]) -> None:
-        """Create topics; they can be used at once. Raises ClusterError."""
+    def create_topics(self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None) -> None:
+        """Create topics, without `settings`; they can be used at once. Raises ClusterError."""
         # Each command is followed by its answer, before another thread sends one.
         with self._asking:
             for name, count in partitions.items():

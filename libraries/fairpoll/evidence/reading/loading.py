@@ -75,7 +75,8 @@ class _Reader:
 
     def files(self) -> set[str]:
         """The files that are written line by line, relative to the recording's folder."""
-        outputs = {topic.output for topic in self.facts.scenario.topics} | {layout.EVENTS, DEAD_LETTERS}
+        outputs = {topic.output for topic in self.facts.scenario.topics}
+        outputs |= {layout.EVENTS, layout.SEEN, DEAD_LETTERS}
         found = (p for p in self.folder.rglob("*") if p.name in outputs)
         consumers = self.facts.consumers
         return {
@@ -160,8 +161,9 @@ class _Reader:
         """
         folder = self.folder / name
         folders = [one for one in (folder, folder / layout.SECOND_MEMBER) if one.exists()]
-        outputs = [one / topic.output for one in folders for topic in self.facts.scenario.topics]
-        outputs = [path for path in outputs if path.exists()]
+        seen_in = self.facts.judged[name].seen_in if name in self.facts.judged else ""
+        names = [layout.SEEN] if seen_in else [topic.output for topic in self.facts.scenario.topics]
+        outputs = [one / file for one in folders for file in names if (one / file).exists()]
         times = LineTimes(self._observations(name), self.folder, self._frozen(name), self.own_times)
         gatherer = Gatherer(acked, self.numbering, self._clock(name), self.facts.run_id, self.tables, times)
         events, reported = self._events(name, folders, gatherer, with_records=not outputs)
@@ -176,7 +178,8 @@ class _Reader:
         if self.facts.drain_ms is not None:
             gatherer.drain = self.time(self.facts.drain_ms)
         if outputs:
-            evidence: set[Evidence] = {"records", "contents", "places"}
+            evidence: set[Evidence] = {"records", "contents"}
+            evidence |= set() if seen_in else {"places", "lines"}
             fields = Fields(**self.facts.fields.get(name, {}))
             for path in outputs:
                 gatherer.output(path, layout.member_of(path.parent), fields)
@@ -186,15 +189,14 @@ class _Reader:
             if gatherer.without_content:
                 evidence.discard("contents")
         elif reported:
-            evidence = {"records"}
+            evidence = {"records", "lines"}
         else:
             evidence = set()
             gatherer.behind_commits(commits)
         if any(event["name"] == "partitions_assigned" for event in events):
             evidence.add("assignments")
         joined = membership.joined if membership else "assignments" in evidence
-        if commits or joined or samples.source is None:
-            evidence.add("commits")
+        evidence |= {"commits"} if commits or joined or samples.source is None else set()
         if samples.memory or any("buffered" in e for event in events for e in event.get("partitions", ())):
             evidence.add("buffers")
         commits += [
@@ -218,6 +220,7 @@ class _Reader:
             times.stamps,
             samples.source,
             membership.observed() if membership else None,
+            seen_in,
         )
 
     def _observations(self, consumer: str) -> Observations:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fairpoll.evidence.layout import SEEN
 from fairpoll.evidence.reading.strict import read_samples
 from fairpoll.evidence.records import Array
 from fairpoll.evidence.stamps import Example, Stamps
@@ -124,6 +125,8 @@ class LineTimes:
         return self._of(path) is not None
 
     def _of(self, path: Path) -> Spans | None:
+        if path.name == SEEN:  # its times are those of the sink, from outside
+            return None
         if path not in self._spans:
             name = path.relative_to(self.folder).as_posix()
             self._spans[path] = self.observations.of(path, name)

@@ -179,7 +179,9 @@ def events_query(*, with_records: bool) -> Query:
 
 
 def _path(path: str) -> str:
-    """SQL for the JSON text at this path; NULL if there is nothing. Text on the way is read as JSON."""
+    """SQL for the JSON text at this path; NULL if there is none. Text on the way is read as JSON."""
+    if not path:
+        return "NULL::VARCHAR"
     first, *names = path.split(".")
     text = f"{_identifier(first)}::VARCHAR"
     for name in names:
