@@ -126,11 +126,11 @@ class LocalCluster(Cluster):
                     f"({broker.log}) ends with:\n{last_lines(broker.log)}"
                 )
 
-    def create_topics(self, partitions: Mapping[str, int]) -> None:
+    def create_topics(self, partitions: Mapping[str, int]) -> set[str]:
         """Create topics, replicated to every broker. Raises ClusterError."""
         if self._admin is None:
             raise ClusterError("the local cluster is not running")
-        self._admin.create_topics(partitions, replication_factor=min(3, len(self.brokers)))
+        return self._admin.create_topics(partitions, replication_factor=min(3, len(self.brokers)))
 
     def set_session(self, group: str, session_ms: int) -> bool:
         """Set the session timeout of the group's members. False if the brokers do not take it."""
