@@ -9,6 +9,8 @@ LEDGER = "ledger.jsonl"
 SAMPLES = "samples.jsonl"
 OBSERVED = "observed.jsonl"
 EVENTS = "events.jsonl"
+# The offsets of other producers' messages in topics that the run did not create.
+FOREIGN = "foreign.jsonl"
 CLIENT_LOG = "client.log"
 # In a consumer's folder: the files of a second member.
 FIRST_MEMBER, SECOND_MEMBER = "member-1", "member-2"
@@ -41,4 +43,6 @@ def observed_of(consumer: str) -> str:
 
 def is_ours(name: str) -> bool:
     """Whether the harness wrote this file: these are complete unless the run was interrupted."""
-    return name in (LEDGER, SAMPLES, OBSERVED) or name.startswith(("ledger/", "samples/", "observed/"))
+    return name in (LEDGER, SAMPLES, OBSERVED, FOREIGN) or name.startswith(
+        ("ledger/", "samples/", "observed/")
+    )
