@@ -45,6 +45,11 @@ def test_the_fixed_group_is_that_of_the_consumer_under_test():
         group_names(["sync", "mine", "yours"], "r1", fixed="g")
 
 
+def test_runs_with_a_fixed_group_come_one_after_the_other():
+    assert SCENARIO.may_run_beside_others
+    assert not replace(SCENARIO, group="g").may_run_beside_others
+
+
 @pytest.mark.parametrize(
     ("record", "foreign"),
     [

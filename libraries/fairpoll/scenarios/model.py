@@ -274,6 +274,11 @@ class Scenario:
         return replace(self, names=order, title=self.title + reverse)
 
     @property
+    def may_run_beside_others(self) -> bool:
+        """Whether it may run at the same time as others; two runs cannot have one group."""
+        return self.side_by_side and not self.group
+
+    @property
     def has_fixed_topics(self) -> bool:
         """Whether a topic has a fixed name on the cluster."""
         return any(topic.fixed_name for topic in self.topics)
