@@ -179,3 +179,8 @@ def test_a_command_that_cannot_be_started_is_reported_before_anything_is_run(
     done = CliRunner().invoke(command.test, ["--output-folder", str(tmp_path / "results"), given])
     assert (done.exit_code, done.output) == (3, f"fairpoll: {message}\n")
     assert not (tmp_path / "results").exists()
+
+
+def test_a_prefix_becomes_the_suites_variable():
+    assert "PREFIX:team-a." in robot_arguments({**GIVEN, "prefix": "team-a."})
+    assert not any(argument.startswith("PREFIX:") for argument in robot_arguments(GIVEN))

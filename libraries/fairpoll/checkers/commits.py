@@ -216,9 +216,12 @@ def commits_caught_up(recording: Recording, consumer: str) -> Finding:
 def _is_next_to_read(recording: Recording, partition: Partition, last: int, committed: int | None) -> bool:
     """Whether a consumer that has read everything up to `last` or beyond it continues at this offset.
 
-    The log may end behind a gap after its last message, at most as wide as the widest gap before it.
+    The log may end behind a gap after its last message, at most as wide as the widest gap before it. On a
+    shared topic the end was read after the run.
     """
     if committed is None or committed <= last:
         return False
+    if partition in recording.shared.end:
+        return committed <= recording.shared.end[partition]
     offsets = recording.acked.offset[recording.acked.by_partition.get(partition, slice(0, 0))]
     return bool(committed <= offsets.max(initial=last) + np.diff(offsets).max(initial=1))

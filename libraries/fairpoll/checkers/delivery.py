@@ -14,6 +14,7 @@ import numpy as np
 from fairpoll.base.text import count_text
 from fairpoll.checkers.assignment import assigned_at, assignments_of, between
 from fairpoll.checkers.finding import Finding, violations
+from fairpoll.checkers.foreign import doubt_of_foreign, with_ignored
 from fairpoll.checkers.losses import Losses
 from fairpoll.checkers.registry import criterion
 from fairpoll.checkers.repeats import committed_at, committed_by_partition, repeated
@@ -113,7 +114,9 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     """No record was delivered that was never acked.
 
     A send whose response was lost may have reached the log; the ledger lists it as failed, and its delivery
-    is allowed.
+    is allowed. On a topic that existed before the run, messages of other producers are ignored and counted:
+    those before the run's begin, and those without the run id in their header `fairpoll-id`. Inconclusive if
+    these were not read after the run.
     """
     history = recording.consumers[consumer]
     delivered, known = history.delivered, len(recording.acked)
@@ -126,6 +129,9 @@ def only_acked_delivered(recording: Recording, consumer: str) -> Finding:
     unknown = "contents" not in history.evidence or any(
         delivered.checksum[row] == NOT_REPORTED and not delivered.ids.get(row) for row in foreign
     )
+    finding = with_ignored(recording, consumer, finding)
+    if foreign and (doubt := doubt_of_foreign(recording, delivered.record_ids(foreign))):
+        return replace(finding, status="inconclusive", sentence=f"{doubt}: {finding.sentence}")
     if foreign and recording.failed_ids and unknown:
         why = "without contents, a message whose ack was lost looks the same as an invented one"
         return replace(finding, status="inconclusive", sentence=f"{why} ({finding.sentence})")

@@ -23,6 +23,7 @@ from fairpoll.league import command
     default=10.0,
     help="Divides every interval of the scenario, multiplies the sink's rate.",
 )
+@option("--prefix", default="", help="What the names of all topics and groups that a run makes begin with.")
 @option("--only", multiple=True, metavar="NAME", help="Only this contestant; once for each. See --list.")
 @option(
     "--together",

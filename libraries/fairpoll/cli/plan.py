@@ -18,7 +18,7 @@ from fairpoll.cluster.connection import require_broker
 from fairpoll.producer.shards import MOST_SHARDS
 from fairpoll.run.distributed import plan as planning
 from fairpoll.run.distributed.run_topic import RunTopic
-from fairpoll.run.names import new_run_id, topic_names
+from fairpoll.run.names import new_run_id, topic_names, topic_suffix
 from fairpoll.scenarios.file import load_scenario
 
 
@@ -49,7 +49,7 @@ def plan(
     """
     scenario = load_scenario(scenario_file)
     name = run_id or new_run_id()
-    topics = topic_names(scenario, name)
+    topics = topic_names(scenario, topic_suffix(name))
     facts = planning.facts_of_plan(
         name, scenario, speed, bootstrap_servers, topics=topics, consumers=consumers, shards=shards
     )

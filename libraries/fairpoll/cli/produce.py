@@ -25,6 +25,7 @@ from fairpoll.contract.events import EventWriter
 from fairpoll.producer.shards import Shard
 from fairpoll.producer.traffic import TrafficProducer, acked_in
 from fairpoll.run.distributed.plan import Wanted, produce_together
+from fairpoll.run.names import topic_names
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import REVERSED, WRITTEN
 from fairpoll.scenarios.overrides import VOLUMES, with_overrides
@@ -53,7 +54,8 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default=WRITTEN,
     help="How the topics' names sort: as in the scenario, or the other way round.",
 )
-@option("--topic-suffix", default="", help="Appended to the scenario's topic names.")
+@option("--topic-suffix", default="", help="Appended to the scenario's topic names, except fixed ones.")
+@option("--topic-prefix", default="", help="Put in front of the scenario's topic names, except fixed ones.")
 @override_options
 @option(
     "--resume",
@@ -85,6 +87,7 @@ def produce(  # noqa: PLR0913 - an argument an option
     run_id: str | None,
     names: str,
     topic_suffix: str,
+    topic_prefix: str,
     ledger: Path | None,
     create_topics: bool,
     shard: str | None,
@@ -126,7 +129,7 @@ def produce(  # noqa: PLR0913 - an argument an option
                 commanded.set()
 
     stop_on_signals(lambda: handle("stop"))
-    topics = {topic: name + topic_suffix for topic, name in scenario.names_on_cluster.items()}
+    topics = topic_names(scenario, topic_suffix, topic_prefix)
     config = {**connection(bootstrap_servers), "client.id": "fairpoll-producer"}
     if not controlled:
         require_broker(config)
@@ -135,7 +138,8 @@ def produce(  # noqa: PLR0913 - an argument an option
             produce_together(wanted, config, evidence_topic, stop)
             return
     if create_topics:
-        create_missing_topics({topics[topic.name]: topic.partitions for topic in scenario.topics}, config)
+        missing = {topics[topic.name]: topic.partitions for topic in scenario.topics if topic.create}
+        create_missing_topics(missing, config)
     emit = EventWriter()
     run_id = run_id or "manual"
     partitions = part.partitions(scaled) if part else None

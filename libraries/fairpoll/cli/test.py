@@ -74,6 +74,11 @@ def _checked(
 @click.option(
     "--bootstrap-servers", callback=_servers, metavar=SERVERS, help="Where an external cluster answers."
 )
+@click.option(
+    "--prefix",
+    show_default="nothing for topics, fairpoll. for groups",
+    help="What the names of all topics and groups that a run makes begin with, such as 'team-a.'.",
+)
 @option("--security-protocol", envvar="SECURITY_PROTOCOL", help="Of an external cluster, such as SASL_SSL.")
 @option("--sasl-mechanism", envvar="SASL_MECHANISM", help="Such as SCRAM-SHA-512.")
 @option("--sasl-username", envvar="SASL_USERNAME", help="Its password is taken from SASL_PASSWORD.")
@@ -154,7 +159,7 @@ def robot_arguments(options: Mapping[str, Any]) -> list[str]:
     if options["bootstrap_servers"] and options["cluster"] not in (None, "external"):
         raise FairpollError(f"--bootstrap-servers is for --cluster external, not {options['cluster']}")
     cluster = "external" if options["bootstrap_servers"] else options["cluster"]
-    names = ("brokers", "bootstrap_servers", "security_protocol", "sasl_mechanism", "sasl_username")
+    names = ("brokers", "prefix", "bootstrap_servers", "security_protocol", "sasl_mechanism", "sasl_username")
     thresholds, has_counts = _thresholds(options)
     variables = {
         "CLUSTER": cluster,

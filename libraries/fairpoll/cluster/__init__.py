@@ -1,10 +1,12 @@
 """Kafka clusters of several kinds, behind one small protocol."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import get_args
 
 from fairpoll.base.errors import ClusterError, ClusterUnavailableError
+from fairpoll.base.text import quoted
 from fairpoll.cluster.base import BrokerFault, Cluster, ClusterOptions, Tell, silent
 from fairpoll.cluster.cleanup import clear_leftovers, runs_elsewhere
 from fairpoll.cluster.compose import new_compose_cluster
@@ -14,6 +16,10 @@ from fairpoll.cluster.local.cluster import LocalCluster
 from fairpoll.cluster.mock.cluster import MockCluster
 
 __all__ = ["KINDS", "Cluster", "ClusterOptions", "open_cluster"]
+
+
+# Short enough for the longest topic name of a scenario and the run id behind it: Kafka's limit is 249.
+PREFIX = re.compile(r"[A-Za-z0-9._-]{0,25}")
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,11 @@ def open_cluster(
     Without a kind ("") it is local, or mock, with a warning, if no local one can run. What killed runs left
     behind is cleared before. Raises ClusterError.
     """
+    if not PREFIX.fullmatch(options.prefix):
+        raise ClusterError(
+            f"PREFIX: {quoted(options.prefix)} cannot begin the name of a topic; letters, digits, '.', '_' "
+            "and '-', at most 25"
+        )
     if options.brokers not in (1, 3):
         raise ClusterError(f"a cluster has 1 or 3 brokers, not {options.brokers}")
     for cleared in clear_leftovers():
@@ -67,6 +78,7 @@ def open_cluster(
         if kind not in KINDS:
             raise ClusterError(f"unknown cluster '{kind}'; one of: {', '.join(KINDS)}")
         cluster = KINDS[kind].new(options, registry, warn, progress)
+        cluster.prefix = options.prefix
         cluster.start()
         registry.at_end(cluster.stop)
         return cluster

@@ -131,25 +131,23 @@ class Admin:
         partitions: Mapping[str, int],
         replication_factor: int = BROKER_DEFAULT,
         settings: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> set[str]:
         """Create topics and wait until they are visible with their partitions. Raises ClusterError.
 
-        `settings` are topic properties, such as `message.timestamp.type`; default: the broker's.
+        Returns the names of those that did not exist. `settings` are topic properties, such as
+        `message.timestamp.type`; default: the broker's.
         """
         if not partitions:
-            return  # the client raises ValueError for an empty list
+            return set()  # the client raises ValueError for an empty list
         topics = [
-            NewTopic(
-                name,
-                num_partitions=count,
-                replication_factor=replication_factor,
-                config=dict(settings or {}),
-            )
+            NewTopic(name, count, replication_factor, config=dict(settings or {}))
             for name, count in partitions.items()
         ]
+        created = set()
         for name, future in self._client.create_topics(topics, request_timeout=REQUEST_SECONDS).items():
-            error = _error_of(future)
-            if error is not None and error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            if (error := error_of(future)) is None:
+                created.add(name)
+            elif error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise ClusterError(f"topic {name} could not be created: {_reason(error)}")
         seen: dict[str, int] = {}
 
@@ -170,6 +168,7 @@ class Admin:
             )
         except DeadlineError as error:
             raise ClusterError(f"Topic not found: {error}") from None
+        return created
 
     def leader(self, topic: str, partition: int) -> int:
         """The node that leads the partition now. Raises ClusterError."""
@@ -186,7 +185,7 @@ class Admin:
     def described(self, group: str) -> Any:
         """The client's ConsumerGroupDescription, by the group's coordinator. Raises ClusterError."""
         asked = self._client.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
-        return _result_of(asked[group], f"group {group}")
+        return result_of(asked[group], f"group {group}")
 
     def what_is_missing(self, brokers: int) -> str:
         """A message with the brokers that do not answer and the partitions that lack replicas; "" if none."""
@@ -222,7 +221,7 @@ class Admin:
         asked = self._client.list_consumer_group_offsets(
             [ConsumerGroupTopicPartitions(group)], request_timeout=REQUEST_SECONDS
         )
-        answer = _result_of(asked[group], f"the offsets of group {group}")
+        answer = result_of(asked[group], f"the offsets of group {group}")
         return {(p.topic, p.partition): p.offset for p in answer.topic_partitions if p.offset >= 0}
 
     def end_offsets(self, partitions: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
@@ -231,7 +230,7 @@ class Admin:
         asked = {TopicPartition(*partition): latest for partition in partitions}
         futures = self._client.list_offsets(asked, request_timeout=REQUEST_SECONDS) if asked else {}
         return {
-            (p.topic, p.partition): _result_of(future, f"the end of {p.topic}/{p.partition}").offset
+            (p.topic, p.partition): result_of(future, f"the end of {p.topic}/{p.partition}").offset
             for p, future in futures.items()
         }
 
@@ -249,7 +248,7 @@ class Admin:
         ]
         asked = ConfigResource(ResourceType.GROUP, group, incremental_configs=entries)
         futures = self._client.incremental_alter_configs([asked], request_timeout=REQUEST_SECONDS)
-        return _error_of(futures[asked]) is None
+        return error_of(futures[asked]) is None
 
     def described_topics(self, topics: Collection[str], optional: Collection[str] = ()) -> dict[str, Any]:
         """The client's TopicDescription of each topic; without those `optional` ones that have an error.
@@ -259,9 +258,9 @@ class Admin:
         asked = TopicCollection(sorted(topics))
         futures = self._client.describe_topics(asked, request_timeout=REQUEST_SECONDS) if topics else {}
         return {
-            name: _result_of(future, f"topic {name}")
+            name: result_of(future, f"topic {name}")
             for name, future in futures.items()
-            if name not in optional or _error_of(future) is None
+            if name not in optional or error_of(future) is None
         }
 
     def topic_ids(self, topics: Collection[str]) -> dict[bytes, str]:
@@ -284,7 +283,7 @@ class Admin:
         ):
             futures = delete(list(names), request_timeout=REQUEST_SECONDS) if names else {}
             for name, future in futures.items():
-                error = _error_of(future)
+                error = error_of(future)
                 if error is not None and error.code() != missing:
                     left.append(f"{kind} {name}: {_reason(error)}")
         return left
@@ -295,13 +294,13 @@ class Admin:
             self.last_error = error
 
 
-def _result_of(future: "Future[Any]", what: str) -> Any:
-    if (error := _error_of(future)) is not None:
+def result_of(future: "Future[Any]", what: str) -> Any:
+    if (error := error_of(future)) is not None:
         raise ClusterError(f"{what} could not be read: {_reason(error)}")
     return future.result()
 
 
-def _error_of(future: "Future[Any]") -> KafkaError | None:
+def error_of(future: "Future[Any]") -> KafkaError | None:
     try:
         future.result(REQUEST_SECONDS + ANSWER_MARGIN_SECONDS)
     except TimeoutError:

@@ -19,7 +19,9 @@ class ClusterOptions:
 
     `log_folder` receives broker logs and stays; `security` holds librdkafka client properties
     (such as `security.protocol`, `sasl.password`) and is only used by `external`, which gives a broker
-    `answer_seconds` for its first answer. `keep` leaves a compose cluster up at the end.
+    `answer_seconds` for its first answer. `keep` leaves a compose cluster up at the end. `prefix` is put in
+    front of the names of all topics and groups that a run makes; default: nothing for topics, `fairpoll.` for
+    groups.
     """
 
     log_folder: Path
@@ -30,6 +32,7 @@ class ClusterOptions:
     # Long enough for a login over TLS far away, short enough for a mistyped address.
     answer_seconds: float = 6.0
     keep: bool = False
+    prefix: str = ""
 
 
 # kill: SIGKILL, as a power failure does. stop: the broker hands over its leaderships and exits. freeze:
@@ -62,12 +65,14 @@ class Cluster(Protocol):
     `kind` is its name in `cluster.KINDS`. `description` names the brokers, for people: "Apache Kafka 4.3.1
     (KRaft), 1 broker, Java 17". `client_config` has the properties with which a confluent-kafka client
     connects; `consumer_config` those of the consumers under test, whose network can have faults. `faults` is
-    None if faults cannot be injected. `same_clock`: the brokers are processes of this machine.
+    None if faults cannot be injected. `same_clock`: the brokers are processes of this machine. `prefix` is
+    that of the options.
     """
 
     kind: str
     same_clock: bool = False
     faults: Faults | None = None
+    prefix: str = ""
 
     @property
     def description(self) -> str: ...
@@ -88,11 +93,14 @@ class Cluster(Protocol):
     def stop(self) -> None:
         """Stop everything `start` started and remove its data; logs stay. Safe to call twice."""
 
-    def create_topics(self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None) -> None:
+    def create_topics(
+        self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None
+    ) -> set[str]:
         """Create topics (name -> number of partitions) and wait until clients see them.
 
-        `settings` are topic properties, such as `message.timestamp.type`; the mock has none.
-        Raises ClusterError, for one, when a topic exists with another number of partitions.
+        `settings` are topic properties, such as `message.timestamp.type`; the mock has none. Returns the
+        names of those that did not exist before. Raises ClusterError, for one, when a topic exists with
+        another number of partitions.
         """
 
     def set_session(self, group: str, session_ms: int) -> bool:

@@ -86,9 +86,11 @@ class ExternalCluster(Cluster):
                 f"{self._options.bootstrap_servers} has not answered for {GONE_SECONDS:g} s; it did before"
             )
 
-    def create_topics(self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None) -> None:
+    def create_topics(
+        self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None
+    ) -> set[str]:
         """Create topics with the cluster's default replication. Raises ClusterError."""
-        self._connected().create_topics(partitions, settings=settings)
+        return self._connected().create_topics(partitions, settings=settings)
 
     def delete(self, topics: Collection[str], groups: Collection[str]) -> None:
         """Delete the run's topics and groups; warn about what cannot be deleted."""

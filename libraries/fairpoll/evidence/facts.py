@@ -144,8 +144,10 @@ class RunFacts:
     `waits_since` is `ack` if messages wait from their ack on; recordings of earlier versions, which do not
     have it, count from the due time. `drain` is the reason if the drain was cut off.
     `brokers_session` has the consumers whose groups have the broker's session timeout and heartbeat interval
-    in the consumer protocol. `shards`, `clocks` (by machine part) and `incomplete` (a reason) exist for runs
-    spread over machines.
+    in the consumer protocol. `begin` has the topics that existed before the run, with the end of each
+    partition's log before it; what others write to them is not judged. `foreign` is the reason if these were
+    not read after the run, so that others' messages are not known. `shards`, `clocks` (by machine part) and
+    `incomplete` (a reason) exist for runs spread over machines.
     """
 
     run_id: str
@@ -175,6 +177,8 @@ class RunFacts:
     brokers_session: tuple[str, ...] = ()
     judged: dict[str, JudgedConsumer] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    begin: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    foreign: str = ""
 
 
 def read_facts(folder: Path) -> RunFacts:

@@ -19,6 +19,7 @@ from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import HostPause, Process, RunFacts
 from fairpoll.evidence.layout import producer_name
 from fairpoll.evidence.records import Array, Delivered, Messages
+from fairpoll.evidence.shared import SharedTopics
 from fairpoll.evidence.stamps import Stamps
 from fairpoll.evidence.unreadable import Unreadable
 from fairpoll.scenarios.model import Scenario
@@ -123,6 +124,8 @@ class ConsumerHistory:
     group: ObservedGroup | None = None
     # The kind of sink in which its records were seen from outside (`contract.source`); "" by its own lines.
     seen_in: str = ""
+    # Deliveries of other producers' messages on shared topics; they are not in `delivered`.
+    foreign: int = 0
 
     @property
     def peak_memory_bytes(self) -> int:
@@ -172,6 +175,7 @@ class Recording:
     cut_off: tuple[str, ...] = ()
     # Ledgers that are missing.
     missing: tuple[str, ...] = ()
+    shared: SharedTopics = field(default_factory=SharedTopics)
 
     @property
     def clock_error_seconds(self) -> float:

@@ -9,6 +9,8 @@ LEDGER = "ledger.jsonl"
 SAMPLES = "samples.jsonl"
 OBSERVED = "observed.jsonl"
 EVENTS = "events.jsonl"
+# The offsets of other producers' messages in topics that the run did not create.
+FOREIGN = "foreign.jsonl"
 CLIENT_LOG = "client.log"
 # The records that were seen in a consumer's sink from outside, and the events of the process that saw them.
 SEEN = "seen.jsonl"
@@ -45,4 +47,6 @@ def observed_of(consumer: str) -> str:
 
 def is_ours(name: str) -> bool:
     """Whether the harness wrote this file: these are complete unless the run was interrupted."""
-    return name in (LEDGER, SAMPLES, OBSERVED) or name.startswith(("ledger/", "samples/", "observed/"))
+    return name in (LEDGER, SAMPLES, OBSERVED, FOREIGN) or name.startswith(
+        ("ledger/", "samples/", "observed/")
+    )

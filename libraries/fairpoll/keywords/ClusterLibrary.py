@@ -24,7 +24,7 @@ class ClusterLibrary:
     """
 
     @keyword(tags=["cluster"])
-    def ensure_cluster(
+    def ensure_cluster(  # noqa: PLR0913 - an argument an option
         self,
         kind: str = "",
         *,
@@ -36,6 +36,7 @@ class ClusterLibrary:
         sasl_username: str = "",
         sasl_password: Secret | str = "",
         ssl_ca_location: str = "",
+        prefix: str = "",
     ) -> None:
         """Starts the cluster, unless it is running already, and waits until it answers.
 
@@ -50,6 +51,8 @@ class ClusterLibrary:
             sasl_username: the user name.
             sasl_password: the password, as a Secret from an environment variable.
             ssl_ca_location: a file with the certificates to trust.
+            prefix: what the names of all topics and groups that a run makes begin with, such as `team-a.`;
+                default: nothing for topics, `fairpoll.` for groups. Fixed names stay as they are.
 
         Any other property of an external cluster's clients is taken from an environment variable, such as
         `ssl.certificate.location` from `FAIRPOLL_KAFKA_SSL_CERTIFICATE_LOCATION`, or from the file of
@@ -73,6 +76,7 @@ class ClusterLibrary:
             brokers=brokers or 1,
             keep=keep == "yes",
             bootstrap_servers=bootstrap_servers,
+            prefix=prefix,
             security=client_config.from_environment(os.environ)
             | {name: value for name, value in security.items() if value},
         )

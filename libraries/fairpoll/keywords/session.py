@@ -117,7 +117,7 @@ class Session:
             run: self._experiment(run)
             for run in runs
             if run not in {**self._verdicts, **self._recorded}
-            and load_scenario(run.scenario_file).side_by_side
+            and load_scenario(run.scenario_file).may_run_beside_others
         }
         if not experiments:
             return

@@ -34,6 +34,7 @@ class LeagueOptions:
     output_folder: Path
     examples_folder: Path
     scenario_file: Path
+    prefix: str = ""
 
     @property
     def command(self) -> str:
@@ -77,6 +78,7 @@ def run_league(options: LeagueOptions, found: Sequence[Contestant]) -> list[Row]
         where = ClusterOptions(
             log_folder=folder / "evidence" / "cluster",
             bootstrap_servers=options.bootstrap_servers,
+            prefix=options.prefix,
             security=client_config.from_environment(os.environ),
         )
         cluster = open_cluster(options.cluster, where, registry, warn=report, progress=progress)

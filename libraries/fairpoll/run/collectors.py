@@ -21,29 +21,24 @@ from fairpoll.scenarios.model import Scenario
 READY_SECONDS = 30.0
 
 
-def output_topic(source: Source, group: str) -> str:
-    """The topic that a consumer with this group and evidence writes to."""
-    return source.place or f"{group}.out"
-
-
 class Collectors(AbstractContextManager["Collectors", None]):
     """A collector for each consumer whose records are seen from outside; stopped after the consumers.
 
-    `groups` maps consumers to their groups. At the end of the block they read what is left; then raises
-    ConsumerError for one that could not go on.
+    `topics` maps consumers to the topics in which they are seen. At the end of the block they read what is
+    left; then raises ConsumerError for one that could not go on.
     """
 
     def __init__(
         self,
         consumers: Sequence[Subject],
-        groups: Mapping[str, str],
+        topics: Mapping[str, str],
         run_id: str,
         folder: Path,
         config: Mapping[str, str],
         processes: ChildProcesses,
     ) -> None:
         self._consumers = [consumer for consumer in consumers if consumer.source]
-        self._groups, self._run_id, self._folder = groups, run_id, folder
+        self._topics, self._run_id, self._folder = topics, run_id, folder
         self._config, self._processes = config, processes
         self._running: dict[str, ChildProcess] = {}
 
@@ -58,7 +53,7 @@ class Collectors(AbstractContextManager["Collectors", None]):
             event = self._ready(self._running[consumer.name], check)
             topic = consumer.source.kind == "topic"
             given[consumer.name] = (
-                {OUTPUT_TOPIC: output_topic(consumer.source, self._groups[consumer.name])}
+                {OUTPUT_TOPIC: self._topics[consumer.name]}
                 if topic
                 else {SINK_URL: event["url"]}
                 if event.get("url")
@@ -78,8 +73,7 @@ class Collectors(AbstractContextManager["Collectors", None]):
 
     def _launch(self, consumer: Subject, source: Source, scenario: Scenario) -> ChildProcess:
         folder = self._folder / consumer.name
-        group = self._groups[consumer.name]
-        named = replace(source, place=output_topic(source, group)) if source.kind == "topic" else source
+        named = replace(source, place=self._topics.get(consumer.name, source.place))
         words = ["--evidence", named.text, "--query", source.query, "--fields", _mapping(consumer.fields)]
         words += ["--run-id", self._run_id, "--output-folder", str(folder)]
         words += ["--sink-rate", f"{scenario.sink_rate:g}"]

@@ -5,6 +5,7 @@ The recording is one folder:
     run.json               scenario, consumers, cluster, and the time of each phase (see `evidence.facts`)
     ledger.jsonl           the producer's events: each acked message
     observed.jsonl         how the consumers' files grew, observed from outside
+    foreign.jsonl          others' messages in topics that existed before the run, if there are any
     samples.jsonl          commits, members of the groups, and memory, observed from outside
     <consumer>/            events.jsonl, client.log, its output files; member-2/ with the same
 
@@ -33,7 +34,8 @@ from fairpoll.contract.output_fields import OUR_FIELDS
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.producer.traffic import deliverable_in
-from fairpoll.run.collectors import output_topic
+from fairpoll.run.fixed_names import Prepared, prepare
+from fairpoll.run.foreign import write_foreign
 from fairpoll.run.groups import PRODUCED_SECONDS, ConsumerGroups, Progress
 from fairpoll.run.members import Members
 from fairpoll.run.names import group_names, topic_names, topic_suffix
@@ -84,6 +86,7 @@ class Experiment:
     _start_seconds: float = 0.0
     _aborted: bool = False
     _cluster_checked: float = 0.0
+    _prepared: Prepared | None = None
 
     def __post_init__(self) -> None:
         self._processes = ChildProcesses(self.registry)
@@ -115,8 +118,8 @@ class Experiment:
         life = self._life = ConsumerGroups(
             self.consumers,
             scaled,
-            self.run_id,
             self.topic_names,
+            self.groups,
             self.folder,
             self._processes,
             self.cluster.client_config,
@@ -129,16 +132,43 @@ class Experiment:
             ready_seconds=self.ready_seconds,
             same_clock=self.cluster.same_clock,
             set_session=self.cluster.set_session,
+            run_id=self.run_id,
+            output_topics=self.output_topics,
         )
+        prepared = self._prepared = prepare(scaled, self.topic_names, self.groups, self.cluster)
+        self._note_begin(prepared)
+        life.shared = bool(prepared.begin)
         with self._processes:
-            self.cluster.create_topics({self.topic_names[t.name]: t.partitions for t in scaled.topics})
             partitions = max(topic.partitions for topic in scaled.topics)
             # Before an output topic's first record the broker must know that its time counts.
-            self.cluster.create_topics(dict.fromkeys(self.output_topics, partitions), APPEND_TIME)
+            self.cluster.create_topics(dict.fromkeys(self._own_output_topics, partitions), APPEND_TIME)
             self._produce_backlog()
             self._note(produced_ms=clock.now_ms())
-            life.run(self._start_traffic, self._wait_until_produced)
+            try:
+                life.run(self._start_traffic, self._wait_until_produced)
+            except FairpollError:
+                if not self._aborted:
+                    self._note_foreign(prepared)
+                raise
+            self._note_foreign(prepared)
             self._note(complete=True)
+
+    def _note_begin(self, prepared: Prepared) -> None:
+        """Record the ends of the topics that existed before the run."""
+        begin: dict[str, list[int]] = {}
+        for topic, name in self.topic_names.items():
+            if offsets := [prepared.begin[one] for one in sorted(prepared.begin) if one[0] == name]:
+                begin[topic] = offsets
+        if begin:
+            self._note(begin=begin)
+
+    def _note_foreign(self, prepared: Prepared) -> None:
+        """Record the offsets of others' messages in shared topics, when all consumers have stopped."""
+        if prepared.begin:
+            self.progress("reading the shared topics for messages of others")
+            path, config = self.folder / layout.FOREIGN, self.cluster.client_config
+            (group,) = group_names(["observer"], self.run_id, self.cluster.prefix).values()
+            self._note(foreign=write_foreign(path, config, group, self.run_id, prepared.begin))
 
     @property
     def members(self) -> dict[str, Members]:
@@ -152,22 +182,35 @@ class Experiment:
 
     @property
     def topic_names(self) -> dict[str, str]:
-        """The scenario's topic names -> those on the cluster, which carry the run id."""
-        return topic_names(self.scenario, self.run_id)
+        """The scenario's topics -> their names on the cluster, which carry the run id unless fixed."""
+        return topic_names(self.scenario, topic_suffix(self.run_id), self.cluster.prefix)
 
     @property
-    def output_topics(self) -> list[str]:
-        """The topics that the run makes for consumers whose records are seen in a topic without a name."""
-        return [
-            output_topic(consumer.source, self.groups[consumer.name])
-            for consumer in self.consumers
-            if consumer.source and consumer.source.kind == "topic" and not consumer.source.place
-        ]
+    def deletable(self) -> tuple[list[str], list[str]]:
+        """The topics and groups on the cluster that are this run's own, by their names or by its creation."""
+        fixed = {topic.fixed_name for topic in self.scenario.topics if topic.fixed_name}
+        created = self._prepared.created if self._prepared else frozenset()
+        topics = [name for name in self.topic_names.values() if name not in fixed or name in created]
+        groups = [name for name in self.groups.values() if name != self.scenario.group]
+        return [*topics, *self._own_output_topics], groups
+
+    @property
+    def output_topics(self) -> dict[str, str]:
+        """Consumer -> the topic in which its records are seen, for those whose evidence is a topic."""
+        sources = {c.name: c.source for c in self.consumers if c.source and c.source.kind == "topic"}
+        own = group_names([f"{name}.out" for name in sources], self.run_id, self.cluster.prefix)
+        return {name: source.place or own[f"{name}.out"] for name, source in sources.items()}
+
+    @property
+    def _own_output_topics(self) -> list[str]:
+        named = {consumer.source.place for consumer in self.consumers if consumer.source}
+        return [topic for topic in self.output_topics.values() if topic not in named]
 
     @property
     def groups(self) -> dict[str, str]:
-        """Consumer -> its group, which carries the run id."""
-        return group_names((consumer.name for consumer in self.consumers), self.run_id)
+        """Consumer -> its group, which carries the run id unless it is fixed. Raises ScenarioError."""
+        names = [consumer.name for consumer in self.consumers]
+        return group_names(names, self.run_id, self.cluster.prefix, self.scenario.group)
 
     def _note(self, **facts: object) -> None:
         """Add facts to run.json, which is replaced atomically."""
@@ -239,6 +282,7 @@ class Experiment:
             **({"FAIRPOLL_ONLY_VOLUME": self.only_volume} if self.only_volume else {}),
             "FAIRPOLL_NAMES": self.scenario.names,
             "FAIRPOLL_TOPIC_SUFFIX": topic_suffix(self.run_id),
+            "FAIRPOLL_TOPIC_PREFIX": self.cluster.prefix,
         }
         events, log = self.folder / layout.LEDGER, self.folder / "producer.log"
         return self._processes.start("producer", command, environment, events, log)

@@ -15,9 +15,9 @@ from fairpoll.base.waiting import wait_until
 from fairpoll.contract.environment import connection_variables
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
+from fairpoll.run.awaited import Awaited
 from fairpoll.run.collectors import Collectors
 from fairpoll.run.members import Members, environment_of
-from fairpoll.run.names import group_names
 from fairpoll.run.observer import Observer
 from fairpoll.run.outputs import DeliveryCounter
 from fairpoll.run.processes import ChildProcesses
@@ -40,7 +40,7 @@ Progress = Callable[[str], None]
 
 @dataclass
 class ConsumerGroups:
-    """`scenario` is at its speed; `topics` maps its topics to those on the cluster.
+    """`scenario` is at its speed; `topics` and `names` map topics and consumers to theirs on the cluster.
 
     `check` raises an error that ends the run, `check_cluster` one if the cluster does not answer; both are
     called several times a second. `note` adds facts to run.json. `begun` is called when the live traffic
@@ -49,8 +49,8 @@ class ConsumerGroups:
 
     consumers: Sequence[Subject]
     scenario: Scenario
-    run_id: str
     topics: Mapping[str, str]
+    names: Mapping[str, str]
     folder: Path
     processes: ChildProcesses
     # Properties of the harness's own clients, and of those of the consumers.
@@ -66,6 +66,11 @@ class ConsumerGroups:
     same_clock: bool = False
     # Sets the session timeout of a group's members in the consumer protocol; False if that is the broker's.
     set_session: Callable[[str, int], bool] = lambda _group, _ms: False
+    # For consumers whose records are seen from outside: the run that their messages are of, and the topics.
+    run_id: str = ""
+    output_topics: Mapping[str, str] = field(default_factory=dict)
+    # Whether others may write to the topics.
+    shared: bool = False
     outputs: DeliveryCounter | None = None
     members: dict[str, Members] = field(init=False)
     _observer: Observer = field(init=False)
@@ -75,7 +80,6 @@ class ConsumerGroups:
     _brokers_session: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.names = group_names((consumer.name for consumer in self.consumers), self.run_id)
         self.members = {consumer.name: self._members_of(consumer) for consumer in self.consumers}
 
     def _members_of(self, consumer: Subject) -> Members:
@@ -110,7 +114,12 @@ class ConsumerGroups:
         )
         usage = UsageSampler(self.folder / layout.SAMPLES, self.members, lambda name: self.members[name].tree)
         collectors = self._collectors = Collectors(
-            self.consumers, self.names, self.run_id, self.folder, self.client_config, self.processes.apart()
+            self.consumers,
+            self.output_topics,
+            self.run_id,
+            self.folder,
+            self.client_config,
+            self.processes.apart(),
         )
         # The processes are stopped before the collectors read what is left, and the sampler takes its last
         # sample, also after an error.
@@ -227,6 +236,7 @@ class ConsumerGroups:
             group.set_sink(None)
         self.note(drain_ms=clock.now_ms())
         last = dict.fromkeys(self.members, 0)
+        awaited = Awaited(self.folder / layout.LEDGER, outputs, list(self.members)) if self.shared else None
         moved_at = self._observer.awake_seconds()
 
         def drained() -> bool:
@@ -236,12 +246,15 @@ class ConsumerGroups:
             self._collectors.check()
             for group in self.members.values():
                 group.watch()
-            for name, total in outputs.totals().items():
-                if total > last[name]:
-                    last[name], moved_at = total, self._observer.awake_seconds()
-            counts = ", ".join(f"{name} {number:,}" for name, number in last.items())
+            totals = outputs.totals()
+            left = awaited.left() if awaited else {name: to_deliver - n for name, n in totals.items()}
+            for name, total in totals.items():
+                number = awaited.progress(name, total) if awaited else total
+                if number != last[name]:
+                    last[name], moved_at = number, self._observer.awake_seconds()
+            counts = ", ".join(f"{name} {number:,}" for name, number in totals.items())
             self.progress(f"draining to {to_deliver:,} messages: {counts}")
-            caught_up = all(n >= to_deliver or not self.members[name].alive for name, n in last.items())
+            caught_up = all(n <= 0 or not self.members[name].alive for name, n in left.items())
             return caught_up or self._observer.awake_seconds() - moved_at > stall_seconds
 
         try:

@@ -73,6 +73,14 @@ class DeliveryCounter:
             partition, 0
         )
 
+    def is_beyond(self, consumer: str, message: Event) -> bool:
+        """Whether it had delivered this message or a later one of the partition, at the last count."""
+        topic, partition, offset = message["topic"], message["partition"], message["offset"] or 0
+        seen = self._consumers[consumer].seen
+        if seen:
+            return any(at >= offset for number, at in seen.get(topic, ()) if number == partition)
+        return self.has(consumer, message)
+
     def _add_committed(self, sample: Event) -> None:
         known = self._committed.setdefault(sample["consumer"], {})
         for o in sample["offsets"]:

@@ -33,15 +33,15 @@ def check_speed(scenario: Scenario, speed: float) -> None:
 class Recorder(AbstractContextManager["Recorder", None]):
     """Each run gets topics and groups of its own, and a folder below `folder`.
 
-    `delete` removes the topics and groups of all its runs, and is called at the end of a `with` block, also
-    after an error. `registry` notes the processes, for a later run to clear if this one is killed.
+    `delete` removes the topics and groups of all its runs, except those that existed before and groups with
+    a fixed name. It is called at the end of a `with` block, also after an error. `registry` notes the
+    processes, for a later run to clear if this one is killed.
     """
 
     cluster: Cluster
     folder: Path
     registry: Registry | None = None
-    _topics: list[str] = field(default_factory=list)
-    _groups: list[str] = field(default_factory=list)
+    _experiments: list[Experiment] = field(default_factory=list)
 
     def prepare(
         self,
@@ -56,7 +56,8 @@ class Recorder(AbstractContextManager["Recorder", None]):
 
         `names` is the order of the topics' names, `written` or `reversed`.
 
-        Raises ScenarioError if the scenario is wrong or too short at this speed.
+        Raises ScenarioError if the scenario is wrong or too short at this speed, or if its group would be
+        that of several consumers.
         """
         scenario = load_scenario(scenario_file).named(names)
         check_speed(scenario, speed)
@@ -72,8 +73,8 @@ class Recorder(AbstractContextManager["Recorder", None]):
             registry=self.registry,
             only_volume=only_volume or None,
         )
-        self._topics += [*experiment.topic_names.values(), *experiment.output_topics]
-        self._groups += experiment.groups.values()
+        _ = experiment.groups  # raises ScenarioError
+        self._experiments.append(experiment)
         return experiment
 
     def record(
@@ -96,8 +97,10 @@ class Recorder(AbstractContextManager["Recorder", None]):
 
     def delete(self) -> None:
         """Delete the topics and groups of all runs so far from the cluster."""
-        self.cluster.delete(self._topics, self._groups)
-        self._topics, self._groups = [], []
+        own = [experiment.deletable for experiment in self._experiments]
+        self._experiments = []
+        topics = [name for names, _ in own for name in names]
+        self.cluster.delete(dict.fromkeys(topics), [name for _, names in own for name in names])
 
     def __exit__(self, *_error: object) -> None:
         self.delete()

@@ -11,14 +11,15 @@ from fairpoll.base.errors import ScenarioError
 from fairpoll.base.text import plain, quoted
 from fairpoll.contract.keys import arguments, group_schema, readers
 from fairpoll.contract.settings import PollSettings
-from fairpoll.scenarios.model import Scenario, TopicPlan
-from fairpoll.scenarios.rules import run_rules, starvation_rules, topic_rules
+from fairpoll.scenarios.model import TOPIC_NAME, WRITTEN, Scenario, TopicPlan
+from fairpoll.scenarios.rules import fixed_name_rules, run_rules, starvation_rules, topic_rules
 from fairpoll.scenarios.source import Place, Problem, Source, read_yaml
 from fairpoll.scenarios.units import IN_UNITS, LONGEST_SECONDS
 
 # Most errors reported for one file.
 MOST_ERRORS = 20
 MOST_TOPICS = 10_000
+NO_TOPIC_NAME = "not a topic name; allowed are at most 200 letters, digits, dots, underscores and hyphens"
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -86,10 +87,7 @@ def _schema_problems(source: Source) -> Iterator[Problem]:
                 if key not in known:
                     yield source.problem((*place, key), f"unknown key; allowed here: {', '.join(known)}")
         elif _is_key_error(error):
-            sentence = (
-                "not a topic name; allowed are at most 200 letters, digits, dots, underscores and hyphens"
-            )
-            yield source.problem((*place, str(error.instance)), sentence)
+            yield source.problem((*place, str(error.instance)), NO_TOPIC_NAME)
         else:
             yield source.problem(place, _explain(error))
 
@@ -113,6 +111,8 @@ def _rule_problems(source: Source, problems: Sequence[Problem]) -> Iterator[tupl
         return
     plans = {name: TopicPlan.of_entry(name, entry) for name, entry in entries.items()}
     yield from topic_rules(plans, duration)
+    group, reset = read("group", ""), read("reset_group", False)
+    yield from fixed_name_rules(plans, read("names", WRITTEN), group, reset_group=reset)
     control = read("control_waits_at_least", None)
     settings = read("consumer", PollSettings())
     timeline = read("timeline", ())
@@ -165,5 +165,9 @@ _EXPLANATIONS: dict[str, Callable[[Any, Any, jsonschema.ValidationError], str]] 
     "minItems": lambda _v, _s, _e: "there is nothing in it; name at least one",
     "minLength": lambda _v, _s, _e: "there is nothing in it",
     "maxLength": lambda value, most, _e: f"{quoted(value)} is too long; at most {most} characters",
-    "pattern": lambda value, _s, _e: f"{quoted(value)} must be a plain file name ending in .json",
+    "pattern": lambda value, pattern, _e: (
+        f"{quoted(value)} is {NO_TOPIC_NAME}"
+        if pattern == TOPIC_NAME
+        else f"{quoted(value)} must be a plain file name ending in .json"
+    ),
 }

@@ -27,6 +27,7 @@ SLOWEST_SPEED = 0.01
 WRITTEN, REVERSED, BOTH = NAME_ORDERS = ("written", "reversed", "both")
 # The consumer that a scenario must starve (`control_waits_at_least`): the built-in plain loop.
 CONTROL = "sync"
+TOPIC_NAME = r"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}$(?!\n)"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class TopicPlan:
     )
     priority: str = key("The priority field of its messages. Default: none.", text(maxLength=200), default="")
     count: ClassVar[int] = key(
-        "How many topics of this kind: NAME-001, NAME-002, ... with outputs numbered likewise.",
+        "How many topics of this kind: NAME-001, NAME-002, ... with outputs and fixed names likewise.",
         whole(2, 1000),
         default=1,
         kw_only=MISSING,
@@ -74,6 +75,19 @@ class TopicPlan:
     poison: tuple[int, ...] = key(
         "Sequence numbers of messages whose value is not JSON.", several(whole(0)), default=()
     )
+    fixed_name: str = key(
+        "Its name on the cluster, such as prod.orders. A topic that exists already keeps what is in it: the "
+        "run begins at its end and never deletes it. Default: the topic's name and the run id.",
+        text(pattern=TOPIC_NAME),
+        name="name",
+        default="",
+    )
+    create: bool = key(
+        "Whether to create the topic if it does not exist. Default {default}; with no it must exist, with "
+        "this number of partitions, and needs a `name`.",
+        FLAG,
+        default=True,
+    )
 
     @classmethod
     def of_entry(cls, name: str, entry: Mapping[str, Any]) -> "list[TopicPlan]":
@@ -81,9 +95,16 @@ class TopicPlan:
         plan = cls(**{"name": name, "message_type": name, **arguments(cls, entry)})
         if "count" not in entry:
             return [plan]
-        stem = plan.output.removesuffix(".json")
-        numbers = range(1, entry["count"] + 1)
-        return [replace(plan, name=f"{name}-{n:03}", output=f"{stem}-{n:03}.json") for n in numbers]
+        stem, fixed = plan.output.removesuffix(".json"), plan.fixed_name
+        return [
+            replace(
+                plan,
+                name=f"{name}-{n:03}",
+                output=f"{stem}-{n:03}.json",
+                fixed_name=f"{fixed}-{n:03}" if fixed else "",
+            )
+            for n in range(1, entry["count"] + 1)
+        ]
 
     def live_bursts(self, duration_seconds: float) -> int:
         """How many bursts begin before the end: those at 0, 1, 2, ... intervals after its start.
@@ -196,6 +217,18 @@ class Scenario:
         default=(),
     )
     topics: tuple[TopicPlan, ...] = key("The topics one consumer reads together, by name.", TOPICS)
+    group: str = key(
+        "The fixed name of the consumer group of the consumer under test. The run is refused while the group "
+        "has members, and never deletes it. Default: a new group in each run, as the control always has.",
+        text(minLength=1, maxLength=200),
+        default="",
+    )
+    reset_group: bool = key(
+        "Whether to set the offsets of `group` to the ends of the run's topics before it, as "
+        "kafka-consumer-groups --reset-offsets --to-latest does. Default {default}.",
+        FLAG,
+        default=False,
+    )
 
     def at_speed(self, speed: float) -> "Scenario":
         """The same experiment in 1/speed of the time. `settings` are not scaled.
@@ -226,7 +259,9 @@ class Scenario:
 
     @property
     def orders(self) -> tuple[str, ...]:
-        """The orders of names to run it in: `written`, `reversed` or both."""
+        """The orders of names to run it in: `written`, `reversed` or both; fixed names only as written."""
+        if self.has_fixed_topics:
+            return (WRITTEN,)
         waiting = {topic.volume for topic in self.topics if topic.backlog}
         asked = self.names or (BOTH if len(waiting) > 1 else WRITTEN)
         return tuple(order for order in (WRITTEN, REVERSED) if asked in (order, BOTH))
@@ -239,8 +274,18 @@ class Scenario:
         return replace(self, names=order, title=self.title + reverse)
 
     @property
+    def may_run_beside_others(self) -> bool:
+        """Whether it may run at the same time as others; two runs cannot have one group."""
+        return self.side_by_side and not self.group
+
+    @property
+    def has_fixed_topics(self) -> bool:
+        """Whether a topic has a fixed name on the cluster."""
+        return any(topic.fixed_name for topic in self.topics)
+
+    @property
     def names_on_cluster(self) -> dict[str, str]:
-        """The topics -> their names on the cluster, without what a run appends.
+        """The topics -> their names on the cluster, without fixed names and what a run adds.
 
         In the order `reversed` a number before each name makes the last one the first.
         """

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fairpoll.contract.records import DEAD_LETTERS
 from fairpoll.contract.settings import PollSettings
-from fairpoll.scenarios.model import Step, TopicPlan
+from fairpoll.scenarios.model import WRITTEN, Step, TopicPlan
 from fairpoll.scenarios.source import Place
 
 # A larger run takes hours or the machine's memory, and is most likely a typing error.
@@ -54,6 +54,22 @@ def _one_topics_rules(topic: TopicPlan, duration_seconds: float | None) -> Itera
     planned = topic.planned_messages(duration_seconds)
     if topic.poison and max(topic.poison) >= planned:
         yield "poison", f"there is no message {max(topic.poison)}; the topic's {planned:,} are counted from 0"
+
+
+def fixed_name_rules(
+    entries: Mapping[str, Sequence[TopicPlan]], names: str, group: str, *, reset_group: bool
+) -> Iterator[Broken]:
+    """Violations by fixed names; `entries` as for `topic_rules`, `names` is the scenario's key."""
+    fixed = Counter(topic.fixed_name for several in entries.values() for topic in several)
+    for key, several in entries.items():
+        if twice := next((t.fixed_name for t in several if t.fixed_name and fixed[t.fixed_name] > 1), None):
+            yield ("topics", key, "name"), f"{twice} is another topic's name too"
+        if not (several[0].create or several[0].fixed_name):
+            yield ("topics", key, "create"), "a topic that exists already needs its `name` on the cluster"
+        if several[0].fixed_name and names not in ("", WRITTEN):
+            yield ("names",), f"{names} cannot be: {key} has a fixed name, which sorts as it does"
+    if reset_group and not group:
+        yield ("reset_group",), "needs a `group`; a group of the run is new"
 
 
 def run_rules(

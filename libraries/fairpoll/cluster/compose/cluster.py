@@ -160,11 +160,13 @@ class ComposeCluster(Cluster):
                 if state.startswith(("exited", "dead", "gone")) and service not in down:
                     raise ClusterError(f"{service} ended while the run went on{self._containers.why(client)}")
 
-    def create_topics(self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None) -> None:
+    def create_topics(
+        self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None
+    ) -> set[str]:
         """Create topics, replicated to every broker. Raises ClusterError."""
         if self._admin is None:
             raise ClusterError("the compose cluster is not running")
-        self._admin.create_topics(partitions, len(self.brokers), settings)
+        return self._admin.create_topics(partitions, len(self.brokers), settings)
 
     def set_session(self, group: str, session_ms: int) -> bool:
         """Set the session timeout of the group's members. False if the brokers do not take it."""

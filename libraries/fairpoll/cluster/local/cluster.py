@@ -126,11 +126,13 @@ class LocalCluster(Cluster):
                     f"({broker.log}) ends with:\n{last_lines(broker.log)}"
                 )
 
-    def create_topics(self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None) -> None:
+    def create_topics(
+        self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None
+    ) -> set[str]:
         """Create topics, replicated to every broker. Raises ClusterError."""
         if self._admin is None:
             raise ClusterError("the local cluster is not running")
-        self._admin.create_topics(partitions, min(3, len(self.brokers)), settings)
+        return self._admin.create_topics(partitions, min(3, len(self.brokers)), settings)
 
     def set_session(self, group: str, session_ms: int) -> bool:
         """Set the session timeout of the group's members. False if the brokers do not take it."""

@@ -87,8 +87,11 @@ class MockCluster(Cluster):
             log = self._options.log_folder / "mock.log"
             raise ClusterError(f"the mock cluster ended on its own; its log ({log}):\n{last_lines(log)}")
 
-    def create_topics(self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None) -> None:
+    def create_topics(
+        self, partitions: Mapping[str, int], settings: Mapping[str, str] | None = None
+    ) -> set[str]:
         """Create topics, without `settings`; they can be used at once. Raises ClusterError."""
+        created: set[str] = set()
         # Each command is followed by its answer, before another thread sends one.
         with self._asking:
             for name, count in partitions.items():
@@ -100,6 +103,8 @@ class MockCluster(Cluster):
                 if error := self._answer()["error"]:
                     raise ClusterError(f"topic {name} could not be created: {error}")
                 self._topics[name] = count
+                created.add(name)
+        return created
 
     def _send_command(self, command: Mapping[str, object]) -> None:
         if self._process is None or self._process.stdin is None:

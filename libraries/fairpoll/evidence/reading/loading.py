@@ -1,33 +1,33 @@
 """Reads a recording back from its folder."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event, is_cut_off
-from fairpoll.contract.output_fields import OUR_FIELDS, Fields
+from fairpoll.contract.output_fields import Fields
 from fairpoll.contract.records import DEAD_LETTERS, Partition
 from fairpoll.contract.subject import Evidence
 from fairpoll.evidence import layout
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import RunFacts, read_facts
 from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
-from fairpoll.evidence.reading.gathering import Gatherer, content_of, read_member_events
+from fairpoll.evidence.reading.dead_letters import read_dead_letters
+from fairpoll.evidence.reading.gathering import Gatherer, read_member_events
 from fairpoll.evidence.reading.ledger import gather_ledger
-from fairpoll.evidence.reading.lines import Lines
 from fairpoll.evidence.reading.membership import assigned_at, running_processes, with_assignments
 from fairpoll.evidence.reading.numbering import Numbering
 from fairpoll.evidence.reading.observed import LineTimes, Observations
 from fairpoll.evidence.reading.samples import Samples
-from fairpoll.evidence.reading.strict import check_output, read_samples
+from fairpoll.evidence.reading.shared_topics import read_shared_topics
+from fairpoll.evidence.reading.strict import read_samples
 from fairpoll.evidence.reading.tables import Tables
-from fairpoll.evidence.records import Delivered, Messages
+from fairpoll.evidence.records import Messages
 from fairpoll.evidence.retimed import cut_off_after
+from fairpoll.evidence.shared import SharedTopics
 
 
 def load_recording(folder: Path, *, own_times: bool = True) -> Recording:
@@ -56,6 +56,7 @@ def load_recording(folder: Path, *, own_times: bool = True) -> Recording:
             cut_off=tuple(sorted(name for name in reader.files() if is_cut_off(folder / name))),
             missing=reader.missing(),
             facts=facts,
+            shared=reader.shared,
         )
         return recording if facts.complete else cut_off_after(recording, reader.last_look())
 
@@ -83,6 +84,7 @@ class _Reader:
             *self.ledger_of,
             layout.SAMPLES,
             layout.OBSERVED,
+            layout.FOREIGN,
             *map(layout.samples_of, consumers),
             *map(layout.observed_of, consumers),
             *(p.relative_to(self.folder).as_posix() for p in found),
@@ -205,13 +207,24 @@ class _Reader:
             if event["name"] == "offsets_committed" and event.get("success") and not samples.every_commit
             for o in event["offsets"]
         ]
-        dead_letters = [record for one in folders for record in self._dead_letters(name, one, gatherer)]
+        dead_letters = [
+            letter
+            for one in folders
+            for letter in read_dead_letters(
+                one, gatherer, self.tables, self._scenario_names, self._clock(name)
+            )
+            if not self.shared.is_foreign(letter.record_id)
+        ]
+        foreign = self.shared.leave_out(gatherer.found)
         return ConsumerHistory(
             name,
             Deliveries(acked, gatherer.found),
             [event for event in events if event["name"] != "offsets_committed" or "partitions" in event],
-            sorted(commits, key=lambda commit: commit.at),
-            samples.final,
+            sorted(
+                (c for c in commits if self.shared.is_of_run((c.topic, c.partition), c.offset)),
+                key=lambda commit: commit.at,
+            ),
+            samples.final and {p: o for p, o in samples.final.items() if self.shared.is_of_run(p, o)},
             dead_letters,
             sorted(samples.memory),
             samples.cpu_seconds,
@@ -221,6 +234,7 @@ class _Reader:
             samples.source,
             membership.observed() if membership else None,
             seen_in,
+            foreign,
         )
 
     def _observations(self, consumer: str) -> Observations:
@@ -239,39 +253,6 @@ class _Reader:
     @cached_property
     def _observed_here(self) -> Observations:
         return Observations(self.folder / layout.OBSERVED)
-
-    def _dead_letters(self, consumer: str, folder: Path, gatherer: Gatherer) -> Iterator[Delivered]:
-        path = folder / DEAD_LETTERS
-        if not path.exists():
-            return
-        read = list(self._output_lines(path, gatherer))
-        own = np.array([line["delivered_ms"] for _, line in read])
-        written = gatherer.times.written(path, np.array([index for index, _ in read]), own)
-        for (_, line), at in zip(read, written.at.tolist(), strict=True):
-            value = line.get("value")
-            body = value if isinstance(value, dict) else {}
-            yield Delivered(
-                topic=self._scenario_names.get(line["topic"], line["topic"]),
-                partition=line["partition"],
-                offset=line["offset"],
-                at=self.time(at, consumer),
-                message_id=str(line.get("id") or body.get("id", "")),
-                checksum=None if value is None else content_of(value),
-                output=path.name,
-                member=layout.member_of(folder),
-            )
-
-    def _output_lines(self, path: Path, gatherer: Gatherer) -> Iterator[tuple[int, Event]]:
-        """The readable lines of a small file in the built-in consumers' format, with their indexes."""
-        observed = gatherer.times.observed(path)
-
-        def check(line: Event) -> Event:
-            return check_output(line, OUR_FIELDS, {}, observed=observed)
-
-        with Lines(path, self.tables, query=None) as lines:
-            for index in (part.first + row for part in lines.slices() for row in range(len(part.plain))):
-                if (line := lines.readable(index, check, gatherer.unreadable)) is not None:
-                    yield index, line
 
     def _events(
         self, consumer: str, folders: Sequence[Path], gatherer: Gatherer, *, with_records: bool
@@ -294,6 +275,10 @@ class _Reader:
         if gatherer.unreadable.events and with_records and not (events or any_reported):
             raise gatherer.unreadable.first[0].error
         return sorted(events, key=lambda event: event["at"]), any_reported
+
+    @cached_property
+    def shared(self) -> SharedTopics:
+        return read_shared_topics(self.folder, self.facts, self._scenario_names)
 
     def _samples(self, consumer: str) -> Samples:
         """What the harness observed of this consumer."""

@@ -52,6 +52,7 @@ _NEEDED: Mapping[str, Kinds] = {
     "committed_offsets": {"consumer": str, "offsets": list, "final": bool},
     "memory": {"consumer": str, "rss_bytes": int},
     "log_start": {"offsets": list},
+    "foreign_records": {**_PARTITION, "begin": int, "end": int, "ranges": tuple[tuple[int, ...], ...]},
     "files_grown": {"since": float, "sizes": dict[str, int]},
     "offsets_log": {"consumer": str, "problem": str, "exact": bool, "members": bool},
     "group_members": {"consumer": str, "generation": int, "members": list, "partitions": list},

@@ -11,6 +11,7 @@ from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.run.distributed.crew import READY_SECONDS, Crew, handed_in
 from fairpoll.run.groups import PRODUCED_SECONDS, ConsumerGroups
+from fairpoll.run.names import group_names
 from fairpoll.run.processes import ChildProcesses
 
 
@@ -61,8 +62,8 @@ class _ConsumerPart:
         self._life = ConsumerGroups(
             [consumer],
             run.scenario.at_speed(run.speed),
-            run.run_id,
             run.topics,
+            group_names([consumer.name], run.run_id),
             folder,
             self._processes,
             config,

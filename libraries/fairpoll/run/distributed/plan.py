@@ -46,6 +46,8 @@ def facts_of_plan(
     shards: int = 1,
 ) -> dict[str, Any]:
     """The facts of run.json that are known before the run. Raises ScenarioError for unusable names."""
+    if scenario.has_fixed_topics or scenario.group:
+        raise ScenarioError("fixed names of topics and groups are for runs on one machine, not for this one")
     for name in consumers:
         if name in TAKEN_NAMES or Path(name).name != name or name in (".", ".."):
             raise ScenarioError(f"{quoted(name)} cannot be the name of a consumer")
