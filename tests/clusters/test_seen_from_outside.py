@@ -165,9 +165,16 @@ def test_a_sink_without_the_messages_ids_is_named_with_the_way_out(cluster: Clus
         recorded(cluster, tmp_path, "topic", evidence="topic", fields="id=value.order")
 
 
-def test_a_topic_that_is_missing_is_named_before_anything_is_produced(cluster: Cluster, tmp_path: Path):
-    with pytest.raises(ConsumerError, match="EVIDENCE: topic no-such-topic cannot be read"):
-        recorded(cluster, tmp_path, "topic", evidence="topic:no-such-topic")
+def test_an_output_topic_is_made_if_it_is_missing_and_kept_if_it_was_there(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cluster.create_topics({"was-there": 5})
+    deleted: list[str] = []
+    monkeypatch.setattr(cluster, "delete", lambda topics, _groups: deleted.extend(topics))
+    for topic in ("was-there", "new"):
+        recording = recorded(cluster, tmp_path, "topic", evidence=f"topic:{topic}")
+        assert statuses(recording, "nothing_lost") == passes("nothing_lost")
+    assert "new" in deleted and "was-there" not in deleted
 
 
 def test_the_run_records_where_its_consumer_was_seen(cluster: Cluster, tmp_path: Path):

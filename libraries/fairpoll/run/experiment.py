@@ -34,7 +34,7 @@ from fairpoll.contract.output_fields import OUR_FIELDS
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.producer.traffic import deliverable_in
-from fairpoll.run.fixed_names import Prepared, prepare
+from fairpoll.run.fixed_names import Prepared, create_missing, prepare
 from fairpoll.run.foreign import write_foreign
 from fairpoll.run.groups import PRODUCED_SECONDS, ConsumerGroups, Progress
 from fairpoll.run.members import Members
@@ -51,7 +51,6 @@ CLUSTER_CHECK_SECONDS = 2.0
 LEAD_SECONDS = 0.5
 LEAD_SECONDS_A_CONSUMER = 0.1
 BACKLOG_SECONDS = 120.0
-APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
 
 
 @dataclass
@@ -80,6 +79,7 @@ class Experiment:
     started: threading.Event = field(default_factory=threading.Event)
     _processes: ChildProcesses = field(init=False)
     _life: ConsumerGroups | None = None
+    _created_outputs: frozenset[str] = frozenset()
     _facts: dict[str, object] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _producer: ChildProcess | None = None
@@ -140,8 +140,7 @@ class Experiment:
         life.shared = bool(prepared.begin)
         with self._processes:
             partitions = max(topic.partitions for topic in scaled.topics)
-            # Before an output topic's first record the broker must know that its time counts.
-            self.cluster.create_topics(dict.fromkeys(self._own_output_topics, partitions), APPEND_TIME)
+            self._created_outputs = create_missing(self.output_topics.values(), partitions, self.cluster)
             self._produce_backlog()
             self._note(produced_ms=clock.now_ms())
             try:
@@ -192,7 +191,7 @@ class Experiment:
         created = self._prepared.created if self._prepared else frozenset()
         topics = [name for name in self.topic_names.values() if name not in fixed or name in created]
         groups = [name for name in self.groups.values() if name != self.scenario.group]
-        return [*topics, *self._own_output_topics], groups
+        return [*topics, *self._created_outputs], groups
 
     @property
     def output_topics(self) -> dict[str, str]:
@@ -200,11 +199,6 @@ class Experiment:
         sources = {c.name: c.source for c in self.consumers if c.source and c.source.kind == "topic"}
         own = group_names([f"{name}.out" for name in sources], self.run_id, self.cluster.prefix)
         return {name: source.place or own[f"{name}.out"] for name, source in sources.items()}
-
-    @property
-    def _own_output_topics(self) -> list[str]:
-        named = {consumer.source.place for consumer in self.consumers if consumer.source}
-        return [topic for topic in self.output_topics.values() if topic not in named]
 
     @property
     def groups(self) -> dict[str, str]:

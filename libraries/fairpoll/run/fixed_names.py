@@ -1,14 +1,17 @@
 """Prepares a run's topics and groups; those with fixed names may have been there before, and have users."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairpoll.cluster.admin import Admin
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.shared import SharedAdmin
 from fairpoll.contract.records import Partition
 from fairpoll.scenarios.model import Scenario
+
+APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,24 @@ class Prepared:
 
     created: frozenset[str]
     begin: Mapping[Partition, int]
+
+
+def create_missing(topics: Collection[str], partitions: int, cluster: Cluster) -> frozenset[str]:
+    """Create those of these topics that do not exist, with so many partitions; return which these were.
+
+    Their records have the broker's time, which counts from the first record on. Raises ClusterError.
+    """
+    if not topics:
+        return frozenset()
+    with tempfile.TemporaryDirectory(prefix="fairpoll-admin-") as folder:
+        admin = Admin(cluster.client_config, Path(folder) / "admin.log")
+        try:
+            metadata = admin.metadata()
+        finally:
+            admin.close()
+    there = {name for name, topic in metadata.topics.items() if not topic.error} if metadata else set()
+    missing = dict.fromkeys(set(topics) - there, partitions)
+    return frozenset(cluster.create_topics(missing, APPEND_TIME)) if missing else frozenset()
 
 
 def prepare(
