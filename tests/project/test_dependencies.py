@@ -41,7 +41,7 @@ def test_the_pin_is_within_the_range(name: str):
 
 
 def test_the_group_for_development_is_what_the_file_pins():
-    group = {canonicalize_name(name) for name in PROJECT["dependency-groups"]["dev"]}
+    group = {canonicalize_name(Requirement(one).name) for one in PROJECT["dependency-groups"]["dev"]}
     assert group == pins("requirements-dev.txt").keys()
 
 

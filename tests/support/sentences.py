@@ -12,7 +12,7 @@ from fairpoll.checkers.finding import Status
 from fairpoll.evidence.history import Committed, ConsumerHistory, Recording
 from fairpoll.evidence.stamps import Example, Stamps
 from fairpoll.evidence.unreadable import Unreadable, UnreadableLine
-from fairpoll.scenarios.model import Step
+from fairpoll.scenarios.timeline import Step
 from fairpoll.scenarios.units import Action
 from histories import SCENARIO, acked, consumer, delivered, event, recording
 

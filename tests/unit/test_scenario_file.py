@@ -14,7 +14,8 @@ from fairpoll.contract.keys import arguments, group_schema, key, whole
 from fairpoll.contract.settings import PollSettings
 from fairpoll.producer.traffic import live_plan
 from fairpoll.scenarios.file import load_scenario, schema
-from fairpoll.scenarios.model import Scenario, Step, TopicPlan
+from fairpoll.scenarios.model import Scenario, TopicPlan
+from fairpoll.scenarios.timeline import Step
 from fairpoll.scenarios.units import DURATION
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from fairpoll.contract.events import dump
 from fairpoll.contract.subject import Subject
 from fairpoll.run.members import Members
 from fairpoll.run.timeline import Timeline
-from fairpoll.scenarios.model import Step
+from fairpoll.scenarios.timeline import Step
 from fairpoll.scenarios.units import Action
 
 

@@ -1,5 +1,6 @@
 """The sink: one file for each topic, one JSON object on each line, at a limited rate."""
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from io import FileIO
@@ -12,6 +13,7 @@ from fairpoll.base.disk import unwritable
 from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers.pace import Pace
 from fairpoll.consumers.record import Record
+from fairpoll.contract.avro import MAGIC, decode
 from fairpoll.contract.events import dump, truncate_partial_line
 from fairpoll.contract.records import DEAD_LETTERS
 
@@ -114,11 +116,14 @@ class FileSink:
 def _one_line(value: bytes) -> bytes:
     """These bytes as JSON on one line, unchanged if possible.
 
-    All that orjson accepts is accepted by json with the same result, except for very deep nesting. If orjson
-    rejects the value, json decides: it also accepts NaN, lone surrogates and UTF-16. Raises ValueError,
-    RecursionError.
+    A value in Avro is decoded. All that orjson accepts is accepted by json with the same result, except for
+    very deep nesting. If orjson rejects the value, json decides: it also accepts NaN, lone surrogates and
+    UTF-16. Raises ValueError, RecursionError.
     """
     deep = len(value) > LONGEST_UNCOUNTED_BYTES and value.count(b"[") + value.count(b"{") > MOST_BRACKETS
+    if value.startswith(MAGIC):
+        with contextlib.suppress(ValueError):
+            return _dumped(decode(value))
     # A raw line break can only stand between tokens; within strings it is escaped.
     if not deep and b"\n" not in value and b"\r" not in value:
         try:

@@ -1,9 +1,11 @@
 """Messages: a body with the specification's fields, the run it belongs to and checksums, and a header."""
 
+import json
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+from fairpoll.contract.avro import encode
 from fairpoll.contract.events import dump
 from fairpoll.scenarios.model import TopicPlan
 
@@ -26,6 +28,7 @@ class Messages:
             f'","data":{{"sequence_text":"message %d of {_text(topic.name)[1:]},"value":%d}},"batch_id":'
         )
         self._run = f',"partition_key":"key-%d","run_id":{_text(run_id)},"sequence":%d,"intended_ms":'
+        self._in_avro = topic.message_format == "avro"
         self._end = f',"priority":{_text(topic.priority)}' if topic.priority else ""
 
     def spell(
@@ -50,7 +53,11 @@ class Messages:
                 begun = crc(text)
                 checksum = crc(b"}", begun)  # of the body without its checksum, see checksum_of
                 end = b',"checksum":%d}' % checksum
-                yield sequence, partition, text + end, (checksum, crc(end, begun))
+                if self._in_avro:
+                    value = encode(json.loads(text + end))
+                    yield sequence, partition, value, (checksum, crc(value))
+                else:
+                    yield sequence, partition, text + end, (checksum, crc(end, begun))
 
 
 def build_message(

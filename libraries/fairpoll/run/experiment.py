@@ -18,7 +18,8 @@ If a run is interrupted, the files are complete up to that moment and can be jud
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from fairpoll.base.errors import FairpollError
 from fairpoll.base.versions import installed_versions
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.contract.avro import REGISTRY_URL
 from fairpoll.contract.environment import connection_variables
 from fairpoll.contract.events import dump
 from fairpoll.contract.output_fields import OUR_FIELDS
@@ -42,6 +44,7 @@ from fairpoll.run.names import group_names, topic_names, topic_suffix
 from fairpoll.run.outputs import DeliveryCounter
 from fairpoll.run.processes import ChildProcess, ChildProcesses
 from fairpoll.run.readiness import READY_SECONDS, wait_for_event
+from fairpoll.run.schema_registry import SchemaRegistry
 from fairpoll.scenarios.model import Scenario
 
 # Interval of the checks that the cluster is running: one takes some milliseconds with Docker.
@@ -93,10 +96,11 @@ class Experiment:
 
     def run(self) -> None:
         """Produce and consume, then drain and stop. Raises FairpollError; always stops its processes."""
-        with writing_to(self.folder):
-            self._run()
+        registry = SchemaRegistry.of(self.scenario, self.topic_names)
+        with writing_to(self.folder), registry or nullcontext():
+            self._run({REGISTRY_URL: registry.url} if registry else {})
 
-    def _run(self) -> None:
+    def _run(self, variables: Mapping[str, str]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.only_volume:
             self.scenario = self.scenario.alone(self.only_volume)
@@ -134,6 +138,7 @@ class Experiment:
             set_session=self.cluster.set_session,
             run_id=self.run_id,
             output_topics=self.output_topics,
+            variables=variables,
         )
         prepared = self._prepared = prepare(scaled, self.topic_names, self.groups, self.cluster)
         self._note_begin(prepared)

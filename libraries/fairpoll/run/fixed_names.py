@@ -26,7 +26,7 @@ class Prepared:
 
 
 def create_missing(topics: Collection[str], partitions: int, cluster: Cluster) -> frozenset[str]:
-    """Create those of these topics that do not exist, with so many partitions; return which these were.
+    """Create those of these topics that do not exist, each with this number of partitions; return which.
 
     Their records have the broker's time, which counts from the first record on. Raises ClusterError.
     """

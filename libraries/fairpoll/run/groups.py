@@ -69,6 +69,8 @@ class ConsumerGroups:
     # For consumers whose records are seen from outside: the run that their messages are of, and the topics.
     run_id: str = ""
     output_topics: Mapping[str, str] = field(default_factory=dict)
+    # Further environment variables of the consumers.
+    variables: Mapping[str, str] = field(default_factory=dict)
     # Whether others may write to the topics.
     shared: bool = False
     outputs: DeliveryCounter | None = None
@@ -84,7 +86,7 @@ class ConsumerGroups:
 
     def _members_of(self, consumer: Subject) -> Members:
         environment = environment_of(self.scenario, self.topics, self.names[consumer.name])
-        environment |= connection_variables(self.consumer_config)
+        environment |= {**connection_variables(self.consumer_config), **self.variables}
         return Members(consumer, environment, self.folder / consumer.name, self.processes)
 
     def run(self, agree_start: Callable[[], float], wait_until_produced: Callable[[], int]) -> None:

@@ -20,7 +20,8 @@ from fairpoll.contract.keys import (
     whole,
 )
 from fairpoll.contract.settings import PollSettings
-from fairpoll.scenarios.units import ACTION, DURATION, RATE, TRAFFIC, Action, Bursts
+from fairpoll.scenarios.timeline import Step
+from fairpoll.scenarios.units import DURATION, RATE, TRAFFIC, Bursts
 
 SLOWEST_SPEED = 0.01
 # How the topics' names sort on the cluster: as in the file, the other way round, or a run in each order.
@@ -74,6 +75,13 @@ class TopicPlan:
     )
     poison: tuple[int, ...] = key(
         "Sequence numbers of messages whose value is not JSON.", several(whole(0)), default=()
+    )
+    message_format: str = key(
+        "How its messages are written: json, or avro in the wire format of schema registries; the run serves "
+        "the schemas at FAIRPOLL_SCHEMA_REGISTRY_URL. Default {default}.",
+        choice("json", "avro"),
+        name="format",
+        default="json",
     )
     fixed_name: str = key(
         "Its name on the cluster, such as prod.orders. A topic that exists already keeps what is in it: the "
@@ -137,19 +145,6 @@ class TopicPlan:
     def planned_messages(self, duration_seconds: float) -> int:
         """How many messages this topic gets in all, backlog included."""
         return self.backlog + self.live_bursts(duration_seconds) * self.traffic.messages
-
-
-@dataclass(frozen=True)
-class Step:
-    """One entry of the timeline: an action on the consumers, and its time."""
-
-    at_seconds: float = key("Time after the start of the live traffic, for example 3 s.", DURATION, name="at")
-    action: Action = key(
-        "join or leave (a second member), kill (SIGKILL), stop (SIGTERM) or start (the first member), "
-        "sink 50 per second, sink unlimited.",
-        ACTION,
-        name="do",
-    )
 
 
 TOPICS = Value(
@@ -244,7 +239,7 @@ class Scenario:
             duration_seconds=self.duration_seconds / speed,
             sink_rate=self.sink_rate * speed,
             topics=tuple(topic.at_speed(speed) for topic in self.topics),
-            timeline=tuple(_step_at_speed(step, speed) for step in self.timeline),
+            timeline=tuple(step.at_speed(speed) for step in self.timeline),
         )
 
     def alone(self, volume: str) -> "Scenario":
@@ -309,8 +304,3 @@ class Scenario:
         """The reverse of `to_json`. Raises ValueError, which names the wrong field."""
         scenario: Scenario = typed(cls, data, "the scenario")
         return scenario
-
-
-def _step_at_speed(step: Step, speed: float) -> Step:
-    rate = step.action.rate * speed if step.action.rate else None
-    return Step(step.at_seconds / speed, replace(step.action, rate=rate))

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fairpoll.contract.records import DEAD_LETTERS
 from fairpoll.contract.settings import PollSettings
-from fairpoll.scenarios.model import WRITTEN, Step, TopicPlan
+from fairpoll.scenarios.model import WRITTEN, TopicPlan
 from fairpoll.scenarios.source import Place
+from fairpoll.scenarios.timeline import Step
 
 # A larger run takes hours or the machine's memory, and is most likely a typing error.
 MOST_MESSAGES = 10_000_000
