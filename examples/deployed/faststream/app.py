@@ -13,5 +13,5 @@ app = FastStream(broker)
 @broker.subscriber("orders", "alerts", group_id="shop", auto_offset_reset="earliest")
 @broker.publisher("handled")
 async def handle(message: dict) -> dict:
-    await asyncio.sleep(0.006)  # its work
+    await asyncio.sleep(0.01)  # its work
     return message

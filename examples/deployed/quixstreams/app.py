@@ -12,7 +12,7 @@ handled = app.topic("handled", value_serializer="json")
 
 
 def work(_message: dict) -> None:
-    time.sleep(0.006)
+    time.sleep(0.01)
 
 
 for name in ("orders", "alerts"):
