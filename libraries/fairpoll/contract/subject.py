@@ -1,12 +1,11 @@
 """The consumer under test, declared once.
 
-From `ATTRIBUTES` are made the options of `fairpoll test`, the variables of the suites, the arguments of
-keywords and of the pytest fixture, what run.json and verdict.json record, and the reference.
+From `ATTRIBUTES` are made the options of `fairpoll test`, variables of the suites, arguments of keywords and
+the pytest fixture, and the reference.
 """
 
 import re
 import shlex
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Literal, cast, get_args
 from fairpoll.base.command_line import VARIABLE, program_of, shown
 from fairpoll.base.errors import ConsumerError
 from fairpoll.base.text import quoted
+from fairpoll.contract.image import parse_environment, parse_image, short_name
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.source import SQL_PASSWORD, Source, fields_of
 
@@ -80,31 +80,27 @@ class Attribute:
     parse: Callable[[str, Mapping[str, str]], Any]
 
 
-def _command(text: str, _texts: Mapping[str, str]) -> tuple[str, ...]:
+def _command(text: str, texts: Mapping[str, str]) -> tuple[str, ...]:
+    if texts["image"] and not text.strip():
+        return ()
     try:
         command = tuple(shlex.split(text))
     except ValueError as error:
         raise ConsumerError(f"CONSUMER cannot be read as a command: {error}") from None
     if not command or not command[0]:
         raise ConsumerError("CONSUMER is empty; write the command, or leave the variable out")
-    if VARIABLE.fullmatch(command[0]):
+    # In a container the first word may be an argument of the image's entrypoint.
+    if VARIABLE.fullmatch(command[0]) and not texts["image"]:
         raise ConsumerError(
             f"CONSUMER begins with a variable, which only a shell sets; write: {shown(('env', *command))}"
         )
     return command
 
 
-def check_program(command: Sequence[str]) -> None:
-    """Raise ConsumerError if the command's program cannot be started from this folder."""
-    if shutil.which(command[0]) is None:
-        raise ConsumerError(
-            f"CONSUMER: {quoted(command[0])} cannot be started: no executable file of this name is in this "
-            "folder or on the PATH"
-        )
-
-
 def _name(text: str, texts: Mapping[str, str]) -> str:
     if not text:
+        if texts["image"]:
+            return _name_from(short_name(texts["image"]))
         return name_of_command(_command(texts["command"], texts))
     if not NAME.fullmatch(text):
         raise ConsumerError(
@@ -153,13 +149,32 @@ def _restart(text: str, _texts: Mapping[str, str]) -> bool:
 
 ATTRIBUTES: Mapping[str, Attribute] = {
     "command": Attribute(
-        "The command to judge, as for a shell: `./my-consumer --flag`.", "CONSUMER", "consumer", "", _command
+        "The command to judge, as for a shell: `./my-consumer --flag`. With an image it is run in the "
+        "container, as the arguments of `docker run`, and may be left out.",
+        "CONSUMER",
+        "consumer",
+        "",
+        _command,
+    ),
+    "image": Attribute(
+        "The image of its container, which a Docker engine on this machine runs beside the cluster.",
+        "IMAGE",
+        "image",
+        "none: the command runs on this machine",
+        parse_image,
+    ),
+    "environment": Attribute(
+        "The names of variables of this environment that the container gets too, such as `DATABASE_URL`.",
+        "ENVIRONMENT",
+        "environment",
+        "",
+        parse_environment,
     ),
     "name": Attribute(
         "Its name in findings, pages and verdict.json: letters, digits, dots, underscores and hyphens.",
         "CONSUMER_NAME",
         "consumer_name",
-        "made from the command's program",
+        "made from the command's program or the image",
         _name,
     ),
     "evidence": Attribute(
@@ -218,8 +233,9 @@ ATTRIBUTES: Mapping[str, Attribute] = {
 class Subject:
     """A consumer under test: its name in findings, reports and the recording, and the command that starts it.
 
-    The command gets its task from environment variables (`fairpoll consume --help`). `mode` is the word that
-    suites use for a user's consumer; "" for others, whose word is their name.
+    The command gets its task from environment variables (`fairpoll consume --help`). With an `image` it runs
+    in a container, with the variables of this process that `environment` names; () is the image's own
+    command. `mode` is the word of suites for a user's consumer; "" for others, whose word is their name.
     """
 
     name: str
@@ -230,6 +246,8 @@ class Subject:
     mode: str = ""
     source: Source | None = None
     delivery: str = AT_LEAST_ONCE
+    image: str = ""
+    environment: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, mode: str, texts: Mapping[str, str]) -> "Subject":
@@ -255,10 +273,10 @@ class Subject:
 
     @property
     def recorded(self) -> "JudgedConsumer":
-        """What run.json and verdict.json say of it."""
+        """Its entry in run.json and verdict.json."""
         evidence = self.source.text if self.source else ""
         delivery = "" if self.delivery == AT_LEAST_ONCE else self.delivery
-        return JudgedConsumer(shown(self.command), self.shows, self.restart, evidence, delivery)
+        return JudgedConsumer(shown(self.command), self.shows, self.restart, evidence, delivery, self.image)
 
 
 @dataclass(frozen=True)
@@ -266,7 +284,7 @@ class JudgedConsumer:
     """A consumer that is not built in: its command line, without secrets, and what was declared of it.
 
     `evidence` is where its records were seen from outside, `delivery` its promise if that is more than
-    at-least-once.
+    at-least-once. It ran in a container of the `image`, "" for none.
     """
 
     command: str
@@ -274,6 +292,12 @@ class JudgedConsumer:
     restart: bool = False
     evidence: str = ""
     delivery: str = ""
+    image: str = ""
+
+    @property
+    def started(self) -> str:
+        """What was started, for people: the command, or the image and what was run in it."""
+        return f"{self.image} {self.command}".strip()
 
     @property
     def seen_in(self) -> str:
@@ -283,10 +307,14 @@ class JudgedConsumer:
 
 def name_of_command(command: Sequence[str]) -> str:
     """The name of the command's program: `consumer.py` for `python my/consumer.py --fast`."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", program_of(command)).strip(".-_")[:60]
+    return _name_from(program_of(command))
+
+
+def _name_from(text: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-_")[:60]
     return f"your-{name}" if name in TAKEN else name or "yours"
 
 
 def names_by_mode(subjects: Sequence[Subject]) -> dict[str, str]:
-    """The word that suites use for each consumer -> its name."""
+    """The word of suites for each consumer -> its name."""
     return {subject.mode or subject.name: subject.name for subject in subjects}
