@@ -74,7 +74,10 @@ def test_a_container_needs_no_command_and_has_the_name_of_its_image():
         ({"image": "my service"}, "IMAGE: 'my service' is not the name of an image"),
         ({"image": "--privileged"}, "IMAGE: '--privileged' is not the name of an image"),
         ({"image": "mine", "environment": "A=b"}, "ENVIRONMENT: 'A=b' is not the name of a variable"),
-        ({"command": "./mine", "environment": "A"}, "ENVIRONMENT is for IMAGE"),
+        ({"service": "shop"}, "SERVICE and FILE go together"),
+        ({"service": "a b", "file": "x"}, "SERVICE: 'a b' is not the name of a service"),
+        ({"service": "shop", "file": "x", "image": "mine"}, "SERVICE and IMAGE exclude each other"),
+        ({"command": "./mine", "environment": "A"}, "ENVIRONMENT is for IMAGE and SERVICE"),
     ],
 )
 def test_a_container_that_is_described_wrongly(texts: dict[str, str], message: str):
@@ -92,7 +95,7 @@ def test_a_container_needs_an_engine_its_sdk_and_its_variables(monkeypatch: pyte
     monkeypatch.delitem(sys.modules, "fairpoll.run.containers", raising=False)
     monkeypatch.delattr(fairpoll.run, "containers", raising=False)
     monkeypatch.setitem(sys.modules, "docker", None)
-    with pytest.raises(ConsumerError, match=r"IMAGE needs pip install 'fairpoll\[docker\]'"):
+    with pytest.raises(ConsumerError, match=r"a container needs pip install 'fairpoll\[docker\]'"):
         check_can_start(mine)
 
 

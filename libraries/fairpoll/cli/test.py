@@ -19,6 +19,7 @@ from fairpoll.cluster import KINDS
 from fairpoll.contract.subject import ATTRIBUTES, Subject
 from fairpoll.evidence import layout
 from fairpoll.reports.outcome import outcome
+from fairpoll.run.modes import is_given
 from fairpoll.run.startable import check_can_start
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import NAME_ORDERS
@@ -36,9 +37,11 @@ class _Judging(JudgingCommand):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
-        if not ctx.resilient_parsing and not (ctx.params["command"] or ctx.params["image"]):
+        if not ctx.resilient_parsing and not is_given(ctx.params):
             (command,) = (one for one in self.params if one.name == "command")
-            raise click.MissingParameter("Or name an image with --image.", ctx, command)
+            raise click.MissingParameter(
+                "Or name a container with --image, or with --service and --file.", ctx, command
+            )
         return rest
 
 
@@ -129,7 +132,7 @@ def test(**options: Any) -> None:
     """Run COMMAND beside a plain loop on the same traffic, judge it, and print the verdict.
 
     COMMAND is one argument, as for a shell: "./my-consumer --flag". It gets topics, group and sink rate in
-    environment variables that begin with FAIRPOLL_, and runs in this folder, or in a container of --image.
+    environment variables that begin with FAIRPOLL_, and runs in this folder, or in a container.
 
     Without --suite and --include it is judged on the specified scenario. In the other packaged suites, such
     as scenarios and faults, it runs in the place of the built-in async consumer.

@@ -7,14 +7,15 @@ the pytest fixture, and the reference.
 import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast, get_args
 
 from fairpoll.base.command_line import VARIABLE, program_of, shown
 from fairpoll.base.errors import ConsumerError
 from fairpoll.base.text import quoted
-from fairpoll.contract.image import parse_environment, parse_image, short_name
+from fairpoll.contract.attribute import Attribute
+from fairpoll.contract.container import CONTAINER, is_contained, name_of_container
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.source import SQL_PASSWORD, Source, fields_of
 
@@ -65,23 +66,8 @@ EVIDENCE: Mapping[Evidence, EvidenceKind] = {
 }
 
 
-@dataclass(frozen=True)
-class Attribute:
-    """How a user declares an attribute of a consumer: as text, "" for the default.
-
-    `parse` gets the text and the texts of all attributes, and raises ConsumerError. `argument` is the name of
-    a keyword's argument; an option of `fairpoll test` has the attribute's own name.
-    """
-
-    help: str
-    variable: str
-    argument: str
-    default: str
-    parse: Callable[[str, Mapping[str, str]], Any]
-
-
 def _command(text: str, texts: Mapping[str, str]) -> tuple[str, ...]:
-    if texts["image"] and not text.strip():
+    if is_contained(texts) and not text.strip():
         return ()
     try:
         command = tuple(shlex.split(text))
@@ -90,7 +76,7 @@ def _command(text: str, texts: Mapping[str, str]) -> tuple[str, ...]:
     if not command or not command[0]:
         raise ConsumerError("CONSUMER is empty; write the command, or leave the variable out")
     # In a container the first word may be an argument of the image's entrypoint.
-    if VARIABLE.fullmatch(command[0]) and not texts["image"]:
+    if VARIABLE.fullmatch(command[0]) and not is_contained(texts):
         raise ConsumerError(
             f"CONSUMER begins with a variable, which only a shell sets; write: {shown(('env', *command))}"
         )
@@ -99,8 +85,8 @@ def _command(text: str, texts: Mapping[str, str]) -> tuple[str, ...]:
 
 def _name(text: str, texts: Mapping[str, str]) -> str:
     if not text:
-        if texts["image"]:
-            return _name_from(short_name(texts["image"]))
+        if is_contained(texts):
+            return _name_from(name_of_container(texts))
         return name_of_command(_command(texts["command"], texts))
     if not NAME.fullmatch(text):
         raise ConsumerError(
@@ -156,25 +142,12 @@ ATTRIBUTES: Mapping[str, Attribute] = {
         "",
         _command,
     ),
-    "image": Attribute(
-        "The image of its container, which a Docker engine on this machine runs beside the cluster.",
-        "IMAGE",
-        "image",
-        "none: the command runs on this machine",
-        parse_image,
-    ),
-    "environment": Attribute(
-        "The names of variables of this environment that the container gets too, such as `DATABASE_URL`.",
-        "ENVIRONMENT",
-        "environment",
-        "",
-        parse_environment,
-    ),
+    **CONTAINER,
     "name": Attribute(
         "Its name in findings, pages and verdict.json: letters, digits, dots, underscores and hyphens.",
         "CONSUMER_NAME",
         "consumer_name",
-        "made from the command's program or the image",
+        "made from the command's program, the image or the service",
         _name,
     ),
     "evidence": Attribute(
@@ -233,9 +206,10 @@ ATTRIBUTES: Mapping[str, Attribute] = {
 class Subject:
     """A consumer under test: its name in findings, reports and the recording, and the command that starts it.
 
-    The command gets its task from environment variables (`fairpoll consume --help`). With an `image` it runs
-    in a container, with the variables of this process that `environment` names; () is the image's own
-    command. `mode` is the word of suites for a user's consumer; "" for others, whose word is their name.
+    The command gets its task from environment variables (`fairpoll consume --help`). With an `image`, or a
+    `service` of the Compose file `file`, it runs in a container, with the variables of this process that
+    `environment` names; the command () is then its own. `mode` is the word of suites for a user's consumer;
+    "" for others, whose word is their name.
     """
 
     name: str
@@ -248,6 +222,8 @@ class Subject:
     delivery: str = AT_LEAST_ONCE
     image: str = ""
     environment: tuple[str, ...] = ()
+    service: str = ""
+    file: str = ""
 
     @classmethod
     def parse(cls, mode: str, texts: Mapping[str, str]) -> "Subject":
@@ -268,6 +244,11 @@ class Subject:
         return cls(mode, (sys.executable, "-m", "fairpoll", "consume", "--mode", mode, "--controlled"))
 
     @property
+    def is_contained(self) -> bool:
+        """Whether it runs in a container."""
+        return bool(self.image or self.service)
+
+    @property
     def is_built_in(self) -> bool:
         return self == Subject.built_in(self.name)
 
@@ -276,7 +257,8 @@ class Subject:
         """Its entry in run.json and verdict.json."""
         evidence = self.source.text if self.source else ""
         delivery = "" if self.delivery == AT_LEAST_ONCE else self.delivery
-        return JudgedConsumer(shown(self.command), self.shows, self.restart, evidence, delivery, self.image)
+        judged = JudgedConsumer(shown(self.command), self.shows, self.restart, evidence, delivery, self.image)
+        return replace(judged, service=f"{self.service} of {self.file}") if self.service else judged
 
 
 @dataclass(frozen=True)
@@ -284,7 +266,7 @@ class JudgedConsumer:
     """A consumer that is not built in: its command line, without secrets, and what was declared of it.
 
     `evidence` is where its records were seen from outside, `delivery` its promise if that is more than
-    at-least-once. It ran in a container of the `image`, "" for none.
+    at-least-once. It ran in a container of the `image`, or of the `service`, `NAME of FILE`; "" for none.
     """
 
     command: str
@@ -293,11 +275,12 @@ class JudgedConsumer:
     evidence: str = ""
     delivery: str = ""
     image: str = ""
+    service: str = ""
 
     @property
     def started(self) -> str:
-        """What was started, for people: the command, or the image and what was run in it."""
-        return f"{self.image} {self.command}".strip()
+        """What was started, for people: the command, or the container and what was run in it."""
+        return f"{self.image or self.service} {self.command}".strip()
 
     @property
     def seen_in(self) -> str:

@@ -86,19 +86,9 @@ class ContainerProcess(StartedProcess):
                 raise ConsumerError(f"{name} cannot be started: {image}: {reason_of(error)}") from None
 
     def _start(self, client: Any, environment: Mapping[str, str]) -> None:
-        folder = str(self.events.parent)
-        files = _files_of(environment)
-        container = client.containers.create(
-            self.image,
-            list(self.command) or None,
-            name=self.container,
-            environment={**environment, **files},
-            labels={LABEL: self.name},
-            network_mode="host",
-            volumes=[f"{folder}:{folder}", *(f"{file}:{file}:ro" for file in set(files.values()))],
-            # Its output is read as it is printed; the engine keeps no second copy.
-            log_config=LogConfig(type="none"),
-        )
+        folder, files = self.events.parent, _files_of(environment)
+        mounted = [f"{folder}:{folder}", *(f"{file}:{file}:ro" for file in sorted(set(files.values())))]
+        container = self._create(client, {**environment, **files}, mounted)
         self._signal = container.attrs["Config"].get("StopSignal") or "SIGTERM"
         # A client of its own, without a time limit: it reads as long as the container runs.
         follower = docker.from_env(timeout=None)
@@ -115,6 +105,19 @@ class ContainerProcess(StartedProcess):
         threading.Thread(
             target=self._follow, args=(follower, output), name=f"output of {self.name}", daemon=True
         ).start()
+
+    def _create(self, client: Any, environment: Mapping[str, str], mounted: Sequence[str]) -> Any:
+        return client.containers.create(
+            self.image,
+            list(self.command) or None,
+            name=self.container,
+            environment=environment,
+            labels={LABEL: self.name},
+            network_mode="host",
+            volumes=list(mounted),
+            # Its output is read as it is printed; the engine keeps no second copy.
+            log_config=LogConfig(type="none"),
+        )
 
     def _follow(self, follower: Any, output: Iterable[tuple[bytes | None, bytes | None]]) -> None:
         """Copy what it prints, and take the time of its end when it happens."""

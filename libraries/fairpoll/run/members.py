@@ -1,6 +1,5 @@
 """The processes of one consumer under test: its first member, and a second one that may join it."""
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -261,13 +260,6 @@ class Members:
         self._tails.setdefault(events, Tail(events))
         self._read_assignments()
         self._assignments.take({"name": "started"}, str(events))
-        process: StartedProcess
-        if self.consumer.image:
-            environment |= {key: os.environ[key] for key in self.consumer.environment}
-            process = self.processes.start_container(
-                name, self.consumer.image, self.consumer.command, environment, events, log
-            )
-        else:
-            process = self.processes.start(name, self.consumer.command, environment, events, log)
+        process = self.processes.start_consumer(name, self.consumer, environment, events, log)
         self._started.append(process)
         return process

@@ -5,19 +5,20 @@ from collections.abc import Mapping
 
 from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers import bizon
+from fairpoll.contract.container import is_contained
 from fairpoll.contract.subject import MODES, Subject
 
 
 def is_given(yours: Mapping[str, str]) -> bool:
-    """Whether a consumer of the user is named, by its command or its image."""
-    return bool(yours.get("command") or yours.get("image"))
+    """Whether a consumer of the user is named, by its command or its container."""
+    return bool(yours.get("command")) or is_contained(yours)
 
 
 def consumer_of(mode: str, yours: Mapping[str, str], bizon_config: str = "") -> Subject:
     """The consumer of this mode. Raises ConsumerError.
 
     `yours` has the attributes of a user's consumer as text (`contract.subject`): mode `yours` runs it, and
-    mode `async` in place of the built-in consumer if there is a command or an image. `bizon_config` is a
+    mode `async` in place of the built-in consumer if there is a command or a container. `bizon_config` is a
     configuration file that the Bizon modes extend; "" for none.
     """
     match mode:

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -20,8 +21,9 @@ from fairpoll.base.process_table import MARK, ProcessTable, all_ended, is_runnin
 from fairpoll.base.text import plain
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence.facts import LeftProcess
-from fairpoll.run.startable import containers
+from fairpoll.run.startable import containers, services
 from fairpoll.run.started import KILLED_SECONDS, STOP_SECONDS, StartedProcess
 
 # A command may stop a process outside of its group; one that is running after this time was left behind.
@@ -210,6 +212,7 @@ class ChildProcesses:
     def __init__(self, registry: Registry | None = None) -> None:
         self._registry = registry
         self.started: list[StartedProcess] = []
+        self._projects: dict[str, Any] = {}
 
     def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], events: Path, log: Path
@@ -221,21 +224,29 @@ class ChildProcesses:
             self._registry.add_process(process.pid, process.mark)
         return process
 
-    def start_container(
-        self,
-        name: str,
-        image: str,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        events: Path,
-        log: Path,
+    def start_consumer(
+        self, name: str, consumer: Subject, environment: Mapping[str, str], events: Path, log: Path
     ) -> StartedProcess:
-        """Start a ContainerProcess. Raises ConsumerError and ClusterError."""
-        process: StartedProcess = containers().ContainerProcess(
-            name, image, command, environment, events, log, registry=self._registry
-        )
+        """Start a process of the consumer, here or in a container. Raises FairpollError."""
+        if not consumer.is_contained:
+            return self.start(name, consumer.command, environment, events, log)
+        environment = {**environment, **{key: os.environ[key] for key in consumer.environment}}
+        rest = (consumer.command, environment, events, log)
+        process: StartedProcess
+        if consumer.service:
+            project = self._project_of(consumer)
+            process = services().ServiceProcess(name, project, *rest, registry=self._registry)
+        else:
+            process = containers().ContainerProcess(name, consumer.image, *rest, registry=self._registry)
         self.started.append(process)
         return process
+
+    def _project_of(self, consumer: Subject) -> Any:
+        """The Compose project of the consumer's service, which is removed by `stop`."""
+        if consumer.name not in self._projects:
+            project = services().ServiceProject(consumer.service, consumer.file, self._registry)
+            self._projects[consumer.name] = project
+        return self._projects[consumer.name]
 
     def apart(self) -> "ChildProcesses":
         """No processes yet, and the same registry: for those that are stopped after these."""
@@ -252,6 +263,8 @@ class ChildProcesses:
             process.stop(max(0.0, deadline - time.monotonic()))
 
         with contextlib.ExitStack() as stack:
+            for project in self._projects.values():
+                stack.callback(project.remove)
             for process in self.started:
                 stack.callback(stop, process)
             for process in reversed(self.started):

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from importlib import import_module
 from types import ModuleType
 
 from fairpoll.base.errors import ConsumerError
@@ -15,7 +16,7 @@ def check_can_start(consumer: Subject, progress: Callable[[str], None] = lambda 
 
     An image that the engine does not have is pulled, of which `progress` is informed.
     """
-    if not consumer.image:
+    if not consumer.is_contained:
         if shutil.which(consumer.command[0]) is None:
             raise ConsumerError(
                 f"CONSUMER: {quoted(consumer.command[0])} cannot be started: no executable file of this name "
@@ -24,14 +25,25 @@ def check_can_start(consumer: Subject, progress: Callable[[str], None] = lambda 
         return
     if missing := [name for name in consumer.environment if name not in os.environ]:
         raise ConsumerError(f"ENVIRONMENT: {', '.join(missing)} is not set")
-    containers().require_image(consumer.image, progress)
+    if consumer.service:
+        services().require_service(consumer.service, consumer.file, progress)
+    else:
+        containers().require_image(consumer.image, progress)
 
 
 def containers() -> ModuleType:
     """The module `fairpoll.run.containers`. Raises ConsumerError if the Docker SDK is not installed."""
-    # Imported here, because a command on this machine does not need the Docker SDK.
+    return _with_docker("containers")
+
+
+def services() -> ModuleType:
+    """The module `fairpoll.run.services`. Raises ConsumerError if the Docker SDK is not installed."""
+    return _with_docker("services")
+
+
+def _with_docker(name: str) -> ModuleType:
+    # Imported only here, because a command on this machine does not need the Docker SDK.
     try:
-        from fairpoll.run import containers as module  # noqa: PLC0415
+        return import_module(f"fairpoll.run.{name}")
     except ModuleNotFoundError as error:
-        raise ConsumerError(f"{error}; IMAGE needs pip install 'fairpoll[docker]'") from None
-    return module
+        raise ConsumerError(f"{error}; a container needs pip install 'fairpoll[docker]'") from None
