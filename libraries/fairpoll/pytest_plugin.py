@@ -63,7 +63,7 @@ class Fairpoll:
 
     def run(
         self,
-        command: str,
+        command: str = "",
         *,
         scenario: str = "specified.yaml",
         speed: float | None = None,
@@ -72,7 +72,7 @@ class Fairpoll:
         """Run the command and the plain loop on the same traffic; judge it by the plain expectation.
 
         Args:
-            command: as for a shell, such as "./my-consumer --flag".
+            command: as for a shell, such as "./my-consumer --flag"; may be left out with an `image`.
             scenario: a packaged scenario or a file; default specified.yaml.
             speed: divides every interval; default: the option --fairpoll-speed.
             declared: attributes of the consumer (`contract.subject.ATTRIBUTES`) as text, such as name="mine",
@@ -83,6 +83,7 @@ class Fairpoll:
         # Imported here, because every pytest run of this environment loads the plugin.
         from fairpoll.contract.subject import ATTRIBUTES, Subject  # noqa: PLC0415
         from fairpoll.run.recorder import Recorder  # noqa: PLC0415
+        from fairpoll.run.startable import check_can_start  # noqa: PLC0415
         from fairpoll.scenarios.model import CONTROL  # noqa: PLC0415
         from fairpoll.scenarios.packaged import find_scenario  # noqa: PLC0415
         from fairpoll.verdicts.expectation import Thresholds, judge_plainly  # noqa: PLC0415
@@ -91,6 +92,7 @@ class Fairpoll:
         yours = {name: str(declared.pop(name)) for name in ATTRIBUTES.keys() & declared.keys()}
         expected = Thresholds.for_scenario(scenario, **declared)
         consumer = Subject.parse("yours", {"command": command, **yours})
+        check_can_start(consumer)
         consumers = [Subject.built_in(CONTROL), consumer]
         with Recorder(self.cluster, self.folder, self.registry) as recorder:
             file = find_scenario(scenario)

@@ -12,7 +12,7 @@ from fairpoll.base.errors import ConsumerError, FairpollError
 from fairpoll.cluster import Cluster, ClusterOptions, open_cluster
 from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.subject import Subject
-from fairpoll.run import processes
+from fairpoll.run import started
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.modes import consumer_of
 from fairpoll.scenarios.file import load_scenario
@@ -110,7 +110,7 @@ def test_a_file_that_cannot_be_run(
 def test_a_program_that_prints_without_end_is_stopped(
     printed: str, stream: str, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(processes, "MOST_PRINTED_BYTES", 4 * 2**20)
+    monkeypatch.setattr(started, "MOST_PRINTED_BYTES", 4 * 2**20)
     target = "sys.stdout" if stream == "output" else "sys.stderr"
     loop = f"import sys\nwhile True: {target}.write({printed!r} * 1_000)"
     run = experiment(cluster, tmp_path, (*PYTHON, loop))

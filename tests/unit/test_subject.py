@@ -2,17 +2,20 @@
 
 import inspect
 import re
-from dataclasses import fields
+import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
-from fairpoll.base.errors import ConsumerError
+import fairpoll.run
+from fairpoll.base.errors import ConsumerError, FairpollError
 from fairpoll.cli import test as command
 from fairpoll.contract.subject import ATTRIBUTES, Subject
 from fairpoll.keywords.ScenarioLibrary import ScenarioLibrary
 from fairpoll.keywords.session import SESSION
 from fairpoll.keywords.suite_scenarios import SCENARIOS
+from fairpoll.run.startable import check_can_start
 
 RESOURCE = Path(__file__).parents[2] / "resources" / "acceptance.resource"
 KEYWORDS = ("run_scenario", "run_scenarios_side_by_side", "start_scenario")
@@ -51,6 +54,49 @@ def test_a_consumer_is_parsed_from_texts():
     assert mine.recorded.command == "./mine --password=***"
     with_files = Subject.parse("async", {"command": "./mine", "fields": "topic=t", "name": None})  # type: ignore[dict-item]
     assert with_files.shows == ("records", "contents", "places")
+
+
+def test_a_container_needs_no_command_and_has_the_name_of_its_image():
+    mine = Subject.parse("yours", {"image": "registry.example.org:5000/team/My_Service:1.2@sha256:abc"})
+    assert (mine.name, mine.command) == ("My_Service", ())
+    assert mine.recorded.started == "registry.example.org:5000/team/My_Service:1.2@sha256:abc"
+    texts = {"image": "service", "command": "A=b --password x", "environment": "DSN, API_TOKEN"}
+    with_command = Subject.parse("yours", texts)
+    assert with_command.command == ("A=b", "--password", "x")
+    assert with_command.environment == ("DSN", "API_TOKEN")
+    assert with_command.recorded.started == "service A=b --password ***"
+    assert Subject.parse("yours", {"image": "async"}).name == "your-async"
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ({"image": "my service"}, "IMAGE: 'my service' is not the name of an image"),
+        ({"image": "--privileged"}, "IMAGE: '--privileged' is not the name of an image"),
+        ({"image": "mine", "environment": "A=b"}, "ENVIRONMENT: 'A=b' is not the name of a variable"),
+        ({"service": "shop"}, "SERVICE and FILE go together"),
+        ({"service": "a b", "file": "x"}, "SERVICE: 'a b' is not the name of a service"),
+        ({"service": "shop", "file": "x", "image": "mine"}, "SERVICE and IMAGE exclude each other"),
+        ({"command": "./mine", "environment": "A"}, "ENVIRONMENT is for IMAGE and SERVICE"),
+    ],
+)
+def test_a_container_that_is_described_wrongly(texts: dict[str, str], message: str):
+    with pytest.raises(ConsumerError, match=message):
+        Subject.parse("yours", texts)
+
+
+def test_a_container_needs_an_engine_its_sdk_and_its_variables(monkeypatch: pytest.MonkeyPatch):
+    mine = Subject.parse("yours", {"image": "mine"})
+    monkeypatch.setenv("DOCKER_HOST", "unix:///no/such.sock")
+    with pytest.raises(FairpollError, match=r"does not answer at unix:///no/such\.sock;.*without IMAGE"):
+        check_can_start(mine)
+    with pytest.raises(ConsumerError, match="ENVIRONMENT: NO_SUCH_VARIABLE is not set"):
+        check_can_start(replace(mine, environment=("NO_SUCH_VARIABLE",)))
+    monkeypatch.delitem(sys.modules, "fairpoll.run.containers", raising=False)
+    monkeypatch.delattr(fairpoll.run, "containers", raising=False)
+    monkeypatch.setitem(sys.modules, "docker", None)
+    with pytest.raises(ConsumerError, match=r"a container needs pip install 'fairpoll\[docker\]'"):
+        check_can_start(mine)
 
 
 def test_restart_is_yes_or_no_and_recorded():

@@ -16,9 +16,11 @@ from fairpoll.base.errors import FairpollError
 from fairpoll.cli.judging import COULD_NOT_RUN, EXIT_CODES, JudgingCommand
 from fairpoll.cli.options import NEW_FOLDER, POSITIVE, SERVERS, checked_servers, option, subject_options
 from fairpoll.cluster import KINDS
-from fairpoll.contract.subject import ATTRIBUTES, Subject, check_program
+from fairpoll.contract.subject import ATTRIBUTES, Subject
 from fairpoll.evidence import layout
 from fairpoll.reports.outcome import outcome
+from fairpoll.run.modes import is_given
+from fairpoll.run.startable import check_can_start
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import NAME_ORDERS
 from fairpoll.scenarios.packaged import SPECIFIED, find_scenario
@@ -32,6 +34,15 @@ ROBOTS_OWN = 251
 
 class _Judging(JudgingCommand):
     unknown_hint = " Is it the consumer's? Then put the command into quotes."
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing and not is_given(ctx.params):
+            (command,) = (one for one in self.params if one.name == "command")
+            raise click.MissingParameter(
+                "Or name a container with --image, or with --service and --file.", ctx, command
+            )
+        return rest
 
 
 def _servers(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
@@ -62,7 +73,7 @@ def _checked(
 
 
 @click.command(cls=_Judging, short_help="Judge a consumer of yours.")
-@click.argument("command")
+@click.argument("command", required=False, default="")
 @subject_options
 @click.option(
     "--cluster",
@@ -121,7 +132,7 @@ def test(**options: Any) -> None:
     """Run COMMAND beside a plain loop on the same traffic, judge it, and print the verdict.
 
     COMMAND is one argument, as for a shell: "./my-consumer --flag". It gets topics, group and sink rate in
-    environment variables that begin with FAIRPOLL_, and runs in this folder.
+    environment variables that begin with FAIRPOLL_, and runs in this folder, or in a container.
 
     Without --suite and --include it is judged on the specified scenario. In the other packaged suites, such
     as scenarios and faults, it runs in the place of the built-in async consumer.
@@ -131,7 +142,7 @@ def test(**options: Any) -> None:
     try:
         folder: Path = options["output_folder"]
         arguments = robot_arguments(options)
-        check_program(_subject(options).command)
+        check_can_start(_subject(options), partial(click.echo, err=True))
         with writing_to(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for name in (layout.VERDICT, "summary.html"):  # an earlier verdict is not this run's

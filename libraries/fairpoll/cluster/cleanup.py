@@ -19,9 +19,9 @@ KILL_WAIT_SECONDS = 5.0
 
 
 def clear_leftovers() -> list[str]:
-    """Kill the processes and remove the folders and Compose projects of runs whose owner is dead.
+    """Kill the processes and remove the folders, Compose projects and containers of runs with a dead owner.
 
-    Returns what was cleared. A project whose engine does not answer is left for a later run, and a run of
+    Returns what was cleared. What an engine that does not answer has is left for a later run, and a run of
     another place, such as a container, for its own: whether its owner is dead cannot be seen from here.
     """
     cleared: list[str] = []
@@ -41,6 +41,7 @@ def clear_leftovers() -> list[str]:
                 shutil.rmtree(folder, ignore_errors=True)
         try:
             cleared += _clear_projects(noted.get("projects", []))
+            cleared += _clear_containers(noted.get("containers", []))
         except ClusterError:
             continue  # the file stays, for when the engine answers again
         path.unlink(missing_ok=True)
@@ -56,7 +57,8 @@ def runs_elsewhere() -> list[str]:
             mentioned(path).touch()
             host = noted.get("place", {}).get("host", "")
             projects = [f"Compose project {name}" for name in noted.get("projects", [])]
-            started = ", ".join(noted["folders"] + projects)
+            containers = [f"container {name}" for name in noted.get("containers", [])]
+            started = ", ".join(noted["folders"] + projects + containers)
             sentences.append(
                 f"left alone: {started or 'nothing'}, of a run on host {host} in another "
                 f"container or before a reboot; if that run has ended, remove this and {path}"
@@ -84,6 +86,14 @@ def _clear_projects(projects: list[str]) -> list[str]:
     from fairpoll.cluster.compose.engine import remove_project  # noqa: PLC0415
 
     return [f"Compose project {project}" for project in projects if remove_project(project)]
+
+
+def _clear_containers(names: list[str]) -> list[str]:
+    if not names:
+        return []
+    from fairpoll.cluster.compose.engine import remove_container  # noqa: PLC0415 - as above
+
+    return [f"container {name}" for name in names if remove_container(name)]
 
 
 def _kill(process: psutil.Process) -> None:

@@ -1,8 +1,8 @@
 """The registry of a run: a small file from which a later run clears what a killed one left (`cleanup`).
 
-It lists the run's own process, its children, temporary folders and Compose projects. A process is identified
-by its id and its creation time, because an id may be used again, and by its place, because containers and
-machines may share the folder of the registries.
+It lists the run's own process, its children, temporary folders, Compose projects and containers. A process is
+identified by its id and its creation time, because an id may be used again, and by its place, because
+containers and machines may share the folder of the registries.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ class Registry(contextlib.AbstractContextManager["Registry", None]):
         self._noted: dict[str, Any] = {
             "place": asdict(Place.here()),
             "owner": _identity(os.getpid()),
-            **{"processes": [], "marks": [], "folders": [], "projects": []},
+            **{"processes": [], "marks": [], "folders": [], "projects": [], "containers": []},
         }
         self._stops = contextlib.ExitStack()
         # Experiments side by side start processes at the same time.
@@ -84,6 +84,10 @@ class Registry(contextlib.AbstractContextManager["Registry", None]):
     def add_project(self, project: str) -> None:
         """Note a Compose project."""
         self._note("projects", project)
+
+    def add_container(self, name: str) -> None:
+        """Note the name of a container, before it is created."""
+        self._note("containers", name)
 
     def forget_project(self, project: str) -> None:
         """Remove a Compose project, which has been taken down or must be kept."""

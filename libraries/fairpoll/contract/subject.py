@@ -1,20 +1,21 @@
 """The consumer under test, declared once.
 
-From `ATTRIBUTES` are made the options of `fairpoll test`, the variables of the suites, the arguments of
-keywords and of the pytest fixture, what run.json and verdict.json record, and the reference.
+From `ATTRIBUTES` are made the options of `fairpoll test`, variables of the suites, arguments of keywords and
+the pytest fixture, and the reference.
 """
 
 import re
 import shlex
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from dataclasses import dataclass, replace
+from typing import Literal, cast, get_args
 
 from fairpoll.base.command_line import VARIABLE, program_of, shown
 from fairpoll.base.errors import ConsumerError
 from fairpoll.base.text import quoted
+from fairpoll.contract.attribute import Attribute
+from fairpoll.contract.container import CONTAINER, is_contained, name_of_container
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.source import SQL_PASSWORD, Source, fields_of
 
@@ -65,46 +66,27 @@ EVIDENCE: Mapping[Evidence, EvidenceKind] = {
 }
 
 
-@dataclass(frozen=True)
-class Attribute:
-    """How a user declares an attribute of a consumer: as text, "" for the default.
-
-    `parse` gets the text and the texts of all attributes, and raises ConsumerError. `argument` is the name of
-    a keyword's argument; an option of `fairpoll test` has the attribute's own name.
-    """
-
-    help: str
-    variable: str
-    argument: str
-    default: str
-    parse: Callable[[str, Mapping[str, str]], Any]
-
-
-def _command(text: str, _texts: Mapping[str, str]) -> tuple[str, ...]:
+def _command(text: str, texts: Mapping[str, str]) -> tuple[str, ...]:
+    if is_contained(texts) and not text.strip():
+        return ()
     try:
         command = tuple(shlex.split(text))
     except ValueError as error:
         raise ConsumerError(f"CONSUMER cannot be read as a command: {error}") from None
     if not command or not command[0]:
         raise ConsumerError("CONSUMER is empty; write the command, or leave the variable out")
-    if VARIABLE.fullmatch(command[0]):
+    # In a container the first word may be an argument of the image's entrypoint.
+    if VARIABLE.fullmatch(command[0]) and not is_contained(texts):
         raise ConsumerError(
             f"CONSUMER begins with a variable, which only a shell sets; write: {shown(('env', *command))}"
         )
     return command
 
 
-def check_program(command: Sequence[str]) -> None:
-    """Raise ConsumerError if the command's program cannot be started from this folder."""
-    if shutil.which(command[0]) is None:
-        raise ConsumerError(
-            f"CONSUMER: {quoted(command[0])} cannot be started: no executable file of this name is in this "
-            "folder or on the PATH"
-        )
-
-
 def _name(text: str, texts: Mapping[str, str]) -> str:
     if not text:
+        if is_contained(texts):
+            return _name_from(name_of_container(texts))
         return name_of_command(_command(texts["command"], texts))
     if not NAME.fullmatch(text):
         raise ConsumerError(
@@ -158,13 +140,19 @@ def _yes(variable: str) -> Callable[[str, Mapping[str, str]], bool]:
 
 ATTRIBUTES: Mapping[str, Attribute] = {
     "command": Attribute(
-        "The command to judge, as for a shell: `./my-consumer --flag`.", "CONSUMER", "consumer", "", _command
+        "The command to judge, as for a shell: `./my-consumer --flag`. With an image it is run in the "
+        "container, as the arguments of `docker run`, and may be left out.",
+        "CONSUMER",
+        "consumer",
+        "",
+        _command,
     ),
+    **CONTAINER,
     "name": Attribute(
         "Its name in findings, pages and verdict.json: letters, digits, dots, underscores and hyphens.",
         "CONSUMER_NAME",
         "consumer_name",
-        "made from the command's program",
+        "made from the command's program, the image or the service",
         _name,
     ),
     "evidence": Attribute(
@@ -231,8 +219,10 @@ ATTRIBUTES: Mapping[str, Attribute] = {
 class Subject:
     """A consumer under test: its name in findings, reports and the recording, and the command that starts it.
 
-    The command gets its task from environment variables (`fairpoll consume --help`). `mode` is the word that
-    suites use for a user's consumer; "" for others, whose word is their name.
+    The command gets its task from environment variables (`fairpoll consume --help`). With an `image`, or a
+    `service` of the Compose file `file`, it runs in a container, with the variables of this process that
+    `environment` names; the command () is then its own. `mode` is the word of suites for a user's consumer;
+    "" for others, whose word is their name.
     """
 
     name: str
@@ -244,6 +234,10 @@ class Subject:
     source: Source | None = None
     delivery: str = AT_LEAST_ONCE
     log_on_stdout: bool = False
+    image: str = ""
+    environment: tuple[str, ...] = ()
+    service: str = ""
+    file: str = ""
 
     @classmethod
     def parse(cls, mode: str, texts: Mapping[str, str]) -> "Subject":
@@ -264,17 +258,22 @@ class Subject:
         return cls(mode, (sys.executable, "-m", "fairpoll", "consume", "--mode", mode, "--controlled"))
 
     @property
+    def is_contained(self) -> bool:
+        """Whether it runs in a container."""
+        return bool(self.image or self.service)
+
+    @property
     def is_built_in(self) -> bool:
         return self == Subject.built_in(self.name)
 
     @property
     def recorded(self) -> "JudgedConsumer":
-        """What run.json and verdict.json say of it."""
+        """Its entry in run.json and verdict.json."""
         evidence = self.source.text if self.source else ""
         delivery = "" if self.delivery == AT_LEAST_ONCE else self.delivery
-        return JudgedConsumer(
-            shown(self.command), self.shows, self.restart, evidence, delivery, self.log_on_stdout
-        )
+        judged = JudgedConsumer(shown(self.command), self.shows, self.restart, evidence, delivery)
+        service = f"{self.service} of {self.file}" if self.service else ""
+        return replace(judged, log_on_stdout=self.log_on_stdout, image=self.image, service=service)
 
 
 @dataclass(frozen=True)
@@ -282,7 +281,7 @@ class JudgedConsumer:
     """A consumer that is not built in: its command line, without secrets, and what was declared of it.
 
     `evidence` is where its records were seen from outside, `delivery` its promise if that is more than
-    at-least-once.
+    at-least-once. It ran in a container of the `image`, or of the `service`, `NAME of FILE`; "" for none.
     """
 
     command: str
@@ -291,6 +290,13 @@ class JudgedConsumer:
     evidence: str = ""
     delivery: str = ""
     log_on_stdout: bool = False
+    image: str = ""
+    service: str = ""
+
+    @property
+    def started(self) -> str:
+        """What was started, for people: the command, or the container and what was run in it."""
+        return f"{self.image or self.service} {self.command}".strip()
 
     @property
     def seen_in(self) -> str:
@@ -300,10 +306,14 @@ class JudgedConsumer:
 
 def name_of_command(command: Sequence[str]) -> str:
     """The name of the command's program: `consumer.py` for `python my/consumer.py --fast`."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", program_of(command)).strip(".-_")[:60]
+    return _name_from(program_of(command))
+
+
+def _name_from(text: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-_")[:60]
     return f"your-{name}" if name in TAKEN else name or "yours"
 
 
 def names_by_mode(subjects: Sequence[Subject]) -> dict[str, str]:
-    """The word that suites use for each consumer -> its name."""
+    """The word of suites for each consumer -> its name."""
     return {subject.mode or subject.name: subject.name for subject in subjects}

@@ -8,12 +8,12 @@ from robot.api import SkipExecution, logger
 from robot.api.deco import keyword, library
 
 from fairpoll.consumers.bizon import NOT_INSTALLED
-from fairpoll.contract.subject import check_program
 from fairpoll.keywords.judging import log_charts
 from fairpoll.keywords.session import SESSION
 from fairpoll.keywords.subject_arguments import with_subject
 from fairpoll.keywords.suite_scenarios import RECORDS, SCENARIOS
-from fairpoll.run.modes import consumer_of
+from fairpoll.run.modes import consumer_of, is_given
+from fairpoll.run.startable import check_can_start
 
 Names = Literal["", "written", "reversed", "both"]
 
@@ -52,18 +52,18 @@ class ScenarioLibrary:
     @keyword(tags=["scenario"])
     @with_subject
     def check_consumer(self, **yours: str) -> None:
-        """Fails if the consumer under test is described wrongly or its program cannot be started.
+        """Fails if the consumer under test is described wrongly, or if its program or image is not there.
 
-        That costs no time, and is known before a cluster and a backlog are there. Does nothing without a
-        consumer.
+        That is known before a cluster and a backlog are there, and costs no time, unless the Docker engine
+        has to pull the image. Does nothing without a consumer.
 
         Args:
             **yours
 
         Example: `Check Consumer    consumer=./my-consumer --flag`
         """
-        if yours.get("command"):
-            check_program(consumer_of("yours", yours).command)
+        if is_given(yours):
+            check_can_start(consumer_of("yours", yours), logger.console)
 
     @keyword(tags=["scenario", RECORDS])
     @with_subject

@@ -167,7 +167,7 @@ def _conditions(series: RunSeries, run_id: str) -> str:
 
 def _judged(run: JudgedRun) -> str:
     """The command of each consumer that is not built in, and the evidence that it cannot show."""
-    texts = [f"{inert(name)}: <code>{inert(judged.command)}</code>" for name, judged in run.judged.items()]
+    texts = [f"{inert(name)}: <code>{inert(judged.started)}</code>" for name, judged in run.judged.items()]
     texts += [inert(cannot_show(consumer, kinds)) for consumer, kinds in run.not_shown.items()]
     return "".join(f"<p>{one}</p>" for one in texts)
 

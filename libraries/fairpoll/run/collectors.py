@@ -13,8 +13,9 @@ from fairpoll.contract.output_fields import Fields
 from fairpoll.contract.source import OUTPUT_TOPIC, SINK_URL, Source
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
-from fairpoll.run.processes import STOP_SECONDS, ChildProcess, ChildProcesses
+from fairpoll.run.processes import ChildProcess, ChildProcesses
 from fairpoll.run.readiness import wait_for_event
+from fairpoll.run.started import STOP_SECONDS
 from fairpoll.scenarios.model import Scenario
 
 # A database and a driver that was never imported before take seconds.

@@ -22,7 +22,8 @@ from fairpoll.contract.source import SINK_URL
 from fairpoll.contract.subject import MOST_RESTARTS, Subject
 from fairpoll.evidence import layout
 from fairpoll.evidence.facts import Process
-from fairpoll.run.processes import ChildProcess, ChildProcesses
+from fairpoll.run.processes import ChildProcesses
+from fairpoll.run.started import StartedProcess
 from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.units import Action
 
@@ -60,16 +61,16 @@ class Members:
     environment: dict[str, str]
     folder: Path
     processes: ChildProcesses
-    first: ChildProcess | None = None
-    second: ChildProcess | None = None
+    first: StartedProcess | None = None
+    second: StartedProcess | None = None
     assigned: bool = False
     # Passes on a change of the sink's rate to a sink that is served.
     sink_changed: Callable[[float | None], None] = lambda _rate: None
-    _started: list[ChildProcess] = field(default_factory=list)
-    _excused: list[ChildProcess] = field(default_factory=list)
-    _ended: list[ChildProcess] = field(default_factory=list)
+    _started: list[StartedProcess] = field(default_factory=list)
+    _excused: list[StartedProcess] = field(default_factory=list)
+    _ended: list[StartedProcess] = field(default_factory=list)
     # The end of the log of each process when it was last seen running.
-    _logs: dict[ChildProcess, str] = field(default_factory=dict)
+    _logs: dict[StartedProcess, str] = field(default_factory=dict)
     _tails: dict[Path, Tail] = field(default_factory=dict)
     _assignments: Assignments = field(default_factory=Assignments)
 
@@ -80,7 +81,7 @@ class Members:
             folder / name for folder in (self.folder, self.folder / layout.SECOND_MEMBER) for name in names
         ]
 
-    def start(self) -> ChildProcess:
+    def start(self) -> StartedProcess:
         """Start the first member, or its successor."""
         self.first = self._launch(self.consumer.name, self.folder)
         return self.first
@@ -126,18 +127,18 @@ class Members:
             case "sink":
                 self.set_sink(action.rate)
 
-    def _terminate(self, member: ChildProcess) -> None:
+    def _terminate(self, member: StartedProcess) -> None:
         member.terminate()
         self._ended.append(member)
 
-    def set_aside(self) -> ChildProcess | None:
+    def set_aside(self) -> StartedProcess | None:
         """Return the first member, whose end is excused from now on; `start` replaces it."""
         victim, self.first = self.first, None
         if victim and victim.running:
             self._excused.append(victim)
         return victim
 
-    def take_back(self, member: ChildProcess) -> None:
+    def take_back(self, member: StartedProcess) -> None:
         """Make a member that was set aside the first member again."""
         self.first = member
         self._excused.remove(member)
@@ -154,7 +155,7 @@ class Members:
             process.send_command("drain" if rate is None else f"sink {rate:g}")
 
     @property
-    def running(self) -> list[ChildProcess]:
+    def running(self) -> list[StartedProcess]:
         """The members that should be running now."""
         return [process for process in (self.first, self.second) if process]
 
@@ -200,7 +201,7 @@ class Members:
         if self.second and self._is_due(self.second):
             self.second = self._launch_second()
 
-    def _is_due(self, member: ChildProcess) -> bool:
+    def _is_due(self, member: StartedProcess) -> bool:
         """Whether to start a member again now; what it has left running is then stopped."""
         if not self._may_restart(member) or member.ended_ms is None:
             return False
@@ -210,12 +211,12 @@ class Members:
         member.stop(LEAVE_SECONDS)
         return True
 
-    def _may_restart(self, member: ChildProcess) -> bool:
+    def _may_restart(self, member: StartedProcess) -> bool:
         """Whether a supervisor starts this member again, now or after its delay."""
         return self.consumer.restart and self.assigned and member in self._ended_on_their_own[:MOST_RESTARTS]
 
     @property
-    def _ended_on_their_own(self) -> list[ChildProcess]:
+    def _ended_on_their_own(self) -> list[StartedProcess]:
         """In the order of their start."""
         return [one for one in self._started if one.ended_on_its_own and one not in self._excused]
 
@@ -247,10 +248,10 @@ class Members:
             for process in self._started
         ]
 
-    def _launch_second(self) -> ChildProcess:
+    def _launch_second(self) -> StartedProcess:
         return self._launch(f"{self.consumer.name}, second member", self.folder / layout.SECOND_MEMBER)
 
-    def _launch(self, name: str, folder: Path) -> ChildProcess:
+    def _launch(self, name: str, folder: Path) -> StartedProcess:
         member = layout.member_of(folder) or layout.FIRST_MEMBER
         environment = {**self.environment, OUTPUT_FOLDER: str(folder), MEMBER: member}
         if url := environment.get(SINK_URL):
@@ -259,6 +260,6 @@ class Members:
         self._tails.setdefault(events, Tail(events))
         self._read_assignments()
         self._assignments.take({"name": "started"}, str(events))
-        process = self.processes.start(name, self.consumer.command, environment, events, log)
+        process = self.processes.start_consumer(name, self.consumer, environment, events, log)
         self._started.append(process)
         return process

@@ -5,18 +5,24 @@ from collections.abc import Mapping
 
 from fairpoll.base.errors import ConsumerError
 from fairpoll.consumers import bizon
+from fairpoll.contract.container import is_contained
 from fairpoll.contract.subject import MODES, Subject
+
+
+def is_given(yours: Mapping[str, str]) -> bool:
+    """Whether a consumer of the user is named, by its command or its container."""
+    return bool(yours.get("command")) or is_contained(yours)
 
 
 def consumer_of(mode: str, yours: Mapping[str, str], bizon_config: str = "") -> Subject:
     """The consumer of this mode. Raises ConsumerError.
 
     `yours` has the attributes of a user's consumer as text (`contract.subject`): mode `yours` runs it, and
-    mode `async` in place of the built-in consumer if there is a command. `bizon_config` is a configuration
-    file that the Bizon modes extend; "" for none.
+    mode `async` in place of the built-in consumer if there is a command or a container. `bizon_config` is a
+    configuration file that the Bizon modes extend; "" for none.
     """
     match mode:
-        case "async" if yours.get("command"):
+        case "async" if is_given(yours):
             return Subject.parse(mode, yours)
         case "sync" | "async":
             return Subject.built_in(mode)
@@ -31,9 +37,10 @@ def consumer_of(mode: str, yours: Mapping[str, str], bizon_config: str = "") -> 
                 *config,
             )
             return Subject(mode, command, bizon.OUTPUT_FIELDS)
-        case "yours" if not yours.get("command"):
+        case "yours" if not is_given(yours):
             raise ConsumerError(
-                "no consumer of yours is given: name its command with --variable CONSUMER:..."
+                "no consumer of yours is given: name its command with --variable CONSUMER:..., or its image "
+                "with --variable IMAGE:..."
             )
         case "yours":
             return Subject.parse(mode, yours)

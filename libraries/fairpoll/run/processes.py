@@ -10,28 +10,24 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from fairpoll.base import clock
-from fairpoll.base.command_line import remember_secrets, shown
+from fairpoll.base.command_line import shown
 from fairpoll.base.errors import ClusterError, ConsumerError, DeadlineError
-from fairpoll.base.logs import QUOTED_LINES, last_lines
 from fairpoll.base.process_table import MARK, ProcessTable, all_ended, is_running, send_signal
 from fairpoll.base.text import plain
 from fairpoll.base.waiting import wait_until
 from fairpoll.cluster.leftovers import Registry
-from fairpoll.contract.events import truncate_partial_line
+from fairpoll.contract.subject import Subject
 from fairpoll.evidence.facts import LeftProcess
+from fairpoll.run.startable import containers, services
+from fairpoll.run.started import KILLED_SECONDS, STOP_SECONDS, StartedProcess
 
-# On SIGTERM a consumer finishes its current record, commits and leaves its group: seconds at most.
-STOP_SECONDS = 15.0
-# A run's events take some MB, at most a hundred; a program with far more output would fill the disk.
-MOST_PRINTED_BYTES = 256 * 1024 * 1024
 # A command may stop a process outside of its group; one that is running after this time was left behind.
 LEFT_SECONDS = 2.0
-# A killed process ends at once, unless it waits for a disk that does not answer.
-KILLED_SECONDS = 5.0
 # Intervals in which the end of its group is awaited, before and after it is asked to stop.
 WAIT_SECONDS, STOPPING_SECONDS = 0.25, 0.02
 # A longer command line would hide the rest of a sentence.
@@ -40,39 +36,24 @@ COMMAND_CHARACTERS = 100
 _TABLE = ProcessTable()
 
 
-class ChildProcess:
+class ChildProcess(StartedProcess):
     """A child with its standard output in `events`, its standard error in `log`, commands on standard input.
 
     It runs in a session of its own, out of reach of Ctrl-C. If this process is killed, the child's standard
     input ends, on which the built-in programs stop. Raises ConsumerError if it cannot be started.
-
-    `started_ms` and `ended_ms` are the times of its start and end, `group_ended_ms` that of the last process
-    of its process group, `terminated_ms` and `killed_ms` those at which it was first sent SIGTERM and SIGKILL
-    while its group was running (milliseconds since the epoch, or None). `left` has the processes outside of
-    the group that were still running when it had been stopped.
     """
 
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], events: Path, log: Path
     ) -> None:
-        self.name = name
-        self.command = tuple(command)
-        remember_secrets(command)
-        self.events = events
-        self.log = log
-        self.ended_ms: float | None = None
-        self.terminated_ms: float | None = None
-        self.killed_ms: float | None = None
-        self.group_ended_ms: float | None = None
-        self.left: tuple[LeftProcess, ...] = ()
+        super().__init__(name, command, events, log)
         self.mark = uuid.uuid4().hex
         self._stopped = False
         self._asked = threading.Event()
-        self._over, self._group_over = threading.Event(), threading.Event()
+        self._group_over = threading.Event()
         if not self.command or not self.command[0]:
             raise ConsumerError(f"{name} cannot be started: its command is empty")
-        events.parent.mkdir(parents=True, exist_ok=True)
-        truncate_partial_line(events)
+        self._prepare_files()
         with events.open("ab") as output, log.open("ab") as errors:
             try:
                 self._process = subprocess.Popen(
@@ -116,42 +97,9 @@ class ChildProcess:
         return self._process.pid
 
     @property
-    def running(self) -> bool:
-        return not self._over.is_set()
-
-    @property
     def exit_code(self) -> int | None:
         """Its exit code, or the number of the signal that ended it, negative; None while it is running."""
         return None if self.running else self._process.returncode
-
-    @property
-    def ended_on_its_own(self) -> bool:
-        """Whether it has ended without SIGTERM or SIGKILL from here."""
-        return not self.running and self.terminated_ms is None and self.killed_ms is None
-
-    def last_output(self, lines: int = QUOTED_LINES) -> str:
-        """The end of its log, or of its events if the log is empty."""
-        return last_lines(self._output, lines)
-
-    @property
-    def _output(self) -> Path:
-        return self.log if self.log.stat().st_size else self.events
-
-    def check(self) -> None:
-        """Raise ConsumerError with the end of its log if it has ended, or has printed too much."""
-        self.check_printed()
-        if not self.running:
-            raise ConsumerError(
-                f"{self.name} ({shown(self.command)}) ended on its own with exit code "
-                f"{self.exit_code}; its last output ({self._output}):\n{self.last_output()}"
-            )
-
-    def check_printed(self) -> None:
-        """Raise ConsumerError if its output is so large that it could fill the disk."""
-        for path, stream in ((self.events, "output"), (self.log, "error")):
-            if path.stat().st_size > MOST_PRINTED_BYTES:
-                most = f"{MOST_PRINTED_BYTES / 2**20:g} MiB"
-                raise ConsumerError(f"{self.name} has printed more than {most} on standard {stream} ({path})")
 
     def send_command(self, line: str) -> None:
         """Send one line to its standard input. Does nothing if the child has ended, which `check` reports."""
@@ -255,7 +203,7 @@ def _described(process: psutil.Process) -> LeftProcess:
 
 
 class ChildProcesses:
-    """All child processes of a run. As a context it stops them at its end, without delay on ClusterError.
+    """All child processes and containers of a run. As a context it stops them, without delay on ClusterError.
 
     `started` has them in their order. `registry` notes them, so that a later run can clear them when this one
     is killed.
@@ -263,7 +211,8 @@ class ChildProcesses:
 
     def __init__(self, registry: Registry | None = None) -> None:
         self._registry = registry
-        self.started: list[ChildProcess] = []
+        self.started: list[StartedProcess] = []
+        self._projects: dict[str, Any] = {}
 
     def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], events: Path, log: Path
@@ -274,6 +223,30 @@ class ChildProcesses:
         if self._registry:
             self._registry.add_process(process.pid, process.mark)
         return process
+
+    def start_consumer(
+        self, name: str, consumer: Subject, environment: Mapping[str, str], events: Path, log: Path
+    ) -> StartedProcess:
+        """Start a process of the consumer, here or in a container. Raises FairpollError."""
+        if not consumer.is_contained:
+            return self.start(name, consumer.command, environment, events, log)
+        environment = {**environment, **{key: os.environ[key] for key in consumer.environment}}
+        rest = (consumer.command, environment, events, log)
+        process: StartedProcess
+        if consumer.service:
+            project = self._project_of(consumer)
+            process = services().ServiceProcess(name, project, *rest, registry=self._registry)
+        else:
+            process = containers().ContainerProcess(name, consumer.image, *rest, registry=self._registry)
+        self.started.append(process)
+        return process
+
+    def _project_of(self, consumer: Subject) -> Any:
+        """The Compose project of the consumer's service, which is removed by `stop`."""
+        if consumer.name not in self._projects:
+            project = services().ServiceProject(consumer.service, consumer.file, self._registry)
+            self._projects[consumer.name] = project
+        return self._projects[consumer.name]
 
     def apart(self) -> "ChildProcesses":
         """No processes yet, and the same registry: for those that are stopped after these."""
@@ -286,10 +259,12 @@ class ChildProcesses:
         """
         deadline = time.monotonic() + timeout_seconds
 
-        def stop(process: ChildProcess) -> None:
+        def stop(process: StartedProcess) -> None:
             process.stop(max(0.0, deadline - time.monotonic()))
 
         with contextlib.ExitStack() as stack:
+            for project in self._projects.values():
+                stack.callback(project.remove)
             for process in self.started:
                 stack.callback(stop, process)
             for process in reversed(self.started):

@@ -49,7 +49,10 @@ def _memory_bytes(process: psutil.Process, *, shared: bool) -> int:
     Otherwise, the memory of a consumer that forks would count once for each process.
     """
     try:
-        used = process.memory_full_info() if shared else process.memory_info()
+        try:
+            used = process.memory_full_info() if shared else process.memory_info()
+        except psutil.AccessDenied:  # a process of another user, in a container
+            used = process.memory_info()
     except psutil.Error:
         return 0
     return int(getattr(used, "pss", used.rss))

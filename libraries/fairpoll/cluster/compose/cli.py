@@ -94,6 +94,7 @@ class ComposeProject:
         started: Callable[[int], None],
     ) -> None:
         self.name = name
+        self.file = file
         self._command = [*command.words, "-f", str(file), "-p", name]
         self._down = ["--profile", "three-brokers", "down", "-v", "--remove-orphans"]
         kept = {key: value for key, value in os.environ.items() if key not in OTHER_PROJECTS}
@@ -124,6 +125,33 @@ class ComposeProject:
         profile = ["--profile", "three-brokers"] if "kafka-1" in services else []
         code, text, errors = self._run([*profile, "up", "-d", "--no-build", *services], timeout_seconds)
         return "" if code == 0 else (errors or text or f"exit code {code}")
+
+    def configuration(self) -> Mapping[str, Any]:
+        """Service -> its definition, with all variables replaced. Raises ClusterError."""
+        code, text, errors = self._run(["config"], CONFIG_SECONDS)
+        if code != 0:
+            raise ClusterError(f"{self.file} cannot be used: {last_words(errors)}")
+        return dict(yaml.safe_load(text).get("services") or {})
+
+    def fetch(self, service: str) -> None:
+        """Build or pull what the service and its dependencies need. Raises ClusterError."""
+        for words in (["build", service], ["up", "--no-start", service]):
+            code, text, errors = self._run(words, PULL_SECONDS)
+            if code != 0:
+                raise ClusterError(f"service {service} of {self.file}: {last_words(errors or text)}")
+
+    def up_dependencies(self, services: Sequence[str]) -> None:
+        """Start these services and what they depend on. Raises ClusterError."""
+        code, text, errors = self._run(["up", "-d", *services], PULL_SECONDS)
+        if code != 0:
+            raise ClusterError(f"{', '.join(services)} of {self.file}: {last_words(errors or text)}")
+
+    def create(self, service: str) -> None:
+        """Create the service's container anew, without starting it. Raises ClusterError."""
+        words = ["up", "--no-start", "--no-deps", "--force-recreate", service]
+        code, text, errors = self._run(words, DOWN_SECONDS)
+        if code != 0:
+            raise ClusterError(f"service {service} of {self.file}: {last_words(errors or text)}")
 
     def down(self) -> str:
         """Stop and remove the project with its volumes. Returns Compose's errors, "" if none."""

@@ -21,21 +21,21 @@ OTHER_WAYS = "or run with CLUSTER:local, which needs no Docker"
 
 
 @contextlib.contextmanager
-def engine() -> Iterator[Any]:
+def engine(instead: str = OTHER_WAYS) -> Iterator[Any]:
     """A client of the engine that DOCKER_HOST names, or of this machine's.
 
-    Raises ClusterUnavailableError if none answers or this user may not use it, and ClusterError if the engine
-    refuses a request in the block.
+    Raises ClusterUnavailableError if none answers or this user may not use it, which ends with the way out
+    `instead`, and ClusterError if the engine refuses a request in the block.
     """
     try:
         client = docker.from_env(timeout=REQUEST_SECONDS)
     except DockerException as error:
-        raise ClusterUnavailableError(_why_no_answer(error)) from None
+        raise ClusterUnavailableError(_why_no_answer(error, instead)) from None
     try:
         client.ping()
         yield client
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
-        raise ClusterUnavailableError(_why_no_answer(error)) from None
+        raise ClusterUnavailableError(_why_no_answer(error, instead)) from None
     except DockerException as error:
         raise ClusterError(f"the Docker engine refused: {reason_of(error)}") from None
     finally:
@@ -97,20 +97,30 @@ def remove_project(project: str) -> bool:
     return bool(found)
 
 
+def remove_container(name: str) -> bool:
+    """Remove a container with its anonymous volumes; False when there is none. Raises ClusterError."""
+    with engine() as client:
+        try:
+            client.containers.get(name).remove(v=True, force=True)
+        except NotFound:
+            return False
+    return True
+
+
 def reason_of(error: DockerException) -> str:
     """The engine's own message."""
     return str(error.explanation) if isinstance(error, APIError) and error.explanation else str(error)
 
 
-def _why_no_answer(error: BaseException) -> str:
+def _why_no_answer(error: BaseException, instead: str) -> str:
     where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     text = str(error)
     if "Permission denied" in text or "PermissionError" in text:
         return (
             f"this user may not use the Docker engine (permission denied at {where}); add it to the group "
-            "with 'sudo usermod -aG docker $USER' and log in again, " + OTHER_WAYS
+            "with 'sudo usermod -aG docker $USER' and log in again, " + instead
         )
     return (
         f"the Docker daemon does not answer at {where}; start it, on Debian with 'sudo systemctl start "
-        "docker' (Docker Desktop: open it), " + OTHER_WAYS
+        "docker' (Docker Desktop: open it), " + instead
     )
