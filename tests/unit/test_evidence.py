@@ -452,8 +452,64 @@ def test_a_log_line_among_the_events_excuses_no_lost_record(tmp_path: Path):
     assert judged(made, "output_readable") == (
         "fail",
         "c wrote 1 line that cannot be read, expected none: line 2 of events.jsonl is not JSON: "
-        "'INFO started'. A log belongs on standard error",
+        "'INFO started'; a consumer's log belongs on standard error, or needs --log-on-stdout yes",
     )
+
+
+BROKEN_EVENT = '{"timestamp":1000400,"name":"records_consumed"}\n'
+LOG_LINES = (
+    "INFO started\n",
+    '{"level":"info","message":"no time and no name"}\n',
+    '{"timestamp":1000400,"name":"my.logger","message":"records_consumed"}\n',
+    '{"timestamp":"2026-11-30T14:00:00Z","name":["records_consumed"]}\n',
+    '{"name":"records_consumed","records":[{"topic"\n',
+    "[1, 2]\n",
+    "17\n",
+)
+
+
+def with_log(folder: Path) -> None:
+    """Declare in the recording that the standard output of `c` is a log."""
+    facts = json.loads((folder / layout.RUN).read_text("utf-8"))
+    facts["judged"] = {"c": {"command": "./c", "shows": [], "restart": False, "log_on_stdout": True}}
+    (folder / layout.RUN).write_text(json.dumps(facts), "utf-8")
+
+
+@pytest.mark.parametrize("small_bytes", [0, 1 << 60], ids=["by DuckDB", "strictly"])
+def test_events_are_read_from_among_the_lines_of_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_bytes: int
+):
+    monkeypatch.setattr(tables, "SMALL_BYTES", small_bytes)
+    write_recording(tmp_path)
+    with_log(tmp_path)
+    (tmp_path / "c" / "low_vol.json").unlink()
+    consumed = [line("records_consumed", n + 0.5, records=listed(n)) for n in range(4)]
+    lines = [text for n, one in enumerate(consumed) for text in (*LOG_LINES[n:], one, *LOG_LINES[:n])]
+    made = drained(lengthen(tmp_path, "".join(lines)))
+    assert len(made.consumers["c"].delivered) == 4
+    assert judged(made, "nothing_lost")[0] == "pass"
+    assert judged(made, "output_readable")[0] == "pass"
+    # What is clearly a broken event is a finding in a log, too.
+    made = lengthen(tmp_path, BROKEN_EVENT)
+    status, sentence = judged(made, "output_readable")
+    assert status == "fail"
+    assert "c wrote 1 line that cannot be read" in sentence
+    assert "no 'records'" in sentence
+    assert "--log-on-stdout" not in sentence
+
+
+def test_a_log_without_any_event_leaves_the_other_evidence(tmp_path: Path):
+    write_recording(tmp_path)
+    events = tmp_path / "c" / layout.EVENTS
+    (tmp_path / "c" / "low_vol.json").unlink()
+    events.write_text("INFO started\n", "utf-8")
+    with pytest.raises(HistoryError, match=r"line 1: not JSON.*needs --log-on-stdout yes"):
+        load_recording(tmp_path)
+    with_log(tmp_path)
+    events.write_text("".join(LOG_LINES), "utf-8")
+    made = load_recording(tmp_path)
+    assert len(made.consumers["c"].delivered) == 4  # by its commits
+    assert judged(made, "output_readable")[0] == "pass"
 
 
 def report(folder: Path, *events: tuple[int, ...], torn: str = "") -> Recording:

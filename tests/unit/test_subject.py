@@ -62,6 +62,15 @@ def test_restart_is_yes_or_no_and_recorded():
         Subject.parse("yours", {"command": "./mine", "restart": "always"})
 
 
+def test_a_log_on_standard_output_is_declared_and_recorded():
+    mine = Subject.parse("yours", {"command": "./mine", "log_on_stdout": "yes"})
+    assert mine.log_on_stdout
+    assert mine.recorded.log_on_stdout
+    assert not Subject.parse("yours", {"command": "./mine"}).recorded.log_on_stdout
+    with pytest.raises(ConsumerError, match="LOG_ON_STDOUT: 'maybe' is neither yes nor no"):
+        Subject.parse("yours", {"command": "./mine", "log_on_stdout": "maybe"})
+
+
 def test_an_attribute_that_a_consumer_does_not_have_is_an_error():
     with pytest.raises(TypeError, match="a consumer has no colour"):
         Subject.parse("yours", {"command": "x", "colour": "red"})

@@ -18,6 +18,7 @@ from fairpoll.checkers.foreign import doubt_of_foreign, with_ignored
 from fairpoll.checkers.losses import Losses
 from fairpoll.checkers.registry import criterion
 from fairpoll.checkers.repeats import committed_at, committed_by_partition, repeated
+from fairpoll.contract.events import LOG_HINT
 from fairpoll.contract.records import Partition, RecordId
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.records import NOT_REPORTED, Array
@@ -289,12 +290,13 @@ def output_readable(recording: Recording, consumer: str) -> Finding:
     """Each line of the consumer's events, output files and dead letters can be read.
 
     A line is unreadable if it is not a JSON object in UTF-8 or lacks a field. Records that may stand in such
-    lines make other criteria inconclusive. A partial last line, which a kill leaves, is allowed.
+    lines make other criteria inconclusive. A partial last line, which a kill leaves, is allowed, and so is
+    text among the events with LOG_ON_STDOUT; a line with an event's name and timestamp must be whole there.
     """
     unreadable = recording.consumers[consumer].unreadable
     lines, first = len(unreadable), unreadable.first[:SHOWN_LINES]
     shown = "; ".join(map(str, first)) + (f" and {lines - len(first):,} more" if lines > len(first) else "")
-    log = ". A log belongs on standard error" if unreadable.events else ""
+    log = f"; {LOG_HINT}" if unreadable.events and not unreadable.log_on_stdout else ""
     return Finding(
         expected="0 unreadable lines",
         measured=f"{lines:,} unreadable",

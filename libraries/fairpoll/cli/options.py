@@ -66,7 +66,9 @@ def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, attribute in reversed(list(ATTRIBUTES.items())):
         if name != "command":
             shown = attribute.default or False
-            command = click.option(f"--{name}", show_default=shown, help=attribute.help)(command)
+            command = click.option(f"--{name.replace('_', '-')}", show_default=shown, help=attribute.help)(
+                command
+            )
     return command
 
 

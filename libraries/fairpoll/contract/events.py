@@ -29,6 +29,24 @@ from fairpoll.base.errors import FairpollError, HistoryError
 from fairpoll.base.text import quoted
 
 Event = dict[str, Any]
+# The names of the events that a consumer may print.
+CONSUMER_EVENTS = frozenset(
+    {
+        "startup_complete",
+        "partitions_assigned",
+        "partitions_revoked",
+        "partitions_paused",
+        "partitions_resumed",
+        "buffer_levels",
+        "records_consumed",
+        "record_rejected",
+        "offsets_committed",
+        "throttled",
+        "shutdown_complete",
+    }
+)
+# What to do about a line of standard output that is not JSON.
+LOG_HINT = "a consumer's log belongs on standard error, or needs --log-on-stdout yes"
 # Bytes that are read at a time, backwards from a file's end, to find its last whole line.
 TAIL_BYTES = 65_536
 # Some ten thousand events, which take a tenth of a second to parse.
@@ -87,6 +105,19 @@ def parse_event(line: bytes) -> Event:
     if not isinstance(event, dict):
         raise ValueError(f"not an event but {type(event).__name__}")
     return event
+
+
+def is_log_line(line: bytes) -> bool:
+    """Whether a line is other text than an event of a consumer: the judge ignores it in a log.
+
+    False for a JSON object with a `timestamp` and the `name` of such an event; it may lack other fields.
+    """
+    try:
+        event = _parsed(line)
+    except ValueError:
+        return True
+    name = event.get("name")
+    return not ("timestamp" in event and isinstance(name, str) and name in CONSUMER_EVENTS)
 
 
 def truncate_partial_line(path: Path) -> None:
@@ -152,7 +183,7 @@ class Tail:
         except ValueError as error:
             if not self.unreadable:
                 not_json = str(error).startswith("not JSON")
-                reason = "not JSON (a consumer's log belongs on standard error)" if not_json else str(error)
+                reason = f"not JSON ({LOG_HINT})" if not_json else str(error)
                 shown = quoted(line.decode("utf-8", "replace"))
                 self.unreadable = f"{self.path}: line {self._lines}: {reason}: {shown}"
             return None

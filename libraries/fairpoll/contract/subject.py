@@ -145,10 +145,15 @@ def _delivery(text: str, _texts: Mapping[str, str]) -> str:
     return text or AT_LEAST_ONCE
 
 
-def _restart(text: str, _texts: Mapping[str, str]) -> bool:
-    if text.lower() not in ("", "yes", "no"):
-        raise ConsumerError(f"RESTART: {quoted(text)} is neither yes nor no")
-    return text.lower() == "yes"
+def _yes(variable: str) -> Callable[[str, Mapping[str, str]], bool]:
+    """Parses `yes` and `no`; "" is no."""
+
+    def parse(text: str, _texts: Mapping[str, str]) -> bool:
+        if text.lower() not in ("", "yes", "no"):
+            raise ConsumerError(f"{variable}: {quoted(text)} is neither yes nor no")
+        return text.lower() == "yes"
+
+    return parse
 
 
 ATTRIBUTES: Mapping[str, Attribute] = {
@@ -209,7 +214,15 @@ ATTRIBUTES: Mapping[str, Attribute] = {
         "RESTART",
         "restart",
         "no",
-        _restart,
+        _yes("RESTART"),
+    ),
+    "log_on_stdout": Attribute(
+        "`yes`: its standard output is a log. Events are read from among its lines, and other lines are "
+        "ignored.",
+        "LOG_ON_STDOUT",
+        "log_on_stdout",
+        "no",
+        _yes("LOG_ON_STDOUT"),
     ),
 }
 
@@ -230,6 +243,7 @@ class Subject:
     mode: str = ""
     source: Source | None = None
     delivery: str = AT_LEAST_ONCE
+    log_on_stdout: bool = False
 
     @classmethod
     def parse(cls, mode: str, texts: Mapping[str, str]) -> "Subject":
@@ -258,7 +272,9 @@ class Subject:
         """What run.json and verdict.json say of it."""
         evidence = self.source.text if self.source else ""
         delivery = "" if self.delivery == AT_LEAST_ONCE else self.delivery
-        return JudgedConsumer(shown(self.command), self.shows, self.restart, evidence, delivery)
+        return JudgedConsumer(
+            shown(self.command), self.shows, self.restart, evidence, delivery, self.log_on_stdout
+        )
 
 
 @dataclass(frozen=True)
@@ -274,6 +290,7 @@ class JudgedConsumer:
     restart: bool = False
     evidence: str = ""
     delivery: str = ""
+    log_on_stdout: bool = False
 
     @property
     def seen_in(self) -> str:

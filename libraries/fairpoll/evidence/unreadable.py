@@ -7,6 +7,7 @@ from pathlib import Path
 from fairpoll.base.command_line import masked
 from fairpoll.base.errors import HistoryError
 from fairpoll.base.text import quoted
+from fairpoll.contract.events import LOG_HINT
 from fairpoll.evidence import layout
 
 # Lines kept of the events, and of the output files: a log has millions, so that the others are only counted.
@@ -33,7 +34,9 @@ class UnreadableLine:
     @property
     def error(self) -> HistoryError:
         """The error for a consumer of which no line can be read."""
-        return HistoryError(f"{self.path}: line {self.number}: {self.reason}")
+        is_log = self.path.name == layout.EVENTS and self.reason.startswith("not JSON")
+        hint = f" ({LOG_HINT})" if is_log else ""
+        return HistoryError(f"{self.path}: line {self.number}: {self.reason}{hint}")
 
 
 @dataclass
@@ -41,11 +44,13 @@ class Unreadable:
     """The unreadable lines of one consumer: the number in each file (by its name), and the first lines.
 
     `most_records` is the largest number of records in one of its events; an unreadable one may list as many.
+    With `log_on_stdout` only broken events count among the lines of its standard output.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     first: list[UnreadableLine] = field(default_factory=list)
     most_records: int = 1
+    log_on_stdout: bool = False
 
     def __len__(self) -> int:
         return self.counts.total()

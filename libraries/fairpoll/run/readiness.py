@@ -75,7 +75,7 @@ def wait_until_assigned(
     delivers though nobody has joined its group assigns itself its partitions, or has another group: it is
     ready with its first record. `check` raises an error that ends the wait, also for the end of a consumer
     that has not been assigned yet. Lines that are not events are ignored. Raises DeadlineError, and
-    HistoryError if a consumer without its partitions has printed such lines only.
+    HistoryError if a consumer without its partitions has printed such lines only, and no log is declared.
     """
     tails = {
         name: Tail(members.folder / layout.EVENTS, check_event) for name, (_, members) in consumers.items()
@@ -141,7 +141,8 @@ def wait_until_assigned(
         )
     except DeadlineError:
         for name, tail in tails.items():
-            if tail.unreadable and not tail.events and not wanted <= owned(name):
+            is_log = consumers[name][1].consumer.log_on_stdout
+            if tail.unreadable and not (is_log or tail.events) and not wanted <= owned(name):
                 raise HistoryError(tail.unreadable) from None
         raise
     finally:

@@ -62,7 +62,9 @@ class ConsumerFigures:
 
 
 # Keys that are omitted when empty, so that earlier recordings are judged again to the same bytes.
-OPTIONAL = frozenset({"judged", "versions", "not_shown", "restart", "evidence", "delivery", "cpu_seconds"})
+OPTIONAL = frozenset(
+    {"judged", "versions", "not_shown", "restart", "evidence", "delivery", "log_on_stdout", "cpu_seconds"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)

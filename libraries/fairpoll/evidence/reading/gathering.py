@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fairpoll.contract.events import Event
+from fairpoll.contract.events import Event, is_log_line
 from fairpoll.contract.output_fields import Fields
 from fairpoll.contract.records import Partition, RecordId, checksum_of
 from fairpoll.evidence.deliveries import DeliveryColumns
@@ -234,6 +234,7 @@ def read_member_events(
     """
     events: list[Event] = []
     reported = False
+    ignored = is_log_line if gatherer.unreadable.log_on_stdout else _never
     with Lines(path, tables, events_query(with_records=with_records)) as lines:
         for part in lines.slices():
             plain, columns = part.plain, {}
@@ -249,7 +250,7 @@ def read_member_events(
             strictly: list[tuple[int, Event]] = []
             for row in np.flatnonzero(~plain).tolist():
                 check = check_event if with_records else check_but_records
-                event = lines.readable(part.first + row, check, gatherer.unreadable)
+                event = lines.readable(part.first + row, check, gatherer.unreadable, ignored)
                 if event is not None:
                     strictly.append((row, event))
                     own[row], readable[row] = event["timestamp"], True
@@ -278,6 +279,10 @@ def read_member_events(
                     columns["timestamp"] = own[columns["line"]]
                 gatherer.listed(columns, consumed, member)
     return events, reported
+
+
+def _never(_line: bytes) -> bool:
+    return False
 
 
 def content_of(value: object) -> int:

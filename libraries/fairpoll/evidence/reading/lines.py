@@ -65,9 +65,17 @@ class Lines:
         except ValueError as error:
             raise HistoryError(f"{self._path}: line {self._number(index)}: {error}") from None
 
-    def readable(self, index: int, check: Callable[[Event], Event], unreadable: Unreadable) -> Event | None:
-        """As `event`; None for a line that cannot be read, which is added to `unreadable`."""
+    def readable(
+        self,
+        index: int,
+        check: Callable[[Event], Event],
+        unreadable: Unreadable,
+        ignored: Callable[[bytes], bool] = lambda _line: False,
+    ) -> Event | None:
+        """As `event`; None for a line that cannot be read, added to `unreadable` unless `ignored`."""
         line = self._line(index)
+        if ignored(line):
+            return None
         try:
             return check(parse_event(line))
         except ValueError as error:

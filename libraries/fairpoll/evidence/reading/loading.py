@@ -163,11 +163,13 @@ class _Reader:
         """
         folder = self.folder / name
         folders = [one for one in (folder, folder / layout.SECOND_MEMBER) if one.exists()]
-        seen_in = self.facts.judged[name].seen_in if name in self.facts.judged else ""
+        judged = self.facts.judged.get(name)
+        seen_in = judged.seen_in if judged else ""
         names = [layout.SEEN] if seen_in else [topic.output for topic in self.facts.scenario.topics]
         outputs = [one / file for one in folders for file in names if (one / file).exists()]
         times = LineTimes(self._observations(name), self.folder, self._frozen(name), self.own_times)
         gatherer = Gatherer(acked, self.numbering, self._clock(name), self.facts.run_id, self.tables, times)
+        gatherer.unreadable.log_on_stdout = bool(judged and judged.log_on_stdout)
         events, reported = self._events(name, folders, gatherer, with_records=not outputs)
         samples = self._samples(name)
         commits = samples.commits
