@@ -106,7 +106,7 @@ It Should Leave The Backlog In The Broker
 
 *** Keywords ***
 Run Yours
-    [Documentation]    Run the plain loop and your consumer side by side. Skips the tests unless CONSUMER is set.
-    Skip If    $CONSUMER == ''    no consumer is given: run with --variable "CONSUMER:./my-consumer --flag"
+    [Documentation]    Run the plain loop and your consumer side by side. Skips the tests unless CONSUMER or ATTACH is set.
+    Skip If    $CONSUMER == '' and $ATTACH.lower() != 'yes'    no consumer is given: run with --variable "CONSUMER:./my-consumer --flag"
     Bring Up The Cluster
     Run Scenario    sync    yours    speed=${SPEED}    names=${NAMES}    &{YOURS}

@@ -62,8 +62,8 @@ class ScenarioLibrary:
 
         Example: `Check Consumer    consumer=./my-consumer --flag`
         """
-        if yours.get("command"):
-            check_program(consumer_of("yours", yours).command)
+        if yours.get("command") and not (consumer := consumer_of("yours", yours)).attach:
+            check_program(consumer.command)
 
     @keyword(tags=["scenario", RECORDS])
     @with_subject

@@ -12,11 +12,12 @@ def consumer_of(mode: str, yours: Mapping[str, str], bizon_config: str = "") -> 
     """The consumer of this mode. Raises ConsumerError.
 
     `yours` has the attributes of a user's consumer as text (`contract.subject`): mode `yours` runs it, and
-    mode `async` in place of the built-in consumer if there is a command. `bizon_config` is a configuration
-    file that the Bizon modes extend; "" for none.
+    mode `async` in place of the built-in consumer if there is a command, or if it runs already.
+    `bizon_config` is a configuration file that the Bizon modes extend; "" for none.
     """
+    given = yours.get("command") or (yours.get("attach") or "no").lower() != "no"
     match mode:
-        case "async" if yours.get("command"):
+        case "async" if given:
             return Subject.parse(mode, yours)
         case "sync" | "async":
             return Subject.built_in(mode)
@@ -31,7 +32,7 @@ def consumer_of(mode: str, yours: Mapping[str, str], bizon_config: str = "") -> 
                 *config,
             )
             return Subject(mode, command, bizon.OUTPUT_FIELDS)
-        case "yours" if not yours.get("command"):
+        case "yours" if not given:
             raise ConsumerError(
                 "no consumer of yours is given: name its command with --variable CONSUMER:..."
             )

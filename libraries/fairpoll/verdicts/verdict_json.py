@@ -63,7 +63,10 @@ class ConsumerFigures:
 
 # Keys that are omitted when empty, so that earlier recordings are judged again to the same bytes.
 OPTIONAL = frozenset(
-    {"judged", "versions", "not_shown", "restart", "evidence", "delivery", "log_on_stdout", "cpu_seconds"}
+    {
+        *("judged", "versions", "not_shown", "cpu_seconds"),
+        *("restart", "evidence", "delivery", "log_on_stdout", "attach"),
+    }
 )
 
 
