@@ -30,7 +30,7 @@ from pages import (
 )
 
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA, Criterion
-from fairpoll.contract.subject import EVIDENCE
+from fairpoll.contract.evidence_kinds import EVIDENCE
 from fairpoll.evidence.querying import TABLES
 from fairpoll.scenarios.file import schema
 from fairpoll.verdicts.schema import schema as verdict_schema

@@ -10,13 +10,14 @@ import click
 
 from fairpoll.cli.main import main as fairpoll
 from fairpoll.cluster import KINDS
+from fairpoll.contract.evidence_kinds import EVIDENCE
 from fairpoll.contract.settings import (
     DEFAULT_HEARTBEAT_MS,
     HEARTBEAT_INTERVAL,
     PollSettings,
     variable,
 )
-from fairpoll.contract.subject import ATTRIBUTES, EVIDENCE
+from fairpoll.contract.subject import ATTRIBUTES
 from fairpoll.evidence.facts import RunFacts
 from fairpoll.run.faults import FAULTS
 from fairpoll.scenarios.file import schema

@@ -107,6 +107,8 @@ It Should Leave The Backlog In The Broker
 *** Keywords ***
 Run Yours
     [Documentation]    Run the plain loop and your consumer side by side. Skips the tests unless one is given.
-    Skip If    not ($CONSUMER or $IMAGE or $SERVICE)    no consumer is given: run with --variable "CONSUMER:./my-consumer --flag"
+    Skip If
+    ...    not ($CONSUMER or $IMAGE or $SERVICE) and $ATTACH.lower() != 'yes'
+    ...    no consumer is given: run with --variable "CONSUMER:./my-consumer --flag"
     Bring Up The Cluster
     Run Scenario    sync    yours    speed=${SPEED}    names=${NAMES}    &{YOURS}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fairpoll.checkers import CRITERIA, Finding
-from fairpoll.contract.subject import ALL_EVIDENCE
+from fairpoll.contract.evidence_kinds import ALL_EVIDENCE
 from fairpoll.evidence.history import CommitSource, Committed, Held, ObservedGroup
 from fairpoll.evidence.stamps import Stamps
 from histories import SCENARIO, acked, consumer, delivered, event, recording

@@ -9,7 +9,7 @@ from robot import api
 
 from fairpoll import pytest_plugin
 from fairpoll.checkers import CRITERIA, RUN_CRITERIA
-from fairpoll.contract.subject import ALL_EVIDENCE
+from fairpoll.contract.evidence_kinds import ALL_EVIDENCE
 from fairpoll.verdicts.expectation import THRESHOLDS, Thresholds, judge_plainly
 from fairpoll.verdicts.verdict import Verdict
 from histories import acked, consumer, delivered, recording

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fairpoll.checkers import judge
-from fairpoll.contract.subject import ALL_EVIDENCE
+from fairpoll.contract.evidence_kinds import ALL_EVIDENCE
 from fairpoll.evidence.history import Departure, Held, ObservedGroup
 from fairpoll.evidence.reading.membership import Membership, RunningProcess
 from fairpoll.evidence.reading.samples import Samples

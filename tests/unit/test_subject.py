@@ -3,19 +3,26 @@
 import inspect
 import re
 import sys
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import fairpoll.run
-from fairpoll.base.errors import ConsumerError, FairpollError
+from fairpoll.base.errors import ConsumerError, FairpollError, ScenarioError
 from fairpoll.cli import test as command
 from fairpoll.contract.subject import ATTRIBUTES, Subject
 from fairpoll.keywords.ScenarioLibrary import ScenarioLibrary
 from fairpoll.keywords.session import SESSION
 from fairpoll.keywords.suite_scenarios import SCENARIOS
+from fairpoll.run.attached import require_attachable
+from fairpoll.run.modes import consumer_of
 from fairpoll.run.startable import check_can_start
+from fairpoll.scenarios.model import Step
+from fairpoll.scenarios.units import Action
+from histories import SCENARIO
 
 RESOURCE = Path(__file__).parents[2] / "resources" / "acceptance.resource"
 KEYWORDS = ("run_scenario", "run_scenarios_side_by_side", "start_scenario")
@@ -115,6 +122,41 @@ def test_a_log_on_standard_output_is_declared_and_recorded():
     assert not Subject.parse("yours", {"command": "./mine"}).recorded.log_on_stdout
     with pytest.raises(ConsumerError, match="LOG_ON_STDOUT: 'maybe' is neither yes nor no"):
         Subject.parse("yours", {"command": "./mine", "log_on_stdout": "maybe"})
+
+
+def test_a_consumer_that_runs_already_needs_no_command():
+    mine = Subject.parse("yours", {"attach": "yes"})
+    assert (mine.name, mine.command, mine.attach) == ("attached", (), True)
+    assert mine.recorded.attach
+    assert consumer_of("yours", {"command": "", "attach": "yes"}) == mine
+    assert consumer_of("async", {"attach": "no"}).is_built_in
+    with pytest.raises(ConsumerError, match="CONSUMER is empty"):
+        Subject.parse("yours", {"attach": "no"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "texts", "sentence"),
+    [
+        ({"group": ""}, {}, "it lacks `group`$"),
+        ({"topics": SCENARIO.topics}, {}, r"it lacks `name` of high, `create: no` of high, `name` of low"),
+        ({"reset_group": True}, {}, "the offsets of group g cannot be set while it has members"),
+        ({"timeline": (Step(1.0, Action("kill")),)}, {}, "step `kill` starts or stops a consumer that runs"),
+        ({"timeline": (Step(1.0, Action("sink", 5.0)),)}, {}, "step `sink` changes the sink's rate of"),
+        ({}, {"evidence": "topic"}, "EVIDENCE=topic is new in each run; write topic:NAME"),
+        ({}, {"evidence": "http"}, "EVIDENCE=http is new in each run; write http:PORT"),
+        ({}, {"evidence": "topic:out"}, ""),
+        ({"timeline": (Step(1.0, Action("sink", 5.0)),)}, {"evidence": "http:8080"}, ""),
+    ],
+)
+def test_the_scenario_of_a_consumer_that_runs_already_names_group_and_topics(
+    changes: dict[str, Any], texts: dict[str, str], sentence: str
+):
+    named = [replace(t, fixed_name=f"prod.{t.name}", create=False) for t in SCENARIO.topics]
+    scenario = replace(SCENARIO, **{"topics": tuple(named), "group": "g", **changes})
+    consumer = Subject.parse("yours", {"attach": "yes", **texts})
+    with pytest.raises(ScenarioError, match=sentence) if sentence else nullcontext():
+        require_attachable(scenario, consumer)
+    require_attachable(scenario, replace(consumer, attach=False))
 
 
 def test_an_attribute_that_a_consumer_does_not_have_is_an_error():

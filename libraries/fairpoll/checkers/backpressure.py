@@ -80,7 +80,7 @@ def pauses_pair_up(recording: Recording, consumer: str) -> Finding:
     )
 
 
-@criterion("memory bounded", keyword="Memory Should Stay Below")
+@criterion("memory bounded", keyword="Memory Should Stay Below", needs="processes")
 def memory_bounded(recording: Recording, consumer: str, *, mebibytes: Mebibytes) -> Finding:
     """The consumer's processes never had more resident memory than this, all members together."""
     peak = recording.consumers[consumer].peak_memory_bytes / MEBIBYTE
@@ -95,7 +95,7 @@ def memory_bounded(recording: Recording, consumer: str, *, mebibytes: Mebibytes)
     )
 
 
-@criterion("memory growth", keyword="Memory Should Grow At Most")
+@criterion("memory growth", keyword="Memory Should Grow At Most", needs="processes")
 def memory_grows_at_most(recording: Recording, consumer: str, *, mebibytes: MebibytesPerMinute) -> Finding:
     """In the second half of the traffic, the consumer's memory grew at most this much a minute.
 

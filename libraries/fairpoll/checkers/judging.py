@@ -13,7 +13,7 @@ from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.losses import Losses
 from fairpoll.checkers.registry import CRITERIA, RUN_CRITERIA, Criterion
 from fairpoll.checkers.unreadable import judge_past_unreadable, would_pass
-from fairpoll.contract.subject import EVIDENCE, Evidence
+from fairpoll.contract.evidence_kinds import EVIDENCE, Evidence
 from fairpoll.evidence.history import ConsumerHistory, Recording
 
 

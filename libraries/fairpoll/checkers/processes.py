@@ -16,7 +16,7 @@ from fairpoll.evidence.history import Recording
 REFUSED = ("unreleasedinstanceid", "unreleased_instance_id", "instance id is still used by another member")
 
 
-@criterion("stays alive", keyword="Consumer Should Stay Alive")
+@criterion("stays alive", keyword="Consumer Should Stay Alive", needs="processes")
 def stays_alive(recording: Recording, consumer: str) -> Finding:
     """No process of the consumer ended in the traffic or the drain before Fairpoll stopped it.
 
@@ -52,7 +52,7 @@ def stays_alive(recording: Recording, consumer: str) -> Finding:
     )
 
 
-@criterion("stops when asked", keyword="Consumer Should Stop When Asked Within")
+@criterion("stops when asked", keyword="Consumer Should Stop When Asked Within", needs="processes")
 def stops_when_asked(recording: Recording, consumer: str, *, seconds: RealSeconds) -> Finding:
     """After SIGTERM all processes of the consumer ended in time, without SIGKILL, and none was left running.
 

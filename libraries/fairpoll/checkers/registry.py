@@ -17,7 +17,7 @@ from fairpoll.checkers.doubts import adverse_doubts, steps_missed, void_doubts
 from fairpoll.checkers.excuses import excused
 from fairpoll.checkers.finding import Finding
 from fairpoll.checkers.sink_rate import rate_ignored
-from fairpoll.contract.subject import Evidence
+from fairpoll.contract.evidence_kinds import Evidence
 from fairpoll.evidence.history import Recording
 
 # A criterion about the producer or the run ignores the consumer.

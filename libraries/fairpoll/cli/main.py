@@ -14,6 +14,7 @@ from fairpoll.base.errors import FairpollError
 
 # A command's module has its name, with underscores, and so does the click command in it.
 COMMANDS = (
+    "check",
     "collect",
     "compare",
     "consume",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from fairpoll.base.errors import FairpollError
 from fairpoll.cli.judging import COULD_NOT_RUN, EXIT_CODES, JudgingCommand
 from fairpoll.cli.options import NEW_FOLDER, POSITIVE, SERVERS, checked_servers, option, subject_options
 from fairpoll.cluster import KINDS
-from fairpoll.contract.subject import ATTRIBUTES, Subject
+from fairpoll.contract.subject import ATTRIBUTES, Subject, name_of_command
 from fairpoll.evidence import layout
 from fairpoll.reports.outcome import outcome
+from fairpoll.run.attached import require_attachable
 from fairpoll.run.modes import is_given
 from fairpoll.run.startable import check_can_start
 from fairpoll.scenarios.file import load_scenario
@@ -137,12 +139,14 @@ def test(**options: Any) -> None:
     Without --suite and --include it is judged on the specified scenario. In the other packaged suites, such
     as scenarios and faults, it runs in the place of the built-in async consumer.
 
+    With --attach yes the consumer runs already, and COMMAND is left out.
+
     Exit code 0: pass. 1: fail. 2: inconclusive, the run could not decide. 3: it could not be run.
     """
     try:
         folder: Path = options["output_folder"]
         arguments = robot_arguments(options)
-        check_can_start(_subject(options), partial(click.echo, err=True))
+        check_can_start(subject_of(options), partial(click.echo, err=True))
         with writing_to(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for name in (layout.VERDICT, "summary.html"):  # an earlier verdict is not this run's
@@ -157,16 +161,21 @@ def test(**options: Any) -> None:
     sys.exit(EXIT_CODES.get(verdict, COULD_NOT_RUN))
 
 
-def _subject(options: Mapping[str, Any]) -> Subject:
-    return Subject.parse("yours", {name: options[name] for name in ATTRIBUTES})
+def subject_of(options: Mapping[str, Any]) -> Subject:
+    """The consumer; one that runs already, without a name or a command, is named after its group."""
+    subject = Subject.parse("yours", {name: options[name] for name in ATTRIBUTES})
+    if options["name"] or subject.command or not subject.attach:
+        return subject
+    group = load_scenario(find_scenario(options["scenario"] or SPECIFIED)).group
+    return replace(subject, name=name_of_command([group])) if group else subject
 
 
 def robot_arguments(options: Mapping[str, Any]) -> list[str]:
     """The command line of `robot` for these options. Raises FairpollError if they cannot be run."""
-    _subject(options)  # raises for an invalid value
+    subject = subject_of(options)  # raises for an invalid value
     scenario = find_scenario(options["scenario"]).resolve() if options["scenario"] else None
-    if scenario:
-        load_scenario(scenario)
+    if scenario or subject.attach:
+        require_attachable(load_scenario(scenario or find_scenario(SPECIFIED)), subject)
     if options["bootstrap_servers"] and options["cluster"] not in (None, "external"):
         raise FairpollError(f"--bootstrap-servers is for --cluster external, not {options['cluster']}")
     cluster = "external" if options["bootstrap_servers"] else options["cluster"]
@@ -178,6 +187,7 @@ def robot_arguments(options: Mapping[str, Any]) -> list[str]:
         "SCENARIO": scenario,
         "NAMES": options["names"],
         **{attribute.variable: options[name] for name, attribute in ATTRIBUTES.items()},
+        "CONSUMER_NAME": subject.name if subject.attach else options["name"],
         **{name.upper(): options[name] for name in (*names, "ssl_ca_location")},
         **thresholds,
     }

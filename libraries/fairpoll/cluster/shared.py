@@ -76,6 +76,17 @@ class SharedAdmin(Admin):
                 "its session times out"
             )
 
+    def topics(self, topics: Collection[str]) -> dict[str, Any]:
+        """The client's descriptions of those of the topics that exist. Raises ClusterError."""
+        return self._described_topics(topics) or {}
+
+    def group(self, group: str) -> Any:
+        """The client's description of the group; None if it does not exist, or if none are described.
+
+        Raises ClusterError.
+        """
+        return self._described_group(group)
+
     def require_rights(self, topics: Mapping[str, bool], groups: Mapping[str, bool]) -> None:
         """Raise ClusterError if this user lacks a right on one of these topics or groups.
 

@@ -16,15 +16,15 @@ from fairpoll.base.errors import ConsumerError
 from fairpoll.base.text import quoted
 from fairpoll.contract.attribute import Attribute
 from fairpoll.contract.container import CONTAINER, is_contained, name_of_container
+from fairpoll.contract.evidence_kinds import EVIDENCE, Evidence
 from fairpoll.contract.output_fields import OUR_FIELDS, Fields
 from fairpoll.contract.source import SQL_PASSWORD, Source, fields_of
 
-# A kind of evidence that a consumer can be judged by; EVIDENCE describes each.
-Evidence = Literal["records", "contents", "places", "lines", "assignments", "buffers", "commits"]
-ALL_EVIDENCE: frozenset[Evidence] = frozenset(get_args(Evidence))
 # The word for a consumer in suites.
 Mode = Literal["sync", "async", "bizon-sync", "bizon-async", "yours"]
 MODES = get_args(Mode)
+# The name of a consumer that runs already, without a name or a command.
+ATTACHED = "attached"
 # A name becomes a folder of the recording and a part of a group's name on the cluster.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 # After this many a supervisor gives up, as systemd does by default.
@@ -33,37 +33,6 @@ MOST_RESTARTS = 5
 AT_LEAST_ONCE, EXACTLY_ONCE = PROMISES = ("at-least-once", "exactly-once")
 # Names with another meaning in a recording or in a suite.
 TAKEN = {*MODES[:-1], "producer", "run", "charts", "ledger", "samples", "observed"}
-
-
-@dataclass(frozen=True)
-class EvidenceKind:
-    """`what` completes "the consumer does not show", with `absent`, the cause where that is always the same.
-
-    `source` is what a consumer leaves to show it.
-    """
-
-    what: str
-    source: str
-    absent: str = ""
-
-
-EVIDENCE: Mapping[Evidence, EvidenceKind] = {
-    "records": EvidenceKind("which records it delivered", "events or output files"),
-    "contents": EvidenceKind("what the records it delivered hold", "output files"),
-    "places": EvidenceKind("which output its records went to", "output files"),
-    "lines": EvidenceKind(
-        "which member delivered each record, and when by its own clock", "events or output files"
-    ),
-    "assignments": EvidenceKind(
-        "which partitions were assigned to it", "events, or its group's coordinator on a real broker"
-    ),
-    "buffers": EvidenceKind("how many records it buffers", "events, or its memory"),
-    "commits": EvidenceKind(
-        "what it commits",
-        "its group's coordinator, if it joins its group or commits",
-        ", as nobody joined the group that it was given",
-    ),
-}
 
 
 def _command(text: str, texts: Mapping[str, str]) -> tuple[str, ...]:
@@ -87,7 +56,7 @@ def _name(text: str, texts: Mapping[str, str]) -> str:
     if not text:
         if is_contained(texts):
             return _name_from(name_of_container(texts))
-        return name_of_command(_command(texts["command"], texts))
+        return name_of_command(_command(texts["command"], texts)) if texts["command"] else ATTACHED
     if not NAME.fullmatch(text):
         raise ConsumerError(
             f"CONSUMER_NAME: {quoted(text)} is not a name; write at most 60 letters, digits, dots, "
@@ -152,7 +121,7 @@ ATTRIBUTES: Mapping[str, Attribute] = {
         "Its name in findings, pages and verdict.json: letters, digits, dots, underscores and hyphens.",
         "CONSUMER_NAME",
         "consumer_name",
-        "made from the command's program, the image or the service",
+        "made from the command's program, the image or the service; with ATTACH from the scenario's `group`",
         _name,
     ),
     "evidence": Attribute(
@@ -212,6 +181,14 @@ ATTRIBUTES: Mapping[str, Attribute] = {
         "no",
         _yes("LOG_ON_STDOUT"),
     ),
+    "attach": Attribute(
+        "`yes`: it runs already. Nothing of it is started, stopped or commanded, and no command is needed. "
+        "It is judged by its commits or by EVIDENCE. The scenario has its `group` and each topic's `name`.",
+        "ATTACH",
+        "attach",
+        "no",
+        _yes("ATTACH"),
+    ),
 }
 
 
@@ -238,6 +215,7 @@ class Subject:
     environment: tuple[str, ...] = ()
     service: str = ""
     file: str = ""
+    attach: bool = False
 
     @classmethod
     def parse(cls, mode: str, texts: Mapping[str, str]) -> "Subject":
@@ -245,8 +223,9 @@ class Subject:
         if unknown := texts.keys() - ATTRIBUTES.keys():
             raise TypeError(f"a consumer has no {', '.join(sorted(unknown))}")
         given = {name: texts.get(name) or "" for name in ATTRIBUTES}
-        # The command first: without one nothing else matters.
-        command = _command(given["command"], given)
+        # The command first: without one nothing else matters, unless the consumer runs already.
+        without = not given["command"] and ATTRIBUTES["attach"].parse(given["attach"], given)
+        command = () if without else _command(given["command"], given)
         rest = {name: a.parse(given[name], given) for name, a in ATTRIBUTES.items() if name != "command"}
         source = rest.pop("evidence")
         del rest["query"]
@@ -273,7 +252,13 @@ class Subject:
         delivery = "" if self.delivery == AT_LEAST_ONCE else self.delivery
         judged = JudgedConsumer(shown(self.command), self.shows, self.restart, evidence, delivery)
         service = f"{self.service} of {self.file}" if self.service else ""
-        return replace(judged, log_on_stdout=self.log_on_stdout, image=self.image, service=service)
+        return replace(
+            judged,
+            log_on_stdout=self.log_on_stdout,
+            attach=self.attach,
+            image=self.image,
+            service=service,
+        )
 
 
 @dataclass(frozen=True)
@@ -282,6 +267,7 @@ class JudgedConsumer:
 
     `evidence` is where its records were seen from outside, `delivery` its promise if that is more than
     at-least-once. It ran in a container of the `image`, or of the `service`, `NAME of FILE`; "" for none.
+    at-least-once. `attach`: it ran before the run, which started and stopped nothing of it.
     """
 
     command: str
@@ -290,6 +276,7 @@ class JudgedConsumer:
     evidence: str = ""
     delivery: str = ""
     log_on_stdout: bool = False
+    attach: bool = False
     image: str = ""
     service: str = ""
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event
+from fairpoll.contract.evidence_kinds import ALL_EVIDENCE, Evidence
 from fairpoll.contract.records import Partition, RecordId
-from fairpoll.contract.subject import ALL_EVIDENCE, Evidence
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import HostPause, Process, RunFacts
 from fairpoll.evidence.layout import producer_name

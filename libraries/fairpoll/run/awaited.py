@@ -1,5 +1,6 @@
 """The run's own messages that consumers have not delivered yet, on topics that others write to as well."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from fairpoll.contract.events import Event, read_events
@@ -10,11 +11,14 @@ from fairpoll.run.outputs import DeliveryCounter
 class Awaited:
     """What the drain waits for: on shared topics the number of delivered records does not show it.
 
-    `ledger` must be complete.
+    `ledger` must be complete. Those of the consumers that are `running` after the run are awaited until they
+    have committed, too: others commit when they are stopped.
     """
 
-    def __init__(self, ledger: Path, outputs: DeliveryCounter, consumers: list[str]) -> None:
-        self._outputs = outputs
+    def __init__(
+        self, ledger: Path, outputs: DeliveryCounter, consumers: list[str], running: Collection[str] = ()
+    ) -> None:
+        self._outputs, self._running = outputs, running
         acked = [
             event
             for event in read_events(ledger)
@@ -27,7 +31,12 @@ class Awaited:
         """Consumer -> how many messages it had not delivered at the last count."""
         for name, messages in self._left.items():
             self._left[name] = [one for one in messages if not self._outputs.has(name, one)]
-        return {name: len(messages) for name, messages in self._left.items()}
+        return {name: len(messages) + self._uncommitted(name) for name, messages in self._left.items()}
+
+    def _uncommitted(self, consumer: str) -> int:
+        """The number of partitions whose last message is not committed, of a consumer that is not stopped."""
+        last = self._last.values() if consumer in self._running else ()
+        return sum(not self._outputs.is_committed(consumer, message) for message in last)
 
     def progress(self, consumer: str, delivered: int) -> int:
         """A number that changes while the consumer comes nearer to its last message.

@@ -18,7 +18,7 @@ If a run is interrupted, the files are complete up to that moment and can be jud
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,13 +29,16 @@ from fairpoll.base.errors import FairpollError
 from fairpoll.base.versions import installed_versions
 from fairpoll.cluster.base import Cluster
 from fairpoll.cluster.leftovers import Registry
+from fairpoll.cluster.shared import SharedAdmin
 from fairpoll.contract.avro import REGISTRY_URL
 from fairpoll.contract.environment import connection_variables
 from fairpoll.contract.events import dump
 from fairpoll.contract.output_fields import OUR_FIELDS
+from fairpoll.contract.records import Partition
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence import layout
 from fairpoll.producer.traffic import deliverable_in
+from fairpoll.run.attached import wait_for_owner
 from fairpoll.run.fixed_names import Prepared, create_missing, prepare
 from fairpoll.run.foreign import write_foreign
 from fairpoll.run.groups import PRODUCED_SECONDS, ConsumerGroups, Progress
@@ -140,7 +143,8 @@ class Experiment:
             output_topics=self.output_topics,
             variables=variables,
         )
-        prepared = self._prepared = prepare(scaled, self.topic_names, self.groups, self.cluster)
+        attach = self._attach if any(consumer.attach for consumer in self.consumers) else None
+        prepared = self._prepared = prepare(scaled, self.topic_names, self.groups, self.cluster, attach)
         self._note_begin(prepared)
         life.shared = bool(prepared.begin)
         with self._processes:
@@ -156,6 +160,11 @@ class Experiment:
                 raise
             self._note_foreign(prepared)
             self._note(complete=True)
+
+    def _attach(self, admin: SharedAdmin, partitions: Set[Partition]) -> None:
+        """Wait until the consumer that runs already owns these partitions. Raises ClusterError."""
+        self.progress(f"waiting for the members of group {self.scenario.group}")
+        wait_for_owner(admin, self.scenario.group, partitions, self.ready_seconds, self._check)
 
     def _note_begin(self, prepared: Prepared) -> None:
         """Record the ends of the topics that existed before the run."""

@@ -94,6 +94,11 @@ class Scene:
             raise ClusterUnavailableError(
                 f"CLUSTER:{kind} has no fault '{fault.needs}'; run with CLUSTER:{wanted}"
             )
+        members = self.experiment.members.get(str(arguments.get("mode")))
+        if fault.target in ("consumer", "output") and members and members.consumer.attach:
+            raise FairpollError(
+                f"{members.consumer.name} runs already (ATTACH): a run injects no fault into its processes"
+            )
         with contextlib.closing(fault.steps(self, **arguments)) as steps:
             since = next(steps)
             self.running.let_run(time)

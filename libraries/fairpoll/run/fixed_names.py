@@ -1,7 +1,7 @@
 """Prepares a run's topics and groups; those with fixed names may have been there before, and have users."""
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +44,20 @@ def create_missing(topics: Collection[str], partitions: int, cluster: Cluster) -
 
 
 def prepare(
-    scenario: Scenario, topics: Mapping[str, str], groups: Mapping[str, str], cluster: Cluster
+    scenario: Scenario,
+    topics: Mapping[str, str],
+    groups: Mapping[str, str],
+    cluster: Cluster,
+    attach: Callable[[SharedAdmin, Set[Partition]], None] | None = None,
 ) -> Prepared:
     """Create the run's topics, and check and prepare what has a fixed name.
 
     `topics` and `groups` are the scenario's topics and the consumers, with their names on the cluster. The
     run's own groups begin at the end of topics that existed before; the scenario's `group` only if it asks
-    for it. Raises ClusterError before anything is created, if a topic that must exist is missing or has
-    another number of partitions, or if the scenario's group has members; and if a right is missing, as far
-    as the brokers report it.
+    for it. `attach` gets all partitions of the run, and returns when a consumer that runs already owns them.
+    Raises ClusterError before anything is created, if a topic that must exist is missing or has
+    another number of partitions, or if the scenario's group has members and is not attached to; and if a
+    right is missing, as far as the brokers report it.
     """
     partitions = {topics[topic.name]: topic.partitions for topic in scenario.topics}
     if not (scenario.has_fixed_topics or scenario.group or cluster.kind == "external"):
@@ -63,13 +68,14 @@ def prepare(
         admin = SharedAdmin(cluster.client_config, Path(folder) / "admin.log")
         admin.describes = cluster.kind != "mock"
         try:
-            fixed_group = [scenario.group] if scenario.group in groups.values() else []
-            for group in fixed_group:
-                admin.require_no_members(group)
+            if scenario.group in groups.values() and not attach:
+                admin.require_no_members(scenario.group)
             admin.require_topics({name: partitions[name] for name in existing})
             admin.require_rights(
                 dict.fromkeys(existing, False), {name: name != scenario.group for name in groups.values()}
             )
+            if attach:
+                attach(admin, {(name, n) for name, count in partitions.items() for n in range(count)})
             created = cluster.create_topics(
                 {name: count for name, count in partitions.items() if name not in existing}
             )

@@ -149,8 +149,10 @@ class ConsumerGroups:
             name for name, group in self.names.items() if not self.set_session(group, session_ms)
         }
         self.note(brokers_session=sorted(self._brokers_session))
-        for group in self.members.values():
+        for name, group in self.members.items():
             group.start()
+            if group.consumer.attach:
+                sampler.note_members(name)
         self.progress(f"waiting for the partitions of {', '.join(self.members)}")
         wait_until_assigned(
             {(topic, number) for topic, count in partitions.items() for number in range(count)},
@@ -238,7 +240,9 @@ class ConsumerGroups:
             group.set_sink(None)
         self.note(drain_ms=clock.now_ms())
         last = dict.fromkeys(self.members, 0)
-        awaited = Awaited(self.folder / layout.LEDGER, outputs, list(self.members)) if self.shared else None
+        running = [consumer.name for consumer in self.consumers if consumer.attach]
+        ledger, names = self.folder / layout.LEDGER, list(self.members)
+        awaited = Awaited(ledger, outputs, names, running) if self.shared else None
         moved_at = self._observer.awake_seconds()
 
         def drained() -> bool:

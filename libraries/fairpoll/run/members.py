@@ -81,8 +81,11 @@ class Members:
             folder / name for folder in (self.folder, self.folder / layout.SECOND_MEMBER) for name in names
         ]
 
-    def start(self) -> StartedProcess:
-        """Start the first member, or its successor."""
+    def start(self) -> StartedProcess | None:
+        """Start the first member, or its successor; none of a consumer that runs already."""
+        if self.consumer.attach:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return None
         self.first = self._launch(self.consumer.name, self.folder)
         return self.first
 
@@ -173,8 +176,10 @@ class Members:
 
     @property
     def alive(self) -> bool:
-        """Whether any member is running, or is started again."""
-        return any(process.running or self._may_restart(process) for process in self.running)
+        """Whether any member is running, or is started again; assumed of a consumer that ran before."""
+        return self.consumer.attach or any(
+            process.running or self._may_restart(process) for process in self.running
+        )
 
     @property
     def tree(self) -> list[psutil.Process]:

@@ -10,16 +10,17 @@ from fairpoll.contract.subject import MODES, Subject
 
 
 def is_given(yours: Mapping[str, str]) -> bool:
-    """Whether a consumer of the user is named, by its command or its container."""
-    return bool(yours.get("command")) or is_contained(yours)
+    """Whether a consumer of the user is named by its command or its container, or runs already."""
+    attached = (yours.get("attach") or "no").lower() != "no"
+    return bool(yours.get("command")) or is_contained(yours) or attached
 
 
 def consumer_of(mode: str, yours: Mapping[str, str], bizon_config: str = "") -> Subject:
     """The consumer of this mode. Raises ConsumerError.
 
     `yours` has the attributes of a user's consumer as text (`contract.subject`): mode `yours` runs it, and
-    mode `async` in place of the built-in consumer if there is a command or a container. `bizon_config` is a
-    configuration file that the Bizon modes extend; "" for none.
+    mode `async` in place of the built-in consumer if one is given. `bizon_config` is a configuration file
+    that the Bizon modes extend; "" for none.
     """
     match mode:
         case "async" if is_given(yours):

@@ -114,6 +114,13 @@ class OffsetsLog(Repeating):
             self._write_members(group, now_ms, 0, found.partitions, kind=kind, **fields)
         self._asked_ms[group] = asked_ms
 
+    def note_members(self, consumer: str) -> None:
+        """Write the members that a group has now: the log is not read from before they joined."""
+        group = self._groups[consumer]
+        if (found := self._admin.members(group)) is not None:
+            kind = "consumer" if found.consumer_protocol else "classic"
+            self._write_members(group, self._begun_ms, 0, found.partitions, kind=kind)
+
     def finish(self) -> None:
         """Read to the present end, and write how complete the record is."""
         deadline = time.monotonic() + FINISH_SECONDS

@@ -69,9 +69,13 @@ class DeliveryCounter:
         if seen:
             of_topic = seen.get(topic, set())
             return (partition, offset) in of_topic or (str(message["sequence"]), 0) in of_topic
-        return offset is not None and offset < self._committed.get(consumer, {}).get(topic, {}).get(
-            partition, 0
-        )
+        return self.is_committed(consumer, message)
+
+    def is_committed(self, consumer: str, message: Event) -> bool:
+        """Whether its group had committed this message, at the last count."""
+        topic, partition, offset = message["topic"], message["partition"], message["offset"]
+        committed = self._committed.get(consumer, {}).get(topic, {}).get(partition, 0)
+        return offset is not None and offset < committed
 
     def is_beyond(self, consumer: str, message: Event) -> bool:
         """Whether it had delivered this message or a later one of the partition, at the last count."""

@@ -12,6 +12,7 @@ from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence.history import Recording
 from fairpoll.evidence.reading.loading import load_recording
+from fairpoll.run.attached import require_attachable
 from fairpoll.run.experiment import Experiment
 from fairpoll.run.groups import Progress
 from fairpoll.run.names import new_run_id
@@ -56,11 +57,13 @@ class Recorder(AbstractContextManager["Recorder", None]):
 
         `names` is the order of the topics' names, `written` or `reversed`.
 
-        Raises ScenarioError if the scenario is wrong or too short at this speed, or if its group would be
-        that of several consumers.
+        Raises ScenarioError if the scenario is wrong or too short at this speed, if its group would be that
+        of several consumers, or if a consumer that runs already cannot be judged on it.
         """
         scenario = load_scenario(scenario_file).named(names)
         check_speed(scenario, speed)
+        for consumer in consumers:
+            require_attachable(scenario, consumer)
         run_id = new_run_id()
         experiment = Experiment(
             scenario_file=scenario_file,

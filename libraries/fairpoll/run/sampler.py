@@ -76,6 +76,10 @@ class Sampler(Repeating):
         """The kind of the consumer's group; None if it is not known."""
         return self._log.kind_of(consumer)
 
+    def note_members(self, consumer: str) -> None:
+        """Write the present members of the consumer's group, which joined before its log was read."""
+        self._log.note_members(consumer)
+
     def check(self) -> None:
         """Raise ConsumerError if a group is of a kind that has no committed offsets."""
         for name, group in self._groups.items():

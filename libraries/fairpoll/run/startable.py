@@ -14,8 +14,11 @@ from fairpoll.contract.subject import Subject
 def check_can_start(consumer: Subject, progress: Callable[[str], None] = lambda _text: None) -> None:
     """Raise FairpollError if its program is not here, or for an image if no container can be made of it.
 
-    An image that the engine does not have is pulled, of which `progress` is informed.
+    An image that the engine does not have is pulled, of which `progress` is informed. A consumer that runs
+    already need not be started.
     """
+    if consumer.attach:
+        return
     if not consumer.is_contained:
         if shutil.which(consumer.command[0]) is None:
             raise ConsumerError(

@@ -45,6 +45,8 @@ class SqlSink:
         except (self._error, ImportError) as error:
             raise ConsumerError(f"EVIDENCE=sql: the database cannot be used: {_first_line(error)}") from None
         self._known: Counter[tuple[Any, ...]] = Counter()
+        # The names of the query's columns.
+        self.columns: list[str] = []
         self._asked_ms = now_ms()
         # What was there before the run is not of this run, and need not be read again.
         self._take(before=True)
@@ -72,7 +74,7 @@ class SqlSink:
         try:
             with self._engine.connect() as connection:
                 found = connection.execute(self._query)
-                names = list(found.keys())
+                names = self.columns = list(found.keys())
                 rows = found.all()
         except self._error as error:
             raise ConsumerError(f"EVIDENCE=sql: the query failed: {_first_line(error)}") from None

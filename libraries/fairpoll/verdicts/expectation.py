@@ -1,6 +1,6 @@
 """The plain expectation of a consumer: the criteria that suites/90__your_consumer.robot judges it by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -88,28 +88,44 @@ class Thresholds:
 THRESHOLDS = {one.name: one.metadata["threshold"] for one in fields(Thresholds)}
 
 
+def plain_criteria(
+    thresholds: Thresholds, *, has_low: bool = True, once: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The criteria of the plain expectation about a consumer, in their order, with their thresholds.
+
+    `has_low`: the scenario has a low-volume topic. `once`: the consumer promises exactly-once delivery.
+    """
+    for criterion in ("stays_alive", "output_readable", "clock_honest"):
+        yield criterion, {}
+    for volume, records in (("high", thresholds.high_at_least), ("low", thresholds.low_at_least)):
+        if records is not None:
+            yield "delivered_at_least", {"volume": volume, "records": records}
+    if thresholds.low_at_most is not None:
+        yield "delivered_at_most", {"volume": "low", "records": thresholds.low_at_most}
+    if thresholds.low_share_at_least is not None:
+        yield "share_at_least", {"volume": "low", "share": thresholds.low_share_at_least}
+    if has_low:
+        for criterion in ("oldest_wait_at_most", "due_messages_delivered"):
+            yield criterion, {"volume": "low", "seconds": thresholds.wait_at_most}
+    yield "throughput_at_least", {"of": CONTROL, "share": thresholds.throughput_at_least}
+    for criterion in ("no_stall", "every_partition_served"):
+        yield criterion, {"seconds": thresholds.silent_at_most}
+    yield "stops_when_asked", {"seconds": thresholds.stops_within}
+    yield "memory_grows_at_most", {"mebibytes": thresholds.memory_grows_at_most}
+    for criterion in (
+        *DELIVERY_GUARANTEES,
+        *(["delivered_once"] if once else []),
+        "buffers_bounded",
+        "pauses_pair_up",
+    ):
+        yield criterion, {}
+
+
 def judge_plainly(verdict: Verdict, consumer: str, thresholds: Thresholds) -> None:
     """Judge this consumer, beside the control, by every criterion of the plain expectation."""
     verdict.judge("recording_is_sound", "run")
-    verdict.judge("stays_alive", consumer)
-    verdict.judge("output_readable", consumer)
-    verdict.judge("clock_honest", consumer)
-    for volume, records in (("high", thresholds.high_at_least), ("low", thresholds.low_at_least)):
-        if records is not None:
-            verdict.judge("delivered_at_least", consumer, volume=volume, records=records)
-    if thresholds.low_at_most is not None:
-        verdict.judge("delivered_at_most", consumer, volume="low", records=thresholds.low_at_most)
-    if thresholds.low_share_at_least is not None:
-        verdict.judge("share_at_least", consumer, volume="low", share=thresholds.low_share_at_least)
-    if verdict.recording.topics_of("low"):
-        for criterion in ("oldest_wait_at_most", "due_messages_delivered"):
-            verdict.judge(criterion, consumer, volume="low", seconds=thresholds.wait_at_most)
-    verdict.judge("throughput_at_least", consumer, of=CONTROL, share=thresholds.throughput_at_least)
-    for criterion in ("no_stall", "every_partition_served"):
-        verdict.judge(criterion, consumer, seconds=thresholds.silent_at_most)
-    verdict.judge("stops_when_asked", consumer, seconds=thresholds.stops_within)
-    verdict.judge("memory_grows_at_most", consumer, mebibytes=thresholds.memory_grows_at_most)
     judged = verdict.recording.facts.judged.get(consumer)
-    once = ["delivered_once"] if judged and judged.delivery == EXACTLY_ONCE else []
-    for criterion in (*DELIVERY_GUARANTEES, *once, "buffers_bounded", "pauses_pair_up"):
-        verdict.judge(criterion, consumer)
+    once = bool(judged and judged.delivery == EXACTLY_ONCE)
+    has_low = bool(verdict.recording.topics_of("low"))
+    for criterion, values in plain_criteria(thresholds, has_low=has_low, once=once):
+        verdict.judge(criterion, consumer, **values)

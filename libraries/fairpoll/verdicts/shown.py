@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from fairpoll.checkers import CRITERIA
 from fairpoll.checkers.judging import lacks
-from fairpoll.contract.subject import EVIDENCE, Evidence
+from fairpoll.contract.evidence_kinds import EVIDENCE, Evidence
 from fairpoll.evidence.history import Recording
 
 

@@ -64,8 +64,8 @@ class ConsumerFigures:
 # Keys that are omitted when empty, so that earlier recordings are judged again to the same bytes.
 OPTIONAL = frozenset(
     {
-        *("judged", "versions", "not_shown", "restart", "evidence", "delivery", "log_on_stdout"),
-        *("image", "service", "cpu_seconds"),
+        *("judged", "versions", "not_shown", "cpu_seconds"),
+        *("restart", "evidence", "delivery", "log_on_stdout", "attach", "image", "service"),
     }
 )
 

@@ -32,13 +32,14 @@ class KafkaInstallation:
 
 def find_kafka(progress: Tell) -> KafkaInstallation:
     """Java and the jars, resolving these once if need be. Raises ClusterUnavailableError."""
-    java, version = _find_java()
+    java, version = find_java()
     home = os.environ.get("KAFKA_HOME")
     folder = _libs_of(Path(home)) if home else _cached_jars(progress)
     return KafkaInstallation(java, version, f"{folder}/*", _kafka_version(folder))
 
 
-def _find_java() -> tuple[Path, int]:
+def find_java() -> tuple[Path, int]:
+    """The program and its major version. Raises ClusterUnavailableError without Java, or for an old one."""
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=f"{home}/bin" if home else None)
     if not found:

@@ -8,9 +8,9 @@ from typing import Any
 
 from fairpoll.base.errors import HistoryError
 from fairpoll.contract.events import Event, is_cut_off
+from fairpoll.contract.evidence_kinds import Evidence
 from fairpoll.contract.output_fields import Fields
 from fairpoll.contract.records import DEAD_LETTERS, Partition
-from fairpoll.contract.subject import Evidence
 from fairpoll.evidence import layout
 from fairpoll.evidence.deliveries import Deliveries
 from fairpoll.evidence.facts import RunFacts, read_facts
@@ -203,6 +203,8 @@ class _Reader:
         evidence |= {"commits"} if commits or joined or samples.source is None else set()
         if samples.memory or any("buffered" in e for event in events for e in event.get("partitions", ())):
             evidence.add("buffers")
+        if not (judged and judged.attach):
+            evidence.add("processes")
         commits += [
             Committed(event["at"], o["topic"], o["partition"], o["offset"], reported=True)
             for event in events
