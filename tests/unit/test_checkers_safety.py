@@ -28,6 +28,7 @@ def judge(check: str, *records, events=(), commits=(), final=None, messages=THRE
         commit_source=rest.pop("source", None),
         stamps=Stamps(observed=len(records)),
         evidence=rest.pop("evidence", ALL_EVIDENCE),
+        seen_in=rest.pop("seen_in", ""),
     )
     return CRITERIA[check](recording(messages, history, **rest), "async", **thresholds)
 
@@ -202,6 +203,28 @@ class TestDuplicates:
 
     def test_what_was_not_committed_may_come_again_after_an_assignment(self):
         assert judge("no_forbidden_duplicates", *self.TWICE, events=self.AGAIN).status == "pass"
+
+    @pytest.mark.parametrize(("seen_in", "late", "status"), [
+        ("topic", 0.4, "pass"), ("sql", 0.4, "pass"), ("topic", 0.6, "fail"), ("", 0.1, "fail")
+    ])  # fmt: skip
+    def test_an_assignment_may_be_seen_a_little_later_than_what_it_allows(
+        self, seen_in: str, late: float, status: str
+    ):
+        """The coordinator is asked; the records in a topic have the times of its broker."""
+        events = (event("partitions_assigned", 2 + late, HIGH),)
+        for check in ("no_forbidden_duplicates", "order_kept"):
+            records = [delivered("high", 0, 0.5), delivered("high", 1, 1), delivered("high", 0, 2)]
+            assert judge(check, *records, events=events, seen_in=seen_in).status == status, check
+
+    @pytest.mark.parametrize(("seen_in", "apart", "status"), [
+        ("topic", 0.4, "pass"), ("topic", 0.6, "fail"), ("http", 0.4, "fail"), ("", 0.4, "fail")
+    ])  # fmt: skip
+    def test_a_topic_shows_no_order_within_half_a_second(self, seen_in: str, apart: float, status: str):
+        """The lines of its partitions come in any order, and their times are those of appends."""
+        records = [delivered("high", 1, 1), delivered("high", 0, 1 + apart), delivered("high", 2, 3)]
+        assert judge("order_kept", *records, seen_in=seen_in).status == status
+        lines_swapped = [delivered("high", 1, 2.0), delivered("high", 0, 1.0), delivered("high", 2, 3)]
+        assert judge("order_kept", *lines_swapped, seen_in="topic").status == "pass"
 
     def test_what_was_committed_may_not(self):
         commits = [committed(1.0, 1)]

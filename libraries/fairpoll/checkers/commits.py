@@ -19,9 +19,6 @@ from fairpoll.evidence.records import NEVER, Array
 CLOCK_SLACK_SECONDS = 0.05
 # The broker truncates the time of a commit to whole milliseconds, and a consumer may round that of a line.
 EXACT_SLACK_SECONDS = 0.002
-# A record in a topic or a database is seen some time after it was written, and a transaction makes it visible
-# after the commit that is part of it (real seconds).
-POLLED, POLLED_SLACK_SECONDS = ("topic", "sql"), 0.5
 # Units of rounded times, in milliseconds.
 UNITS = {1000: "seconds", 100: "tenths of a second", 10: "hundredths of a second"}
 
@@ -49,8 +46,7 @@ def commits_never_ahead(recording: Recording, consumer: str) -> Finding:
     own_times = history.stamps.observed and not history.stamps.outside
     exact = source and source.exact and own_times and "places" in history.evidence
     slack = EXACT_SLACK_SECONDS if exact else CLOCK_SLACK_SECONDS
-    if history.seen_in in POLLED:
-        slack = POLLED_SLACK_SECONDS
+    slack = max(slack, history.seen_within_seconds)
     lead, unit = leads(recording, consumer), history.stamps.unit_ms
     ahead, rounded = lead > slack + unit / 1000, lead > slack - unit / 1000
     doubt = ""

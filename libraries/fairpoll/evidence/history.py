@@ -128,6 +128,15 @@ class ConsumerHistory:
     foreign: int = 0
 
     @property
+    def seen_within_seconds(self) -> float:
+        """By how much (real seconds) its records' times may differ from those of its commits and assignments.
+
+        A record in a topic or a database is seen some time after it was written, a transaction makes it
+        visible after the commit that is part of it, and another machine's clock may have stamped it.
+        """
+        return 0.5 if self.seen_in in ("topic", "sql") else 0.0
+
+    @property
     def peak_memory_bytes(self) -> int:
         """The highest sample; 0 without any."""
         return max((used for _, used in self.memory), default=0)
