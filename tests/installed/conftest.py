@@ -1,5 +1,6 @@
 """The wheel, built once, and an environment that has nothing but it and what it depends on."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,9 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pinned = ("pytest", "robotframework")
     lines = [*(ROOT / "requirements.txt").open(), *(ROOT / "requirements-dev.txt").open()]
     constraints = folder / "constraints.txt"
-    constraints.write_text("".join(line for line in lines if "==" in line), "utf-8")
+    # A constraint has no extras.
+    texts = (re.sub(r"\[\w+\]", "", line) for line in lines if "==" in line)
+    constraints.write_text("".join(texts), "utf-8")
     subprocess.run([*pip, "-c", constraints, wheel, *pinned], check=True)
     return folder / "bin"
 

@@ -68,7 +68,7 @@ def test_its_metadata(metadata: Message, names: set[str]):
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["Description-Content-Type"] == "text/markdown"
     assert metadata.get_payload()
-    assert set(metadata.get_all("Provides-Extra", [])) == {"bizon", "docker", "kafka-ui"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"avro", "bizon", "docker", "kafka-ui", "sql"}
     assert metadata.get_all("Project-URL") is None
     assert [name for name in names if name.endswith("licenses/LICENSE")]
 
