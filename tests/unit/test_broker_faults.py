@@ -28,6 +28,7 @@ def scene(kind: str = "local", ended: Exception | None = None) -> tuple[Scene, l
         heal=lambda node: asked.append(("heal", node)),
     )
     experiment = SimpleNamespace(
+        members={},
         cluster=SimpleNamespace(kind=kind, faults=faults if kind in ("local", "compose") else None),
         topic_names={"quiet": "quiet.1"},
         groups={"async": "fairpoll.async.1"},

@@ -102,7 +102,7 @@ def test_one_that_has_given_up_its_assignment_and_ended_is_not_waited_for(tmp_pa
 
 
 def test_a_consumer_that_prints_only_its_log_is_quoted_after_the_wait(tmp_path: Path):
-    with pytest.raises(HistoryError, match=r"line 1: not JSON \(a .* standard error\): 'INFO started'"):
+    with pytest.raises(HistoryError, match=r"line 1: not JSON \(a .*--log-on-stdout yes\): 'INFO started'"):
         wait_for_assignment(tmp_path, "INFO started", "INFO waiting")
 
 

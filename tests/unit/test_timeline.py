@@ -37,8 +37,8 @@ class Process:
 @pytest.fixture
 def members(tmp_path: Path) -> Members:
     class Processes:
-        def start(
-            self, name: str, _command: object, environment: dict[str, str], events: Path, _log: Path
+        def start_consumer(
+            self, name: str, _consumer: object, environment: dict[str, str], events: Path, _log: Path
         ) -> Process:
             events.parent.mkdir(exist_ok=True, parents=True)
             return Process(name, events, environment)
