@@ -1,15 +1,12 @@
 """Traffic in Avro: unchanged deserializers read it, and its content is judged."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from brokers import opened
 from fairpoll.checkers import DELIVERY_GUARANTEES, judge
 from fairpoll.cluster import Cluster
-from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.subject import Subject
 from fairpoll.run.recorder import Recorder
 
@@ -56,14 +53,6 @@ while True:
 """
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Registry() as registry:
-        cluster, _ = opened("local", tmp_path_factory.mktemp("cluster"), registry)
-        yield cluster
-        cluster.stop()
 
 
 def service(folder: Path, name: str, *words: str) -> Subject:

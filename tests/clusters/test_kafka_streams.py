@@ -3,15 +3,12 @@
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from brokers import opened
 from fairpoll.checkers import judge
 from fairpoll.cluster import Cluster
-from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence.history import Recording
 from fairpoll.run.recorder import Recorder
@@ -44,14 +41,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> str:
     target = tmp_path_factory.mktemp("streams")
     subprocess.run(["sh", "-c", BUILD.format(target=target)], check=True, cwd=PROGRAM, timeout=600)
     return f"java -Xmx256m -cp {target}/classes:{target}/lib/* Copy"
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Registry() as registry:
-        cluster, _ = opened("local", tmp_path_factory.mktemp("cluster"), registry)
-        yield cluster
-        cluster.stop()
 
 
 def recorded(cluster: Cluster, folder: Path, program: str, guarantee: str) -> Recording:

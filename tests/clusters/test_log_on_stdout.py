@@ -1,15 +1,12 @@
 """A consumer whose log is on standard output, on a real broker."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from brokers import opened
 from fairpoll.checkers import judge
 from fairpoll.cluster import Cluster
-from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence.history import Recording
 from fairpoll.run.recorder import Recorder
@@ -38,14 +35,6 @@ sys.exit(inner.wait())
 """
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Registry() as registry:
-        cluster, _ = opened("local", tmp_path_factory.mktemp("cluster"), registry)
-        yield cluster
-        cluster.stop()
 
 
 def recorded(cluster: Cluster, folder: Path, kind: str, **texts: str) -> Recording:

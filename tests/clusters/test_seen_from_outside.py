@@ -3,7 +3,6 @@
 import json
 import sqlite3
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -11,11 +10,9 @@ import pytest
 
 import deployed
 import postgres
-from brokers import opened
 from fairpoll.base.errors import ConsumerError
 from fairpoll.checkers import judge
 from fairpoll.cluster import Cluster
-from fairpoll.cluster.leftovers import Registry
 from fairpoll.contract.subject import Subject
 from fairpoll.evidence.history import Recording
 from fairpoll.run.recorder import Recorder
@@ -41,14 +38,6 @@ GUARANTEES = (
 )
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Registry() as registry:
-        cluster, _ = opened("local", tmp_path_factory.mktemp("cluster"), registry)
-        yield cluster
-        cluster.stop()
 
 
 def recorded(cluster: Cluster, folder: Path, sink: str, *words: str, timeline: str = "", **texts: str):

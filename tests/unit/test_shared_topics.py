@@ -197,7 +197,7 @@ def test_a_drain_on_a_shared_topic_waits_for_the_messages_of_the_run(tmp_path: P
     awaited = Awaited(tmp_path / layout.LEDGER, counter, ["c"])
     assert counter.totals() == {"c": 4}  # two of them are others'
     assert awaited.left() == {"c": 2}
-    # It has passed the last message, so that what others write later is no progress any more.
+    # It has passed the last message: later records of others are not counted as progress.
     assert awaited.progress("c", 4) == awaited.progress("c", 5) == -2
 
 

@@ -33,6 +33,7 @@ from fairpoll.run.startable import check_can_start
 from fairpoll.scenarios.file import load_scenario
 from fairpoll.scenarios.model import Scenario
 from fairpoll.scenarios.packaged import SPECIFIED, find_scenario
+from fairpoll.sinks.opening import open_sink
 from fairpoll.sinks.seen import Seen
 from fairpoll.verdicts.expectation import Thresholds, plain_criteria
 
@@ -172,29 +173,22 @@ def _check_evidence(found: Preflight, subject: Subject, folder: Path, config: Ma
         what = "its commits" if subject.attach else "its commits, and the events and files that it leaves"
         found.evidence.append(what)
         return
+    if source.kind == "topic" and not source.place:
+        found.evidence.append("a topic that the run makes (FAIRPOLL_OUTPUT_TOPIC)")
+        return
+    if source.kind == "topic" and not config:
+        found.evidence.append(f"topic {source.place}: not checked, without a cluster")
+        return
     with Seen(folder, "check", subject.fields) as seen:
-        match source.kind:
-            case "topic" if not source.place:
-                found.evidence.append("a topic that the run makes (FAIRPOLL_OUTPUT_TOPIC)")
-            case "topic" if config:
-                from fairpoll.sinks.topic import TopicSink  # noqa: PLC0415 - as the others, only if needed
-
-                TopicSink(source.place, config, seen).run(lambda: True)
-                found.evidence.append(f"topic {source.place}: can be read")
-            case "topic":
-                found.evidence.append(f"topic {source.place}: not checked, without a cluster")
-            case "sql":
-                from fairpoll.sinks.sql import SqlSink  # noqa: PLC0415
-
-                sink = SqlSink(source.place, source.query, seen)
-                sink.run(lambda: True)
-                found.evidence.append(f"database: the query works; its columns: {', '.join(sink.columns)}")
-            case _:
-                from fairpoll.sinks.http import HttpSink  # noqa: PLC0415
-
-                http = HttpSink(int(source.place or 0), None, {}, seen)
-                http.run(lambda: True)
-                found.evidence.append(f"HTTP sink: port {source.place or 'any'} is free")
+        sink = open_sink(source, seen, config)
+        sink.run(lambda: True)
+    found.evidence.append(
+        f"topic {source.place}: can be read"
+        if source.kind == "topic"
+        else f"database: the query works; its columns: {', '.join(sink.columns)}"
+        if source.kind == "sql"
+        else f"HTTP sink: port {source.place or 'any'} is free"
+    )
 
 
 def _list_criteria(found: Preflight, subject: Subject, scenario: Scenario, kind: str) -> None:

@@ -12,6 +12,7 @@ from fairpoll.cli.process import connection, read_commands, stop_on_signals
 from fairpoll.contract.events import EventWriter
 from fairpoll.contract.output_fields import Fields
 from fairpoll.contract.source import SEEN_FIELDS, Source
+from fairpoll.sinks.opening import open_sink
 from fairpoll.sinks.seen import Seen
 
 
@@ -40,7 +41,9 @@ def collect(controlled: bool, **options: Any) -> None:
         raise ConsumerError("there is no EVIDENCE to collect")
     fields = Fields.parse(options["fields"], SEEN_FIELDS)
     with Seen(options["output_folder"], options["run_id"], fields) as seen:
-        sink = _opened(source, seen, options)
+        rates = {topic: float(rate) for topic, _, rate in (r.partition("=") for r in options["rates"])}
+        config = connection(options["bootstrap_servers"])
+        sink = open_sink(source, seen, config, options["sink_rate"], rates)
 
         def handle(line: str) -> None:
             match line.split():
@@ -57,21 +60,3 @@ def collect(controlled: bool, **options: Any) -> None:
         sink.run(stop.is_set)
         emit("shutdown_complete", records=seen.records, foreign=seen.foreign, unnamed=seen.unnamed)
         seen.check()
-
-
-def _opened(source: Source, seen: Seen, options: dict[str, Any]) -> Any:
-    """The sink, ready. Its module is imported here, as each needs libraries of its own."""
-    match source.kind:
-        case "topic":
-            from fairpoll.sinks.topic import TopicSink  # noqa: PLC0415
-
-            return TopicSink(source.place, connection(options["bootstrap_servers"]), seen)
-        case "sql":
-            from fairpoll.sinks.sql import SqlSink  # noqa: PLC0415
-
-            return SqlSink(source.place, source.query, seen)
-        case _:
-            from fairpoll.sinks.http import HttpSink  # noqa: PLC0415
-
-            rates = {topic: float(rate) for topic, _, rate in (r.partition("=") for r in options["rates"])}
-            return HttpSink(int(source.place or 0), options["sink_rate"], rates, seen)

@@ -13,6 +13,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]
 
 from fairpoll.base.errors import ClusterError
+from fairpoll.base.text import count_text
 from fairpoll.cluster.admin import REQUEST_SECONDS, Admin, error_of
 from fairpoll.contract.records import Partition
 
@@ -67,36 +68,28 @@ class SharedAdmin(Admin):
 
     def require_no_members(self, group: str) -> None:
         """Raise ClusterError if the group has members, or may not be described."""
-        described = self._described_group(group)
+        described = self.group(group)
         if described is not None and (count := len(described.members)):
-            members = "1 member" if count == 1 else f"{count} members"
             raise ClusterError(
-                f"group {group} is alive, with {members}; stop it, or give the scenario another `group`: a "
-                "run would share the partitions with it. A member that was killed stays in its group until "
-                "its session times out"
+                f"group {group} is alive, with {count_text(count, 'member')}; stop it, or give the scenario "
+                "another `group`: a run would share the partitions with it. A member that was killed stays "
+                "in its group until its session times out"
             )
 
     def topics(self, topics: Collection[str]) -> dict[str, Any]:
         """The client's descriptions of those of the topics that exist. Raises ClusterError."""
         return self._described_topics(topics) or {}
 
-    def group(self, group: str) -> Any:
-        """The client's description of the group; None if it does not exist, or if none are described.
-
-        Raises ClusterError.
-        """
-        return self._described_group(group)
-
     def require_rights(self, topics: Mapping[str, bool], groups: Mapping[str, bool]) -> None:
         """Raise ClusterError if this user lacks a right on one of these topics or groups.
 
         They are names -> whether the run deletes it at its end. Topics that do not exist are not checked.
         """
-        for name, topic in (self._described_topics(topics) or {}).items():
+        for name, topic in self.topics(topics).items():
             needed = TOPIC_OPERATIONS + (DELETE if topics[name] else ())
             _require("topic", name, needed, topic.authorized_operations)
         for name, deletes in groups.items():
-            if (group := self._described_group(name)) is not None:
+            if (group := self.group(name)) is not None:
                 needed = GROUP_OPERATIONS + (DELETE if deletes else ())
                 _require("group", name, needed, group.authorized_operations)
 
@@ -128,8 +121,11 @@ class SharedAdmin(Admin):
         )
         return _existing("topic", futures, (KafkaError.UNKNOWN_TOPIC_OR_PART,))
 
-    def _described_group(self, group: str) -> Any:
-        """The group; None if it does not exist, or if the cluster does not describe groups."""
+    def group(self, group: str) -> Any:
+        """The client's description of the group; None if it does not exist, or if none are described.
+
+        Raises ClusterError.
+        """
         if not self.describes:
             return None
         futures = self._retried(
